@@ -1,0 +1,42 @@
+# Third-party libraries, all from the distribution. Each is linked by the one module that uses it.
+find_package(PkgConfig REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CURL REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+find_package(Snappy REQUIRED)
+find_package(RocksDB REQUIRED)
+if(TIDEGATE_TESTS)
+  find_package(GTest REQUIRED)
+endif()
+
+# Precompiled headers: one set for modules that know nothing of the network, one with Boost.Asio.
+function(tidegate_pch target)
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/pch/${target}.cc CONTENT "// anchor of a precompiled header\n")
+  add_library(${target} OBJECT ${CMAKE_BINARY_DIR}/pch/${target}.cc)
+  target_link_libraries(${target} PRIVATE spdlog::spdlog fmt::fmt Threads::Threads)
+  if(target MATCHES "_test")
+    target_link_libraries(${target} PRIVATE GTest::gmock)
+  endif()
+  target_precompile_headers(${target} PRIVATE ${ARGN})
+endfunction()
+set(core_headers <algorithm> <array> <atomic> <chrono> <cstdint> <cstring> <deque> <expected> <functional>
+    <map> <memory> <optional> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector>)
+set(asio_headers <boost/asio/awaitable.hpp> <boost/asio/co_spawn.hpp> <boost/asio/io_context.hpp>
+    <boost/asio/ip/tcp.hpp> <boost/asio/post.hpp> <boost/asio/steady_timer.hpp> <boost/asio/this_coro.hpp>
+    <boost/asio/use_awaitable.hpp>)
+tidegate_pch(tidegate_pch_core ${core_headers} <spdlog/spdlog.h>)
+tidegate_pch(tidegate_pch_asio ${core_headers} <spdlog/spdlog.h> ${asio_headers})
+if(TIDEGATE_TESTS)
+  tidegate_pch(tidegate_pch_test ${core_headers} <spdlog/spdlog.h> <gtest/gtest.h> <gmock/gmock.h>)
+  tidegate_pch(tidegate_pch_test_asio ${core_headers} <spdlog/spdlog.h> <gtest/gtest.h> <gmock/gmock.h>
+               ${asio_headers})
+endif()

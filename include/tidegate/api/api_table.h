@@ -1,0 +1,105 @@
+// The one table of Kafka APIs. ApiVersions' answer, dispatch, memory admission, metric labels, log
+// names, docs/compatibility.md and the fuzz list come from its rows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tidegate/base/clock.h"
+#include "tidegate/base/shared_buffer.h"
+#include "tidegate/runtime/task.h"
+
+namespace tidegate::broker {
+class Broker;
+}
+
+namespace tidegate::api {
+
+// How requests of one connection may overlap.
+enum class RequestLane {
+  ordered,   // effects in arrival order: the next request starts when this one called dispatched()
+  parallel,  // reads: may run beside anything
+  waiting,   // may park for long (Fetch): never holds up a request behind it
+};
+
+struct ApiRow;
+
+// What a connection knows about its client. Lives on the connection's shard.
+struct ClientSession {
+  std::uint64_t connection_id = 0;
+  std::string peer_address;             // without port
+  std::string listener;                 // name of the listener it came in on
+  std::string principal = "User:ANONYMOUS";
+  std::string software_name = "unknown";     // KIP-511
+  std::string software_version = "unknown";
+  // The endpoint that this listener advertises, for Metadata and FindCoordinator.
+  std::string advertised_host;
+  std::uint16_t advertised_port = 0;
+  bool closed = false;                  // the socket is gone: waits may end early
+  std::function<void()> on_close;       // at most one, set by a waiting request
+};
+
+struct RequestContext {
+  broker::Broker* broker = nullptr;
+  const ApiRow* row = nullptr;
+  std::int16_t version = 0;
+  std::int32_t correlation_id = 0;
+  std::optional<std::string> client_id;
+  std::shared_ptr<ClientSession> session;
+  MonoTime received;
+
+  // Ordered lane: this request's place in every order it touches is fixed; the next may start.
+  // Called at most once by the handler; the server calls it itself when the handler has ended.
+  std::function<void()> on_dispatched;
+  void dispatched() {
+    if (on_dispatched) {
+      auto call = std::exchange(on_dispatched, nullptr);
+      call();
+    }
+  }
+};
+using RequestContextPtr = std::shared_ptr<RequestContext>;
+
+struct Reply {
+  // Response header and body, without the length prefix. Record bytes are slices of engine memory.
+  std::vector<SharedBuffer> chunks;
+  bool send = true;    // false: acks=0 has no answer
+  bool close = false;  // malformed request, or acks=0 that failed: end the connection after what is queued
+  std::int32_t throttle_ms = 0;   // stop reading this connection for so long
+  std::int16_t error_code = 0;    // the first error in the response, for metrics
+  std::string close_reason;       // for the log, when close is set
+};
+
+struct ApiRow {
+  std::int16_t key = 0;
+  std::string_view name;
+  std::int16_t min_version = 0;       // accepted
+  std::int16_t max_version = 0;
+  std::int16_t flexible_from = -1;    // -1: never
+  RequestLane lane = RequestLane::parallel;
+  // No request makes the decoder allocate more than factor x its bytes + 64 KiB; admitted before the
+  // body is read.
+  double memory_factor = 8;
+  // Decodes `body` (behind the request header), handles, encodes. Runs on the connection's shard.
+  Task<Reply> (*invoke)(RequestContextPtr context, SharedBuffer body) = nullptr;
+  // ApiVersions answers this; differs from min_version for Produce alone (0: old librdkafka).
+  std::int16_t advertised_min = 0;
+
+  bool accepts(std::int16_t version) const { return version >= min_version && version <= max_version; }
+  bool is_flexible(std::int16_t version) const { return flexible_from >= 0 && version >= flexible_from; }
+};
+
+// Every API that is fully implemented, by key.
+std::span<const ApiRow> api_table();
+// nullptr when this server does not know the key.
+const ApiRow* find_api(std::int16_t key);
+
+}  // namespace tidegate::api

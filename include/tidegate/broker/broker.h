@@ -1,0 +1,56 @@
+// The parts that handlers call, wired together. One per process, made by app/ before the shards run.
+#pragma once
+
+#include <memory>
+
+#include "tidegate/base/clock.h"
+#include "tidegate/base/config_table.h"
+#include "tidegate/base/metrics.h"
+#include "tidegate/base/result.h"
+#include "tidegate/base/rng.h"
+#include "tidegate/runtime/blocking_pool.h"
+#include "tidegate/runtime/shard.h"
+#include "tidegate/storage/engine.h"
+
+namespace tidegate::broker {
+
+class TopicCatalogue;  // topic_catalogue.h
+class ProducePath;     // produce_path.h
+class FetchPath;       // fetch_path.h
+class ProducerIds;     // producer_ids.h
+
+struct BrokerParts {
+  storage::Engine& engine;
+  storage::Cluster& cluster;
+  ShardPool& shards;
+  BlockingPool& blocking;
+  const Clock& clock;
+  Rng& rng;  // used on shard 0 only
+  MetricRegistry& metrics;
+  const ConfigValues& config;
+};
+
+class Broker {
+ public:
+  explicit Broker(BrokerParts parts);
+  ~Broker();
+
+  // Loads the catalogue; starts retention. On shard 0, after engine.start().
+  Task<Result<void>> start();
+  // Wakes every waiting fetch, lets appends finish, writes producer snapshots. On shard 0, before
+  // engine.stop().
+  Task<void> stop();
+
+  const BrokerParts& parts() const { return parts_; }
+  TopicCatalogue& topics();
+  ProducePath& produce();
+  FetchPath& fetch();
+  ProducerIds& producer_ids();
+
+ private:
+  BrokerParts parts_;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tidegate::broker
