@@ -1,0 +1,37 @@
+// The table itself: one line per API, by key. ApiVersions, dispatch, admission, metrics and the docs'
+// table all read it, so an API is either here, whole, or unknown to every client.
+#include "tidegate/api/api_table.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "rows.h"
+
+namespace tidegate::api {
+namespace {
+
+std::vector<ApiRow> make_table() {
+  std::vector<ApiRow> rows{
+      // Data plane.
+
+      // Topics and configs.
+
+  };
+  std::ranges::sort(rows, {}, &ApiRow::key);
+  return rows;
+}
+
+}  // namespace
+
+std::span<const ApiRow> api_table() {
+  static const std::vector<ApiRow> rows = make_table();
+  return rows;
+}
+
+const ApiRow* find_api(std::int16_t key) {
+  const auto rows = api_table();
+  const auto at = std::ranges::lower_bound(rows, key, {}, &ApiRow::key);
+  return at != rows.end() && at->key == key ? &*at : nullptr;
+}
+
+}  // namespace tidegate::api

@@ -1,0 +1,2 @@
+// Wires the broker's parts together.
+#include "tidegate/base/ids.h"
