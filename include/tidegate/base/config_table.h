@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -23,8 +24,9 @@ struct ConfigKey {
   ConfigType type = ConfigType::string;
   std::string_view default_value;    // normal form; "" with has_default=false means null
   std::string_view doc;              // one or two sentences, with the unit
-  double min = -9.2e18;              // of numbers, inclusive
-  double max = 9.2e18;
+  // Of numbers, inclusive.
+  double min = -std::numeric_limits<double>::infinity();
+  double max = std::numeric_limits<double>::infinity();
   std::span<const std::string_view> allowed = {};  // of strings and list items; empty: anything
   bool reloadable = false;           // takes effect on SIGHUP (server) or at once (topic)
   bool has_default = true;
@@ -39,10 +41,13 @@ class ConfigTable {
 
   const ConfigKey* find(std::string_view name) const;
   std::span<const ConfigKey> keys() const { return keys_; }
-  // The known name with the smallest edit distance, if any is near enough to be a slip.
+  // find(), or invalid_config that suggests the nearest name.
+  Result<const ConfigKey*> require(std::string_view name) const;
+  // The known name with the smallest edit distance, if any is near enough to be a slip. Kafka's own
+  // slips count as near: '_' or '-' for '.', capitals, a prefix left out (retention.ms, log.retention.ms).
   std::optional<std::string_view> nearest(std::string_view name) const;
   // Normal form of `text` for `key` (trimmed, numbers in decimal), or invalid_config with a message
-  // that names the key, the value and what is allowed.
+  // that names the key, the value (never a password's) and what is allowed.
   static Result<std::string> normalise(const ConfigKey& key, std::string_view text);
 
  private:
@@ -57,7 +62,8 @@ class ConfigValues {
  public:
   explicit ConfigValues(const ConfigTable& table) : table_(&table) {}
 
-  // invalid_config for an unknown name (with the nearest) or a bad value.
+  // invalid_config for an unknown name (with the nearest) or a bad value. A value from a weaker source
+  // (the enum's order) never replaces a stronger one, so the order of calls does not matter.
   Result<void> set(std::string_view name, std::string_view text, ConfigSource source);
 
   bool boolean(std::string_view name) const;
