@@ -44,13 +44,15 @@ struct ReadLimits {
   std::size_t max_bytes = 1U << 20;
   // Return the first batch whole even when it is larger than max_bytes.
   bool at_least_one_batch = false;
-  // Exclusive: batches at or above are not returned. Callers pass the high watermark or the LSO.
+  // Exclusive: a batch that holds an offset at or above it is not returned. Callers pass the high
+  // watermark or the LSO.
   Offset end = std::numeric_limits<Offset>::max();
 };
 
 struct ReadResult {
-  // Whole batches, verbatim but for base offset and leader epoch, in offset order. The first one
-  // contains the offset asked for, or is the next one behind a gap.
+  // Put one after the other: whole batches, verbatim but for base offset and leader epoch, in offset
+  // order. The first one contains the offset asked for, or is the next one behind a gap. Where one
+  // chunk ends and the next begins means nothing: it may be inside a batch.
   std::vector<SharedBuffer> chunks;
   std::size_t size_bytes = 0;
   std::size_t batches = 0;
@@ -69,19 +71,21 @@ struct EpochStart {
   Offset start = 0;
 };
 
-// Sealed data that compaction may rewrite, below min(high watermark, last stable offset).
+// Sealed data below the high watermark that compaction may rewrite. An engine knows of no
+// transactions: the caller leaves alone what reaches above its last stable offset.
 struct CleanableRange {
   Offset begin = 0;
   Offset end = 0;  // exclusive
   std::size_t size_bytes = 0;
 };
 
+// Once its topic was removed, every call that returns a Result answers unknown_topic_or_partition.
 class PartitionLog {
  public:
   virtual ~PartitionLog() = default;
 
-  // Offsets are assigned in call order, at the call: two appends started one after the other get
-  // consecutive offsets, whatever order they finish in. Base offset and leader epoch are written by
+  // Offsets are assigned in call order, at the call: two appends started (awaited or spawned) one
+  // after the other get consecutive offsets, whatever order they finish in. Base offset and leader epoch are written by
   // the engine into a copy of the header; the given buffers are not changed.
   // Completes when the batches are in the log and readable up to the log end (not yet durable).
   // `epoch` is the caller's leadership; not_leader_or_follower with a message when it is not current.
@@ -90,10 +94,12 @@ class PartitionLog {
   virtual Task<Result<Appended>> append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) = 0;
 
   // Completes when everything below `end` is as durable as storage.flush promises (with interval and
-  // os: at once). kafka_storage_error when it was lost to a failed write or sync.
+  // os: at once). kafka_storage_error when it was lost to a failed write or sync, and for an `end`
+  // above the log end.
   virtual Task<Result<void>> wait_durable(Offset end) = 0;
 
-  // offset_out_of_range below log start or above log end. Reading at the end returns nothing.
+  // offset_out_of_range below log start or above log end. Reading at the end returns nothing. May
+  // return less than the limits allow (one segment, say), but never nothing where they allow a batch.
   // corrupt_message when the range asked for is damaged on disk.
   virtual Task<Result<ReadResult>> read(Offset from, ReadLimits limits) = 0;
 
@@ -106,13 +112,15 @@ class PartitionLog {
   // Ascending; never empty once the log has an epoch.
   virtual std::span<const EpochStart> epochs() const = 0;
 
-  // First record with timestamp >= `timestamp_ms`, below `end`.
+  // First record with timestamp >= `timestamp_ms`, from log start on and below `end`. In a batch of
+  // append time every record has the batch's max timestamp.
   virtual Task<Result<TimestampedOffset>> offset_for_time(std::int64_t timestamp_ms, Offset end) = 0;
-  // The record with the largest timestamp below `end` (the earliest of them).
+  // The record with the largest timestamp from log start on and below `end` (the earliest of them).
   virtual Task<Result<TimestampedOffset>> max_timestamp(Offset end) = 0;
 
-  // Headers of the batches in [from, end) in order, at most `max_batches`, for recovery of producer
-  // state. Damaged ranges are skipped.
+  // Headers, as stored, of the batches that hold offsets in [from, end), in order, at most
+  // `max_batches`, for recovery of producer state. Damaged ranges are skipped; a `from` below log
+  // start means log start.
   virtual Task<Result<std::vector<protocol::BatchHeader>>> scan_headers(Offset from, Offset end,
                                                                         std::size_t max_batches) = 0;
 
@@ -125,6 +133,8 @@ class PartitionLog {
 
   // Compaction. replace() takes exactly one cleanable range, is all-or-nothing across a crash, may
   // leave gaps, and never moves log start or log end; readers that began before keep the old data.
+  // The batches carry their own offsets and epochs, ascending and within the range; they are stored
+  // verbatim. invalid_request when range or batches are not so, and nothing has changed then.
   virtual std::vector<CleanableRange> cleanable() const = 0;
   virtual Task<Result<void>> replace(CleanableRange range, std::vector<protocol::RecordBatch> batches) = 0;
 
@@ -149,9 +159,10 @@ class TopicStore {
   // the same name has another id and never sees it.
   virtual Task<Result<void>> remove(TopicId id) = 0;
   virtual Task<Result<std::vector<Topic>>> list() = 0;
-  // `partitions` is the new total, larger than before.
+  // `partitions` is the new total; invalid_partitions unless larger than before. unknown_topic_id.
   virtual Task<Result<void>> add_partitions(TopicId id, std::int32_t partitions) = 0;
-  // The whole new set of configs, and what the engine is to act on.
+  // The whole new set of configs, kept for list(); unknown_topic_id. What an open log is to do
+  // differently reaches it by Engine::apply_config.
   virtual Task<Result<void>> set_config(TopicId id, std::map<std::string, std::string> configs) = 0;
 };
 
@@ -179,10 +190,11 @@ class MetaStore {
   virtual ~MetaStore() = default;
   virtual Task<Result<std::optional<std::string>>> get(std::string scope, std::string key) = 0;
   // Atomic within the scope. `epoch` is the writer's; one lower than an earlier writer's is fenced
-  // with not_coordinator.
+  // with not_coordinator. kafka_storage_error when it cannot be written, and nothing of it is then.
   virtual Task<Result<void>> put_batch(std::string scope, std::int32_t epoch, std::vector<MetaOp> ops,
                                        MetaDurability durability) = 0;
-  // Entries of the scope whose key begins with `prefix`, in key order, from behind `after` on.
+  // Entries of the scope whose key begins with `prefix`, in key order, from behind `after` on (empty:
+  // from the first).
   virtual Task<Result<std::vector<MetaEntry>>> scan(std::string scope, std::string prefix, std::string after,
                                                     std::size_t limit) = 0;
   // Scopes that begin with `prefix` and hold anything, in order, from behind `after` on.
@@ -251,8 +263,9 @@ class Engine {
 
   virtual TopicStore& topics() = 0;
   virtual MetaStore& meta() = 0;
-  // Opens (or gives the already open) log, on its owner shard. unknown_topic_or_partition when the
-  // topic was removed meanwhile. The pointer is valid on the owner shard until stop().
+  // Opens (or gives the already open, whose config stays) log, on its owner shard.
+  // unknown_topic_or_partition when the topic was removed meanwhile or has no such partition. The
+  // pointer is valid on the owner shard until stop().
   virtual Task<Result<std::shared_ptr<PartitionLog>>> partition(PartitionId id, LogConfig config) = 0;
   // The partition's current leader epoch without opening it; 0 for one never written. Any shard,
   // valid after start().
@@ -260,7 +273,9 @@ class Engine {
   // A changed topic config reaches an open log this way, on its owner shard.
   virtual void apply_config(PartitionId id, LogConfig config) = 0;
   // Retention, segment roll by time, deletion of dropped files: the owner calls it now and then, on
-  // shard 0; the engine goes to the owner shards itself.
+  // shard 0; the engine goes to the owner shards itself. Retention drops whole segments: by time once
+  // the youngest record of one is too old (the active one too), by size while at least
+  // retention_bytes remain. A jump of the wall clock alone drops nothing.
   virtual Task<void> housekeeping() = 0;
 };
 
