@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -43,8 +44,24 @@ struct ClientSession {
   // The endpoint that this listener advertises, for Metadata and FindCoordinator.
   std::string advertised_host;
   std::uint16_t advertised_port = 0;
-  bool closed = false;                  // the socket is gone: waits may end early
-  std::function<void()> on_close;       // at most one, set by a waiting request
+
+  // The socket is gone: waits may end early. A waiting request registers a call and takes it back when
+  // it ends; several may wait at once, because Fetch never holds up the requests behind it.
+  bool closed = false;
+  std::uint64_t watch_close(std::function<void()> call) {
+    on_close_.emplace(++last_watch_, std::move(call));
+    return last_watch_;
+  }
+  void unwatch_close(std::uint64_t watch) { on_close_.erase(watch); }
+  // The server calls this once, when the socket is gone.
+  void mark_closed() {
+    closed = true;
+    for (auto& [watch, call] : std::exchange(on_close_, {})) call();
+  }
+
+ private:
+  std::map<std::uint64_t, std::function<void()>> on_close_;
+  std::uint64_t last_watch_ = 0;
 };
 
 struct RequestContext {
@@ -71,6 +88,8 @@ using RequestContextPtr = std::shared_ptr<RequestContext>;
 struct Reply {
   // Response header and body, without the length prefix. Record bytes are slices of engine memory.
   std::vector<SharedBuffer> chunks;
+  // Memory that was charged for `chunks`: the server drops it, on this shard, after the write.
+  std::shared_ptr<void> charge;
   bool send = true;    // false: acks=0 has no answer
   bool close = false;  // malformed request, or acks=0 that failed: end the connection after what is queued
   std::int32_t throttle_ms = 0;   // stop reading this connection for so long
@@ -89,6 +108,8 @@ struct ApiRow {
   // body is read.
   double memory_factor = 8;
   // Decodes `body` (behind the request header), handles, encodes. Runs on the connection's shard.
+  // The server calls it for accepted versions only, but for ApiVersions (key 18) with any version:
+  // above its range it answers unsupported_version in the body of version 0 and does not parse `body`.
   Task<Reply> (*invoke)(RequestContextPtr context, SharedBuffer body) = nullptr;
   // ApiVersions answers this; differs from min_version for Produce alone (0: old librdkafka).
   std::int16_t advertised_min = 0;
