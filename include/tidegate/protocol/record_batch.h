@@ -10,6 +10,8 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tidegate/base/bytes.h"
@@ -20,7 +22,8 @@
 namespace tidegate::protocol {
 
 inline constexpr std::size_t kBatchHeaderBytes = 61;
-inline constexpr std::size_t kBatchPrefixBytes = 12;  // base offset and length: in front of what length counts
+inline constexpr std::size_t kBatchPrefixBytes =
+    12;  // base offset and length: in front of what length counts
 inline constexpr std::int64_t kNoTimestamp = -1;
 inline constexpr std::int64_t kNoProducerId = -1;
 
@@ -85,7 +88,8 @@ struct HeaderView {
   ByteView key;
   std::optional<ByteView> value;
 };
-// Views into the (decompressed) records; alive as long as the buffer that was iterated.
+// Views into the records. Of an uncompressed batch they live as long as its buffer, of a compressed
+// one (and `headers` always) only until the callback returns.
 struct RecordView {
   std::int64_t timestamp_delta = 0;
   std::int32_t offset_delta = 0;
@@ -99,9 +103,14 @@ struct RecordLimits {
   std::size_t max_headers = 10'000;             // per record
 };
 
+// What lies behind the header, inflated: a slice of the batch's own bytes when it is not compressed.
+// message_too_large beyond the limit, corrupt_message on a stream that cannot be inflated.
+Result<SharedBuffer> inflate_records(const RecordBatch& batch, const RecordLimits& limits);
+
 // Decompresses if needed and calls `each` for every record in order; `each` returns false to stop.
-// Checks lengths, offset deltas ascending from 0 and the count. invalid_record (code 87) on malformed
-// records, corrupt_message on a compressed stream that cannot be inflated.
+// Checks lengths, the count, and that offset deltas ascend (gaps are legal: compaction leaves them).
+// invalid_record (code 87) on malformed records, message_too_large (10) over max_inflated_bytes,
+// corrupt_message on a compressed stream that cannot be inflated. The CRC is not looked at.
 Result<void> for_each_record(const RecordBatch& batch, const RecordLimits& limits,
                              std::function<bool(const RecordView&)> each);
 
@@ -122,6 +131,7 @@ struct NewBatchOptions {
   Offset base_offset = 0;
   LeaderEpoch leader_epoch = kNoEpoch;
 };
+// invalid_record when there are no records, message_too_large from 2 GiB on.
 Result<RecordBatch> build_batch(std::span<const NewRecord> records, const NewBatchOptions& options);
 
 enum class ControlType : std::int16_t { abort = 0, commit = 1 };
@@ -133,5 +143,7 @@ RecordBatch build_control_batch(ControlType type, std::int64_t producer_id, std:
 Result<RecordBatch> recompress(const RecordBatch& batch, Compression to, const RecordLimits& limits);
 // A copy stamped with append time: timestamp type bit set, max_timestamp = `now_ms`, CRC anew.
 RecordBatch stamp_append_time(const RecordBatch& batch, std::int64_t now_ms);
+// A copy with another max_timestamp, for clients that leave it wrong; CRC anew.
+RecordBatch with_max_timestamp(const RecordBatch& batch, std::int64_t max_timestamp_ms);
 
 }  // namespace tidegate::protocol
