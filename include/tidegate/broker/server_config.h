@@ -2,10 +2,23 @@
 // of the broker resource and app/ are made from.
 #pragma once
 
+#include <string>
+
 #include "tidegate/base/config_table.h"
+#include "tidegate/base/ids.h"
 
 namespace tidegate::broker {
 
 const ConfigTable& server_config_table();
+
+// What no single value shows: settings that contradict each other. invalid_config with the names.
+Result<void> check_server_config(const ConfigValues& values);
+
+// Settings that go by several names.
+std::string server_data_dir(const ConfigValues& values);  // data.dir, log.dirs, log.dir
+NodeId server_node_id(const ConfigValues& values);        // node.id, broker.id
+
+// docs/configuration.md, from this table and the topic table.
+std::string configuration_markdown();
 
 }  // namespace tidegate::broker

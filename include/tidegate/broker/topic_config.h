@@ -5,8 +5,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "tidegate/base/config_table.h"
+#include "tidegate/base/result.h"
 #include "tidegate/protocol/record_batch.h"
 #include "tidegate/storage/topic.h"
 
@@ -18,6 +21,8 @@ const ConfigTable& topic_config_table();
 struct TopicSettings {
   storage::LogConfig log;                          // what the engine acts on
   std::int64_t max_message_bytes = 1'048'588;      // max.message.bytes, of one batch
+  // max.decompressed.message.bytes, of one batch.
+  std::int64_t max_decompressed_bytes = 134'217'728;
   // compression.type; nullopt is "producer": keep what the client sent.
   std::optional<protocol::Compression> compression;
   std::int64_t timestamp_before_max_ms = INT64_MAX;  // message.timestamp.before.max.ms
@@ -25,7 +30,28 @@ struct TopicSettings {
   std::int32_t min_insync_replicas = 1;
 };
 
+using TopicConfigs = std::map<std::string, std::string>;
+
 // `configs` are a topic's own; what is missing comes from the server's values of the synonyms.
-TopicSettings make_topic_settings(const std::map<std::string, std::string>& configs, const ConfigValues& server);
+TopicSettings make_topic_settings(const TopicConfigs& configs, const ConfigValues& server);
+
+// Every value in its normal form. invalid_config for the first that is unknown or bad, and for those
+// that contradict each other or what this server can do.
+Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const ConfigValues& server);
+
+// One topic setting as DescribeConfigs shows it. Synonyms run from what wins to the table's default.
+struct TopicSetting {
+  enum class Source { topic, server, default_value };
+  struct Synonym {
+    std::string_view name;
+    std::string value;
+    Source source = Source::default_value;
+  };
+  const ConfigKey* key = nullptr;
+  std::string value;
+  Source source = Source::default_value;
+  std::vector<Synonym> synonyms;  // the first one is value and source
+};
+TopicSetting describe_topic_setting(const ConfigKey& key, const TopicConfigs& configs, const ConfigValues& server);
 
 }  // namespace tidegate::broker

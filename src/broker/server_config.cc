@@ -1,0 +1,314 @@
+// The table of server settings. Names are Kafka's own where Kafka has the thing; the others are grouped
+// under words of ours (storage., connection., ...). A setting that nothing acts on is here only because
+// common server.properties files carry it, and says so.
+#include "tidegate/broker/server_config.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace tidegate::broker {
+namespace {
+
+using enum ConfigType;
+
+constexpr double kInt32Max = 2'147'483'647;
+
+constexpr std::string_view kEngines[] = {"embedded", "memory"};
+constexpr std::string_view kFlushPolicies[] = {"ack", "interval", "os"};
+constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"};
+constexpr std::string_view kCleanupPolicies[] = {"compact", "delete"};
+constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
+constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error"};
+constexpr std::string_view kLogFormats[] = {"text", "json"};
+
+constexpr ConfigKey kKeys[] = {
+    // Who this server is and where it listens.
+    {.name = "engine", .default_value = "embedded",
+     .doc = "What stores the records: embedded (a durable log in data.dir) or memory (gone at exit).",
+     .allowed = kEngines},
+    {.name = "data.dir", .default_value = "data",
+     .doc = "Directory of the embedded engine. One process uses it at a time."},
+    {.name = "log.dirs", .type = list,
+     .doc = "Kafka's name for data.dir. Exactly one directory.", .has_default = false},
+    {.name = "log.dir", .doc = "Kafka's other name for data.dir.", .has_default = false},
+    {.name = "node.id", .type = int32, .default_value = "1",
+     .doc = "Id of this server in Metadata and every other answer that names a broker.", .min = 0},
+    {.name = "broker.id", .type = int32, .doc = "Kafka's older name for node.id.", .min = 0,
+     .has_default = false},
+    {.name = "broker.rack", .doc = "Rack told to clients in Metadata.", .has_default = false},
+    {.name = "listeners", .type = list, .default_value = "PLAINTEXT://127.0.0.1:9092",
+     .doc = "Addresses to accept Kafka clients on, [NAME://]HOST:PORT; port 0 picks a free one."},
+    {.name = "advertised.listeners", .type = list,
+     .doc = "Addresses told to clients, [NAME://]HOST:PORT for each listener; port 0 means the real one. Without "
+            "it a listener advertises what it binds; a listener on a wildcard address must be named here.",
+     .has_default = false},
+    {.name = "listener.security.protocol.map", .type = list, .default_value = "PLAINTEXT:PLAINTEXT",
+     .doc = "NAME:PROTOCOL for each listener. PLAINTEXT is the only protocol that there is yet; a listener with "
+            "another one is a start error."},
+    {.name = "admin.listen", .default_value = "127.0.0.1:9644",
+     .doc = "HOST:PORT of the HTTP listener with /metrics, /healthz and /readyz."},
+
+    // Topics.
+    {.name = "auto.create.topics.enable", .type = boolean, .default_value = "true",
+     .doc = "Whether a Metadata request for an unknown topic creates it, when the client allows that too."},
+    {.name = "delete.topic.enable", .type = boolean, .default_value = "true",
+     .doc = "Whether DeleteTopics is obeyed; when false it answers TOPIC_DELETION_DISABLED."},
+    {.name = "num.partitions", .type = int32, .default_value = "1",
+     .doc = "Partitions of a topic that is created without saying how many.", .min = 1, .max = 10'000},
+    {.name = "default.replication.factor", .type = int32, .default_value = "1",
+     .doc = "Replication factor of a topic that is created without one. One server holds one replica, so 1 is the "
+            "only value.",
+     .min = 1, .max = 1},
+    {.name = "max.partitions", .type = int32, .default_value = "100000",
+     .doc = "Partitions of all topics together; creating more is refused with POLICY_VIOLATION. The engine may set "
+            "a lower limit.",
+     .min = 1, .max = 1'000'000},
+    {.name = "max.partitions.per.request", .type = int32, .default_value = "10000",
+     .doc = "Partitions that one CreateTopics or CreatePartitions request may add; more is refused with "
+            "POLICY_VIOLATION.",
+     .min = 1, .max = 100'000},
+    {.name = "max.request.partition.size.limit", .type = int32, .default_value = "2000",
+     .doc = "Partitions in one DescribeTopicPartitions answer; the client gets a cursor for the rest.", .min = 1,
+     .max = 100'000},
+    {.name = "min.insync.replicas", .type = int32, .default_value = "1",
+     .doc = "In-sync replicas that a produce with acks=all needs. There is one replica: above 1 every such produce "
+            "is refused with NOT_ENOUGH_REPLICAS.",
+     .min = 1, .max = kInt32Max},
+
+    // Records.
+    {.name = "message.max.bytes", .type = int32, .default_value = "1048588",
+     .doc = "Largest record batch, in bytes as sent; larger ones are refused with MESSAGE_TOO_LARGE.", .min = 0},
+    {.name = "max.decompressed.message.bytes", .type = int32, .default_value = "134217728",
+     .doc = "Bytes that a compressed record batch may inflate to when the server has to look inside.", .min = 1},
+    {.name = "compression.type", .default_value = "producer",
+     .doc = "Codec that batches are stored with; producer keeps the client's.", .allowed = kCompressionTypes},
+    {.name = "log.message.timestamp.type", .default_value = "CreateTime",
+     .doc = "Whether records keep the client's timestamp or get the time of the append.",
+     .allowed = kTimestampTypes},
+    {.name = "log.message.timestamp.before.max.ms", .type = int64, .default_value = "9223372036854775807",
+     .doc = "How much older than the server's clock a record's timestamp may be, in milliseconds.", .min = 0},
+    {.name = "log.message.timestamp.after.max.ms", .type = int64, .default_value = "3600000",
+     .doc = "How far ahead of the server's clock a record's timestamp may be, in milliseconds.", .min = 0},
+    {.name = "producer.id.expiration.ms", .type = int32, .default_value = "86400000",
+     .doc = "Time after its last write that an idempotent producer's state in a partition is forgotten, in "
+            "milliseconds.",
+     .min = 1},
+
+    // The log.
+    {.name = "storage.flush", .default_value = "ack",
+     .doc = "When data is synced to disk: ack (before it is acknowledged or visible to consumers), interval (every "
+            "storage.flush.interval.ms) or os (left to the page cache, as Kafka does by default). With interval "
+            "and os a power loss can take acknowledged records; a crash of the process cannot.",
+     .allowed = kFlushPolicies},
+    {.name = "storage.flush.interval.ms", .type = int64, .default_value = "1000",
+     .doc = "Time between syncs under storage.flush=interval, in milliseconds.", .min = 1, .max = 3'600'000},
+    {.name = "storage.open.files.max", .type = int32, .default_value = "4096",
+     .doc = "Segment files that the embedded engine keeps open at once.", .min = 16, .max = 1'000'000},
+    {.name = "storage.cache.bytes", .type = int64, .default_value = "67108864",
+     .doc = "Memory for recently appended batches, from which tail reads are served, in bytes.", .min = 0},
+    {.name = "storage.syncfs.threshold", .type = int32, .default_value = "8",
+     .doc = "Dirty files in one sync round above which the engine syncs the file system once instead of each "
+            "file.",
+     .min = 1},
+    {.name = "memory.engine.max.bytes", .type = int64, .default_value = "1073741824",
+     .doc = "Bytes that the memory engine may hold; appends past it are refused with KAFKA_STORAGE_ERROR.",
+     .min = 1'048'576},
+    {.name = "log.retention.ms", .type = int64,
+     .doc = "Age at which a closed segment is deleted, in milliseconds; -1 keeps it. Wins over "
+            "log.retention.minutes and log.retention.hours.",
+     .min = -1, .has_default = false},
+    {.name = "log.retention.minutes", .type = int32,
+     .doc = "The same in minutes. Wins over log.retention.hours.", .min = -1, .has_default = false},
+    {.name = "log.retention.hours", .type = int32, .default_value = "168", .doc = "The same in hours.", .min = -1},
+    {.name = "log.retention.bytes", .type = int64, .default_value = "-1",
+     .doc = "Size of a partition above which its oldest closed segments are deleted, in bytes; -1 is no limit.",
+     .min = -1},
+    {.name = "log.retention.check.interval.ms", .type = int64, .default_value = "300000",
+     .doc = "Time between looks for segments to roll or delete, in milliseconds.", .min = 1},
+    {.name = "log.segment.bytes", .type = int32, .default_value = "1073741824",
+     .doc = "Size at which a segment is closed and the next begun, in bytes.", .min = 1'048'576},
+    {.name = "log.roll.ms", .type = int64,
+     .doc = "Age at which a segment is closed although it is not full, in milliseconds. Wins over log.roll.hours.",
+     .min = 1, .has_default = false},
+    {.name = "log.roll.hours", .type = int32, .default_value = "168", .doc = "The same in hours.", .min = 1},
+    {.name = "log.index.interval.bytes", .type = int32, .default_value = "4096",
+     .doc = "Bytes of log between two entries of the offset index.", .min = 0},
+    {.name = "log.segment.delete.delay.ms", .type = int64, .default_value = "60000",
+     .doc = "Time between taking a segment out of the log and deleting its file, in milliseconds.", .min = 0},
+    {.name = "log.cleanup.policy", .type = list, .default_value = "delete",
+     .doc = "What happens to old records: delete, compact or both; empty keeps them. compact is accepted and shown, "
+            "but compaction itself is not there yet.",
+     .allowed = kCleanupPolicies},
+
+    // Network and limits.
+    {.name = "num.network.threads", .type = int32, .default_value = "0",
+     .doc = "Shards, each one thread that does network and requests; 0 is one per core.", .min = 0, .max = 1024},
+    {.name = "socket.listen.backlog.size", .type = int32, .default_value = "1024",
+     .doc = "Connections that may wait to be accepted.", .min = 1},
+    {.name = "socket.request.max.bytes", .type = int32, .default_value = "104857600",
+     .doc = "Largest request, in bytes; a connection that announces more is closed before anything is read.",
+     .min = 1024},
+    {.name = "socket.request.max.bytes.unauthenticated", .type = int32, .default_value = "524288",
+     .doc = "The same before a client has authenticated, on a listener that asks for it.", .min = 1024},
+    {.name = "queued.max.request.bytes", .type = int64, .default_value = "536870912",
+     .doc = "Memory for requests that are being read or handled, in bytes, shared out evenly among the shards. Past "
+            "it sockets are not read. A single request larger than a shard's share is admitted alone.",
+     .min = 1'048'576},
+    {.name = "max.connections", .type = int32, .default_value = "16384",
+     .doc = "Kafka connections at once; further ones are closed at once.", .min = 1},
+    {.name = "max.connections.per.ip", .type = int32, .default_value = "4096",
+     .doc = "Kafka connections at once from one address.", .min = 1},
+    {.name = "connections.max.idle.ms", .type = int64, .default_value = "600000",
+     .doc = "Time without a request after which a connection is closed, in milliseconds.", .min = 1},
+    {.name = "connection.max.in.flight.requests", .type = int32, .default_value = "64",
+     .doc = "Requests of one connection that may be unanswered; past it the socket is not read.", .min = 1,
+     .max = 10'000},
+    {.name = "connection.max.queued.response.bytes", .type = int64, .default_value = "67108864",
+     .doc = "Bytes of answers that may wait for one slow reader; past it the socket is not read.", .min = 65'536},
+    {.name = "connection.write.stall.ms", .type = int64, .default_value = "60000",
+     .doc = "Time that a client may take no byte of a waiting answer before it is disconnected, in milliseconds.",
+     .min = 1},
+    {.name = "connection.frame.timeout.ms", .type = int64, .default_value = "60000",
+     .doc = "Time that a client may send no byte of a request it has begun before it is disconnected, in "
+            "milliseconds.",
+     .min = 1},
+    {.name = "fetch.max.bytes", .type = int32, .default_value = "57671680",
+     .doc = "Most record bytes in one Fetch answer, whatever the client asks for. The first batch is always whole.",
+     .min = 1024},
+    {.name = "fetch.max.wait.ms", .type = int32, .default_value = "60000",
+     .doc = "Longest time that a Fetch may wait for data, whatever the client asks for, in milliseconds.", .min = 0},
+    {.name = "max.incremental.fetch.session.cache.slots", .type = int32, .default_value = "1000",
+     .doc = "Fetch sessions of all connections together. 0 turns sessions off.", .min = 0, .max = 1'000'000},
+    {.name = "drain.timeout.ms", .type = int64, .default_value = "4000",
+     .doc = "Time that SIGTERM gives requests under way to finish, in milliseconds.", .min = 0, .max = 3'600'000},
+
+    // Logs and metrics.
+    {.name = "log.level", .default_value = "info", .doc = "Least severe log lines that are written.",
+     .allowed = kLogLevels, .reloadable = true},
+    {.name = "log.format", .default_value = "text", .doc = "Form of log lines.", .allowed = kLogFormats},
+    {.name = "shard.stall.warning.ms", .type = int64, .default_value = "50",
+     .doc = "A handler that holds its shard for longer is logged with its name, in milliseconds.", .min = 1},
+
+    // Kafka's settings that mean nothing here but stand in many server.properties files.
+    {.name = "process.roles", .type = list, .doc = "One process is broker and controller.", .has_default = false,
+     .no_effect = true},
+    {.name = "controller.listener.names", .type = list, .doc = "There is no separate controller.",
+     .has_default = false, .no_effect = true},
+    {.name = "controller.quorum.voters", .type = list, .doc = "There is no controller quorum.",
+     .has_default = false, .no_effect = true},
+    {.name = "controller.quorum.bootstrap.servers", .type = list, .doc = "There is no controller quorum.",
+     .has_default = false, .no_effect = true},
+    {.name = "inter.broker.listener.name", .doc = "There are no other brokers to talk to.", .has_default = false,
+     .no_effect = true},
+    {.name = "num.io.threads", .type = int32, .default_value = "8",
+     .doc = "Requests are handled by the shards; see num.network.threads.", .min = 1, .no_effect = true},
+    {.name = "num.recovery.threads.per.data.dir", .type = int32, .default_value = "2",
+     .doc = "Recovery picks its own number of threads.", .min = 1, .no_effect = true},
+    {.name = "num.replica.fetchers", .type = int32, .default_value = "1", .doc = "There is one replica.", .min = 1,
+     .no_effect = true},
+    {.name = "socket.send.buffer.bytes", .type = int32, .default_value = "-1",
+     .doc = "The operating system sizes socket buffers.", .min = -1, .no_effect = true},
+    {.name = "socket.receive.buffer.bytes", .type = int32, .default_value = "-1",
+     .doc = "The operating system sizes socket buffers.", .min = -1, .no_effect = true},
+    {.name = "offsets.topic.replication.factor", .type = int32, .default_value = "1",
+     .doc = "Committed offsets are not kept in a topic.", .min = 1, .no_effect = true},
+    {.name = "offsets.topic.num.partitions", .type = int32, .default_value = "50",
+     .doc = "Committed offsets are not kept in a topic.", .min = 1, .no_effect = true},
+    {.name = "transaction.state.log.replication.factor", .type = int32, .default_value = "1",
+     .doc = "There is no transaction state topic.", .min = 1, .no_effect = true},
+    {.name = "transaction.state.log.min.isr", .type = int32, .default_value = "1",
+     .doc = "There is no transaction state topic.", .min = 1, .no_effect = true},
+    {.name = "share.coordinator.state.topic.replication.factor", .type = int32, .default_value = "1",
+     .doc = "There are no share groups.", .min = 1, .no_effect = true},
+    {.name = "share.coordinator.state.topic.min.isr", .type = int32, .default_value = "1",
+     .doc = "There are no share groups.", .min = 1, .no_effect = true},
+    {.name = "unclean.leader.election.enable", .type = boolean, .default_value = "false",
+     .doc = "One replica is always the leader.", .no_effect = true},
+    {.name = "log.flush.interval.messages", .type = int64, .default_value = "9223372036854775807",
+     .doc = "storage.flush says when data is synced.", .min = 1, .no_effect = true},
+    {.name = "log.flush.interval.ms", .type = int64, .doc = "storage.flush says when data is synced.", .min = 0,
+     .has_default = false, .no_effect = true},
+    {.name = "log.roll.jitter.ms", .type = int64, .doc = "Segments roll exactly at their age.", .min = 0,
+     .has_default = false, .no_effect = true},
+    {.name = "log.roll.jitter.hours", .type = int32, .default_value = "0",
+     .doc = "Segments roll exactly at their age.", .min = 0, .no_effect = true},
+    {.name = "log.index.size.max.bytes", .type = int32, .default_value = "10485760",
+     .doc = "Index files grow with their segment.", .min = 4, .no_effect = true},
+    {.name = "log.preallocate", .type = boolean, .default_value = "false", .doc = "Segments grow as they are written.",
+     .no_effect = true},
+    {.name = "log.cleaner.enable", .type = boolean, .default_value = "true", .doc = "Compaction is not there yet.",
+     .no_effect = true},
+    {.name = "log.cleaner.delete.retention.ms", .type = int64, .default_value = "86400000",
+     .doc = "Compaction is not there yet.", .min = 0, .no_effect = true},
+    {.name = "log.cleaner.min.compaction.lag.ms", .type = int64, .default_value = "0",
+     .doc = "Compaction is not there yet.", .min = 0, .no_effect = true},
+    {.name = "log.cleaner.max.compaction.lag.ms", .type = int64, .default_value = "9223372036854775807",
+     .doc = "Compaction is not there yet.", .min = 1, .no_effect = true},
+    {.name = "log.cleaner.min.cleanable.ratio", .type = float64, .default_value = "0.5",
+     .doc = "Compaction is not there yet.", .min = 0, .max = 1, .no_effect = true},
+    {.name = "compression.gzip.level", .type = int32, .default_value = "-1",
+     .doc = "Recompression uses each codec's default level.", .min = -1, .max = 9, .no_effect = true},
+    {.name = "compression.lz4.level", .type = int32, .default_value = "9",
+     .doc = "Recompression uses each codec's default level.", .min = 1, .max = 17, .no_effect = true},
+    {.name = "compression.zstd.level", .type = int32, .default_value = "3",
+     .doc = "Recompression uses each codec's default level.", .min = -131'072, .max = 22, .no_effect = true},
+};
+
+// A name before its protocol, or a protocol before its name: "NAME:PROTOCOL".
+Result<void> check_protocol_map(const ConfigValues& values) {
+  for (const std::string& item : values.list("listener.security.protocol.map")) {
+    const std::size_t colon = item.find(':');
+    if (colon == std::string::npos || colon == 0 || colon + 1 == item.size()) {
+      return fail(ErrorCode::invalid_config,
+                  fmt::format("listener.security.protocol.map has '{}', which is not NAME:PROTOCOL.", item));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+const ConfigTable& server_config_table() {
+  static const ConfigTable table(kKeys);
+  return table;
+}
+
+Result<void> check_server_config(const ConfigValues& values) {
+  if (values.list("log.dirs").size() > 1) {
+    return fail(ErrorCode::invalid_config, "log.dirs names more than one directory; only one is supported.");
+  }
+  if (values.is_set("broker.id") && values.is_set("node.id") &&
+      values.integer("broker.id") != values.integer("node.id")) {
+    return fail(ErrorCode::invalid_config, "broker.id and node.id differ; set only node.id.");
+  }
+  constexpr std::array kRetention{"log.retention.ms", "log.retention.minutes", "log.retention.hours"};
+  for (const char* name : kRetention) {
+    if (values.is_set(name) && values.integer(name) == 0) {
+      return fail(ErrorCode::invalid_config,
+                  fmt::format("{} must be -1 (no limit) or at least 1.", name));
+    }
+  }
+  if (values.integer("socket.request.max.bytes") < values.integer("message.max.bytes")) {
+    return fail(ErrorCode::invalid_config,
+                "socket.request.max.bytes is smaller than message.max.bytes: no batch of that size could arrive.");
+  }
+  return check_protocol_map(values);
+}
+
+std::string server_data_dir(const ConfigValues& values) {
+  if (values.is_set("data.dir")) return values.text("data.dir");
+  if (const auto dirs = values.list("log.dirs"); !dirs.empty()) return dirs.front();
+  if (values.is_set("log.dir")) return values.text("log.dir");
+  return values.text("data.dir");
+}
+
+NodeId server_node_id(const ConfigValues& values) {
+  if (!values.is_set("node.id") && values.is_set("broker.id")) {
+    return static_cast<NodeId>(values.integer("broker.id"));
+  }
+  return static_cast<NodeId>(values.integer("node.id"));
+}
+
+}  // namespace tidegate::broker

@@ -1,0 +1,285 @@
+// The table of topic settings, the server settings that are their defaults, and what they mean together.
+#include "tidegate/broker/topic_config.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "tidegate/base/assert.h"
+
+namespace tidegate::broker {
+namespace {
+
+using enum ConfigType;
+
+constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"};
+constexpr std::string_view kCleanupPolicies[] = {"compact", "delete"};
+constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
+
+constexpr ConfigKey kKeys[] = {
+    {.name = "cleanup.policy", .type = list, .default_value = "delete",
+     .doc = "What happens to old records: delete, compact or both; empty keeps them. compact is accepted and shown, "
+            "but compaction itself is not there yet: such a topic keeps every record (unless delete is named too).",
+     .allowed = kCleanupPolicies, .reloadable = true, .synonym = "log.cleanup.policy"},
+    {.name = "compression.gzip.level", .type = int32, .default_value = "-1",
+     .doc = "Recompression uses each codec's default level.", .min = -1, .max = 9, .reloadable = true,
+     .synonym = "compression.gzip.level", .no_effect = true},
+    {.name = "compression.lz4.level", .type = int32, .default_value = "9",
+     .doc = "Recompression uses each codec's default level.", .min = 1, .max = 17, .reloadable = true,
+     .synonym = "compression.lz4.level", .no_effect = true},
+    {.name = "compression.type", .default_value = "producer",
+     .doc = "Codec that batches are stored with; producer keeps the client's.", .allowed = kCompressionTypes,
+     .reloadable = true, .synonym = "compression.type"},
+    {.name = "compression.zstd.level", .type = int32, .default_value = "3",
+     .doc = "Recompression uses each codec's default level.", .min = -131'072, .max = 22, .reloadable = true,
+     .synonym = "compression.zstd.level", .no_effect = true},
+    {.name = "delete.retention.ms", .type = int64, .default_value = "86400000",
+     .doc = "Compaction, which would keep tombstones for this long, is not there yet.", .min = 0, .reloadable = true,
+     .synonym = "log.cleaner.delete.retention.ms", .no_effect = true},
+    {.name = "errors.deadletterqueue.group.enable", .type = boolean, .default_value = "false",
+     .doc = "There are no share groups.", .reloadable = true, .no_effect = true},
+    {.name = "file.delete.delay.ms", .type = int64, .default_value = "60000",
+     .doc = "Time between taking a segment out of the log and deleting its file, in milliseconds.", .min = 0,
+     .reloadable = true, .synonym = "log.segment.delete.delay.ms"},
+    {.name = "flush.messages", .type = int64, .default_value = "9223372036854775807",
+     .doc = "The server's storage.flush says when data is synced, for all topics.", .min = 1, .reloadable = true,
+     .synonym = "log.flush.interval.messages", .no_effect = true},
+    {.name = "flush.ms", .type = int64, .default_value = "9223372036854775807",
+     .doc = "The server's storage.flush says when data is synced, for all topics.", .min = 0, .reloadable = true,
+     .synonym = "log.flush.interval.ms", .no_effect = true},
+    {.name = "follower.replication.throttled.replicas", .type = list, .default_value = "",
+     .doc = "There is one replica: nothing is copied between brokers.", .reloadable = true, .no_effect = true},
+    {.name = "index.interval.bytes", .type = int32, .default_value = "4096",
+     .doc = "Bytes of log between two entries of the offset index.", .min = 0, .reloadable = true,
+     .synonym = "log.index.interval.bytes"},
+    {.name = "leader.replication.throttled.replicas", .type = list, .default_value = "",
+     .doc = "There is one replica: nothing is copied between brokers.", .reloadable = true, .no_effect = true},
+    {.name = "local.retention.bytes", .type = int64, .default_value = "-2", .doc = "There is no tiered storage.",
+     .min = -2, .reloadable = true, .no_effect = true},
+    {.name = "local.retention.ms", .type = int64, .default_value = "-2", .doc = "There is no tiered storage.",
+     .min = -2, .reloadable = true, .no_effect = true},
+    {.name = "max.compaction.lag.ms", .type = int64, .default_value = "9223372036854775807",
+     .doc = "Compaction is not there yet.", .min = 1, .reloadable = true,
+     .synonym = "log.cleaner.max.compaction.lag.ms", .no_effect = true},
+    {.name = "max.decompressed.message.bytes", .type = int32, .default_value = "134217728",
+     .doc = "Bytes that a compressed record batch may inflate to when the server has to look inside.", .min = 1,
+     .reloadable = true, .synonym = "max.decompressed.message.bytes"},
+    {.name = "max.message.bytes", .type = int32, .default_value = "1048588",
+     .doc = "Largest record batch, in bytes as sent; larger ones are refused with MESSAGE_TOO_LARGE.", .min = 0,
+     .reloadable = true, .synonym = "message.max.bytes"},
+    {.name = "message.timestamp.after.max.ms", .type = int64, .default_value = "3600000",
+     .doc = "How far ahead of the server's clock a record's timestamp may be, in milliseconds.", .min = 0,
+     .reloadable = true, .synonym = "log.message.timestamp.after.max.ms"},
+    {.name = "message.timestamp.before.max.ms", .type = int64, .default_value = "9223372036854775807",
+     .doc = "How much older than the server's clock a record's timestamp may be, in milliseconds.", .min = 0,
+     .reloadable = true, .synonym = "log.message.timestamp.before.max.ms"},
+    {.name = "message.timestamp.type", .default_value = "CreateTime",
+     .doc = "Whether records keep the client's timestamp or get the time of the append.",
+     .allowed = kTimestampTypes, .reloadable = true, .synonym = "log.message.timestamp.type"},
+    {.name = "min.cleanable.dirty.ratio", .type = float64, .default_value = "0.5",
+     .doc = "Compaction is not there yet.", .min = 0, .max = 1, .reloadable = true,
+     .synonym = "log.cleaner.min.cleanable.ratio", .no_effect = true},
+    {.name = "min.compaction.lag.ms", .type = int64, .default_value = "0", .doc = "Compaction is not there yet.",
+     .min = 0, .reloadable = true, .synonym = "log.cleaner.min.compaction.lag.ms", .no_effect = true},
+    {.name = "min.insync.replicas", .type = int32, .default_value = "1",
+     .doc = "In-sync replicas that a produce with acks=all needs. There is one replica: above 1 every such produce "
+            "is refused with NOT_ENOUGH_REPLICAS.",
+     .min = 1, .reloadable = true, .synonym = "min.insync.replicas"},
+    {.name = "preallocate", .type = boolean, .default_value = "false", .doc = "Segments grow as they are written.",
+     .reloadable = true, .synonym = "log.preallocate", .no_effect = true},
+    {.name = "remote.copy.lag.bytes", .type = int64, .default_value = "-1", .doc = "There is no tiered storage.",
+     .min = -1, .reloadable = true, .no_effect = true},
+    {.name = "remote.copy.lag.ms", .type = int64, .default_value = "0", .doc = "There is no tiered storage.",
+     .min = -1, .reloadable = true, .no_effect = true},
+    {.name = "remote.log.copy.disable", .type = boolean, .default_value = "false",
+     .doc = "There is no tiered storage.", .reloadable = true, .no_effect = true},
+    {.name = "remote.log.delete.on.disable", .type = boolean, .default_value = "false",
+     .doc = "There is no tiered storage.", .reloadable = true, .no_effect = true},
+    {.name = "remote.storage.enable", .type = boolean, .default_value = "false",
+     .doc = "There is no tiered storage: true is refused.", .reloadable = true, .no_effect = true},
+    {.name = "retention.bytes", .type = int64, .default_value = "-1",
+     .doc = "Size of a partition above which its oldest closed segments are deleted, in bytes; -1 is no limit.",
+     .min = -1, .reloadable = true, .synonym = "log.retention.bytes"},
+    {.name = "retention.ms", .type = int64, .default_value = "604800000",
+     .doc = "Age at which a closed segment is deleted, in milliseconds; -1 keeps it.", .min = -1,
+     .reloadable = true, .synonym = "log.retention.ms"},
+    {.name = "segment.bytes", .type = int32, .default_value = "1073741824",
+     .doc = "Size at which a segment is closed and the next begun, in bytes.", .min = 1'048'576,
+     .reloadable = true, .synonym = "log.segment.bytes"},
+    {.name = "segment.index.bytes", .type = int32, .default_value = "10485760",
+     .doc = "Index files grow with their segment.", .min = 4, .reloadable = true,
+     .synonym = "log.index.size.max.bytes", .no_effect = true},
+    {.name = "segment.jitter.ms", .type = int64, .default_value = "0", .doc = "Segments roll exactly at their age.",
+     .min = 0, .reloadable = true, .synonym = "log.roll.jitter.ms", .no_effect = true},
+    {.name = "segment.ms", .type = int64, .default_value = "604800000",
+     .doc = "Age at which a segment is closed although it is not full, in milliseconds.", .min = 1,
+     .reloadable = true, .synonym = "log.roll.ms"},
+    {.name = "unclean.leader.election.enable", .type = boolean, .default_value = "false",
+     .doc = "One replica is always the leader.", .reloadable = true, .synonym = "unclean.leader.election.enable",
+     .no_effect = true},
+};
+
+// Server settings that are a topic setting's default in another unit, behind ConfigKey::synonym, the
+// first that is set wins.
+struct ScaledSynonym {
+  std::string_view topic_key;
+  std::string_view server_key;
+  std::int64_t unit_ms;
+};
+constexpr ScaledSynonym kScaled[] = {
+    {"retention.ms", "log.retention.minutes", 60'000},   {"retention.ms", "log.retention.hours", 3'600'000},
+    {"segment.ms", "log.roll.hours", 3'600'000},         {"segment.jitter.ms", "log.roll.jitter.hours", 3'600'000},
+};
+
+// The largest number that does not overflow; -1 ("no limit") stays.
+std::string scaled(std::int64_t value, std::int64_t unit) {
+  if (value < 0) return "-1";
+  return std::to_string(value > INT64_MAX / unit ? INT64_MAX : value * unit);
+}
+
+std::int64_t to_integer(const std::string& text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  TIDEGATE_ASSERT(error == std::errc() && end == text.data() + text.size());
+  return number;
+}
+
+std::optional<protocol::Compression> to_compression(std::string_view name) {
+  if (name == "uncompressed") return protocol::Compression::none;
+  if (name == "gzip") return protocol::Compression::gzip;
+  if (name == "snappy") return protocol::Compression::snappy;
+  if (name == "lz4") return protocol::Compression::lz4;
+  if (name == "zstd") return protocol::Compression::zstd;
+  return std::nullopt;
+}
+
+// Reads one topic's effective values.
+class Effective {
+ public:
+  Effective(const TopicConfigs& configs, const ConfigValues& server) : configs_(configs), server_(server) {}
+  std::string text(std::string_view name) const {
+    const ConfigKey* key = topic_config_table().find(name);
+    TIDEGATE_ASSERT(key != nullptr);
+    return describe_topic_setting(*key, configs_, server_).value;
+  }
+  std::int64_t integer(std::string_view name) const { return to_integer(text(name)); }
+
+ private:
+  const TopicConfigs& configs_;
+  const ConfigValues& server_;
+};
+
+bool list_contains(std::string_view list, std::string_view item) {
+  while (!list.empty()) {
+    const std::size_t comma = std::min(list.find(','), list.size());
+    if (list.substr(0, comma) == item) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
+// "*" or partition:broker pairs.
+Result<void> check_throttled_replicas(std::string_view name, std::string_view list) {
+  if (list == "*") return {};
+  for (std::string_view rest = list; !rest.empty();) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    const std::string_view item = rest.substr(0, comma);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    const std::size_t colon = item.find(':');
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    const bool good = colon != std::string_view::npos && colon > 0 && colon + 1 < item.size() &&
+                      std::ranges::all_of(item.substr(0, colon), is_digit) &&
+                      std::ranges::all_of(item.substr(colon + 1), is_digit);
+    if (!good) {
+      return fail(ErrorCode::invalid_config,
+                  fmt::format("Invalid value for {}: expected '*' or a list of PARTITION:BROKER.", name));
+    }
+  }
+  return {};
+}
+
+Result<void> check_together(const TopicConfigs& configs, const ConfigValues& server) {
+  const Effective effective(configs, server);
+  const std::int64_t min_lag = effective.integer("min.compaction.lag.ms");
+  const std::int64_t max_lag = effective.integer("max.compaction.lag.ms");
+  if (min_lag > max_lag) {
+    return fail(ErrorCode::invalid_config,
+                fmt::format("min.compaction.lag.ms ({}) is larger than max.compaction.lag.ms ({}).", min_lag, max_lag));
+  }
+  if (effective.text("remote.storage.enable") == "true") {
+    return fail(ErrorCode::invalid_config, "remote.storage.enable cannot be true: there is no tiered storage.");
+  }
+  for (const std::string_view name :
+       {"leader.replication.throttled.replicas", "follower.replication.throttled.replicas"}) {
+    if (auto good = check_throttled_replicas(name, effective.text(name)); !good) return good;
+  }
+  return {};
+}
+
+}  // namespace
+
+const ConfigTable& topic_config_table() {
+  static const ConfigTable table(kKeys);
+  return table;
+}
+
+TopicSetting describe_topic_setting(const ConfigKey& key, const TopicConfigs& configs, const ConfigValues& server) {
+  using Source = TopicSetting::Source;
+  TopicSetting setting{.key = &key};
+  if (const auto at = configs.find(std::string(key.name)); at != configs.end()) {
+    setting.synonyms.push_back({key.name, at->second, Source::topic});
+  }
+  if (!key.synonym.empty() && server.is_set(key.synonym)) {
+    setting.synonyms.push_back({key.synonym, server.text(key.synonym), Source::server});
+  }
+  for (const ScaledSynonym& other : kScaled) {
+    if (other.topic_key != key.name || !server.is_set(other.server_key)) continue;
+    setting.synonyms.push_back(
+        {other.server_key, scaled(server.integer(other.server_key), other.unit_ms), Source::server});
+  }
+  const std::string_view default_name = key.synonym.empty() ? key.name : key.synonym;
+  setting.synonyms.push_back({default_name, std::string(key.default_value), Source::default_value});
+  setting.value = setting.synonyms.front().value;
+  setting.source = setting.synonyms.front().source;
+  return setting;
+}
+
+TopicSettings make_topic_settings(const TopicConfigs& configs, const ConfigValues& server) {
+  const Effective effective(configs, server);
+  const std::string policy = effective.text("cleanup.policy");
+  TopicSettings settings;
+  settings.log = {
+      .retention_ms = effective.integer("retention.ms"),
+      .retention_bytes = effective.integer("retention.bytes"),
+      .segment_bytes = effective.integer("segment.bytes"),
+      .segment_ms = effective.integer("segment.ms"),
+      .index_interval_bytes = effective.integer("index.interval.bytes"),
+      .file_delete_delay_ms = effective.integer("file.delete.delay.ms"),
+      .cleanup_delete = list_contains(policy, "delete"),
+      .cleanup_compact = list_contains(policy, "compact"),
+      .log_append_time = effective.text("message.timestamp.type") == "LogAppendTime",
+  };
+  settings.max_message_bytes = effective.integer("max.message.bytes");
+  settings.max_decompressed_bytes = effective.integer("max.decompressed.message.bytes");
+  settings.compression = to_compression(effective.text("compression.type"));
+  settings.timestamp_before_max_ms = effective.integer("message.timestamp.before.max.ms");
+  settings.timestamp_after_max_ms = effective.integer("message.timestamp.after.max.ms");
+  settings.min_insync_replicas = static_cast<std::int32_t>(effective.integer("min.insync.replicas"));
+  return settings;
+}
+
+Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const ConfigValues& server) {
+  TopicConfigs checked;
+  for (const auto& [name, value] : configs) {
+    const auto key = topic_config_table().require(name);
+    if (!key) return fail(key.error());
+    auto normal = ConfigTable::normalise(**key, value);
+    if (!normal) return fail(std::move(normal.error()));
+    checked.emplace(name, std::move(*normal));
+  }
+  if (auto good = check_together(checked, server); !good) return fail(std::move(good.error()));
+  return checked;
+}
+
+}  // namespace tidegate::broker

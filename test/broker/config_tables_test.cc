@@ -1,0 +1,231 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "support/paths.h"
+#include "tidegate/broker/server_config.h"
+#include "tidegate/broker/topic_config.h"
+
+namespace tidegate::broker {
+namespace {
+
+using ::testing::HasSubstr;
+
+ConfigValues server(std::map<std::string, std::string> values = {}) {
+  ConfigValues made(server_config_table());
+  for (const auto& [name, value] : values) EXPECT_TRUE(made.set(name, value, ConfigSource::file)) << name;
+  return made;
+}
+
+std::string check_error(const TopicConfigs& configs) {
+  const auto checked = check_topic_configs(configs, server());
+  if (checked) return "";
+  EXPECT_EQ(checked.error().code, ErrorCode::invalid_config);
+  return checked.error().message;
+}
+
+TEST(ServerConfig, Table_DocumentsEveryKeyAndHasNoContradiction) {
+  for (const ConfigKey& key : server_config_table().keys()) {
+    EXPECT_FALSE(key.doc.empty()) << key.name;
+    EXPECT_EQ(key.doc.find('|'), std::string_view::npos) << key.name << " would break the table of the docs";
+    EXPECT_TRUE(key.has_default || key.default_value.empty()) << key.name;
+  }
+  EXPECT_TRUE(check_server_config(server()));
+}
+
+TEST(ServerConfig, Check_NamesSettingsThatContradictEachOther) {
+  const auto error = [](std::map<std::string, std::string> values) {
+    const auto result = check_server_config(server(std::move(values)));
+    return result ? std::string("good") : result.error().message;
+  };
+  EXPECT_THAT(error({{"log.dirs", "/a,/b"}}), HasSubstr("log.dirs"));
+  EXPECT_THAT(error({{"broker.id", "1"}, {"node.id", "2"}}), HasSubstr("node.id"));
+  EXPECT_EQ(error({{"broker.id", "2"}, {"node.id", "2"}}), "good");
+  EXPECT_THAT(error({{"log.retention.ms", "0"}}), HasSubstr("log.retention.ms"));
+  EXPECT_THAT(error({{"log.retention.minutes", "0"}}), HasSubstr("log.retention.minutes"));
+  EXPECT_THAT(error({{"log.retention.hours", "0"}}), HasSubstr("log.retention.hours"));
+  EXPECT_THAT(error({{"socket.request.max.bytes", "2048"}}), HasSubstr("message.max.bytes"));
+  EXPECT_THAT(error({{"listener.security.protocol.map", "PLAINTEXT"}}), HasSubstr("NAME:PROTOCOL"));
+  EXPECT_EQ(error({{"listener.security.protocol.map", "A:PLAINTEXT,B:PLAINTEXT"}}), "good");
+}
+
+TEST(ServerConfig, KafkasOtherNames_AreUnderstood) {
+  EXPECT_EQ(server_data_dir(server()), "data");
+  EXPECT_EQ(server_data_dir(server({{"log.dirs", "/a"}})), "/a");
+  EXPECT_EQ(server_data_dir(server({{"log.dir", "/b"}})), "/b");
+  EXPECT_EQ(server_data_dir(server({{"log.dirs", "/a"}, {"data.dir", "/c"}})), "/c");
+  EXPECT_EQ(server_node_id(server()), 1);
+  EXPECT_EQ(server_node_id(server({{"broker.id", "7"}})), 7);
+  EXPECT_EQ(server_node_id(server({{"node.id", "8"}})), 8);
+}
+
+TEST(ServerConfig, ReplicationFactor_CanOnlyBeOne) {
+  ConfigValues values(server_config_table());
+  EXPECT_FALSE(values.set("default.replication.factor", "3", ConfigSource::file));
+  EXPECT_TRUE(values.set("default.replication.factor", "1", ConfigSource::file));
+}
+
+// The names that Apache Kafka 4.4's brokers accept in CreateTopics.
+TEST(TopicConfig, Table_HasEveryNameThatKafkaHas) {
+  const std::set<std::string_view> kafka{
+      "cleanup.policy", "compression.gzip.level", "compression.lz4.level", "compression.type",
+      "compression.zstd.level", "delete.retention.ms", "errors.deadletterqueue.group.enable",
+      "file.delete.delay.ms", "flush.messages", "flush.ms", "follower.replication.throttled.replicas",
+      "index.interval.bytes", "leader.replication.throttled.replicas", "local.retention.bytes",
+      "local.retention.ms", "max.compaction.lag.ms", "max.decompressed.message.bytes", "max.message.bytes",
+      "message.timestamp.after.max.ms", "message.timestamp.before.max.ms", "message.timestamp.type",
+      "min.cleanable.dirty.ratio", "min.compaction.lag.ms", "min.insync.replicas", "preallocate",
+      "remote.copy.lag.bytes", "remote.copy.lag.ms", "remote.log.copy.disable",
+      "remote.log.delete.on.disable", "remote.storage.enable", "retention.bytes", "retention.ms",
+      "segment.bytes", "segment.index.bytes", "segment.jitter.ms", "segment.ms",
+      "unclean.leader.election.enable"};
+  std::set<std::string_view> ours;
+  for (const ConfigKey& key : topic_config_table().keys()) {
+    ours.insert(key.name);
+    EXPECT_FALSE(key.doc.empty()) << key.name;
+    EXPECT_TRUE(key.has_default) << key.name;
+  }
+  EXPECT_EQ(ours, kafka);
+}
+
+TEST(TopicConfig, Synonyms_AreServerSettingsWithTheSameDefaultAndEffect) {
+  const ConfigTable& servers = server_config_table();
+  for (const ConfigKey& key : topic_config_table().keys()) {
+    if (key.synonym.empty()) continue;
+    const ConfigKey* behind = servers.find(key.synonym);
+    ASSERT_NE(behind, nullptr) << key.name;
+    EXPECT_EQ(behind->no_effect, key.no_effect) << key.name;
+    if (behind->has_default) EXPECT_EQ(behind->default_value, key.default_value) << key.name;
+    EXPECT_TRUE(behind->allowed.empty() == key.allowed.empty()) << key.name;
+  }
+}
+
+TEST(TopicConfig, Defaults_AreThoseOfTheStructs) {
+  const TopicSettings made = make_topic_settings({}, server());
+  const TopicSettings plain;
+  EXPECT_EQ(made.log, plain.log);
+  EXPECT_EQ(made.max_message_bytes, plain.max_message_bytes);
+  EXPECT_EQ(made.max_decompressed_bytes, plain.max_decompressed_bytes);
+  EXPECT_EQ(made.compression, plain.compression);
+  EXPECT_EQ(made.timestamp_before_max_ms, plain.timestamp_before_max_ms);
+  EXPECT_EQ(made.timestamp_after_max_ms, plain.timestamp_after_max_ms);
+  EXPECT_EQ(made.min_insync_replicas, plain.min_insync_replicas);
+}
+
+TEST(TopicConfig, OwnValue_WinsOverServerValue_WinsOverDefault) {
+  const ConfigValues values = server({{"message.max.bytes", "5000"}, {"log.segment.bytes", "2097152"}});
+  const TopicSettings made = make_topic_settings({{"max.message.bytes", "7000"}}, values);
+  EXPECT_EQ(made.max_message_bytes, 7000);
+  EXPECT_EQ(made.log.segment_bytes, 2'097'152);
+  EXPECT_EQ(made.log.retention_bytes, -1);
+}
+
+TEST(TopicConfig, Settings_ReachTheStructs) {
+  const TopicSettings made = make_topic_settings({{"cleanup.policy", "compact"},
+                                                  {"compression.type", "zstd"},
+                                                  {"message.timestamp.type", "LogAppendTime"},
+                                                  {"message.timestamp.before.max.ms", "1"},
+                                                  {"message.timestamp.after.max.ms", "2"},
+                                                  {"min.insync.replicas", "3"},
+                                                  {"retention.ms", "4"},
+                                                  {"retention.bytes", "5"},
+                                                  {"segment.ms", "6"},
+                                                  {"index.interval.bytes", "7"},
+                                                  {"file.delete.delay.ms", "8"},
+                                                  {"max.decompressed.message.bytes", "9"}},
+                                                 server());
+  EXPECT_FALSE(made.log.cleanup_delete);
+  EXPECT_TRUE(made.log.cleanup_compact);
+  EXPECT_EQ(made.compression, protocol::Compression::zstd);
+  EXPECT_TRUE(made.log.log_append_time);
+  EXPECT_EQ(made.timestamp_before_max_ms, 1);
+  EXPECT_EQ(made.timestamp_after_max_ms, 2);
+  EXPECT_EQ(made.min_insync_replicas, 3);
+  EXPECT_EQ(made.log.retention_ms, 4);
+  EXPECT_EQ(made.log.retention_bytes, 5);
+  EXPECT_EQ(made.log.segment_ms, 6);
+  EXPECT_EQ(made.log.index_interval_bytes, 7);
+  EXPECT_EQ(made.log.file_delete_delay_ms, 8);
+  EXPECT_EQ(made.max_decompressed_bytes, 9);
+}
+
+TEST(TopicConfig, CompressionType_NamesEachCodec) {
+  const auto codec = [](const char* name) { return make_topic_settings({{"compression.type", name}}, server()).compression; };
+  EXPECT_EQ(codec("producer"), std::nullopt);
+  EXPECT_EQ(codec("uncompressed"), protocol::Compression::none);
+  EXPECT_EQ(codec("gzip"), protocol::Compression::gzip);
+  EXPECT_EQ(codec("snappy"), protocol::Compression::snappy);
+  EXPECT_EQ(codec("lz4"), protocol::Compression::lz4);
+}
+
+TEST(TopicConfig, CleanupPolicy_MayBeBothOrNone) {
+  const auto both = make_topic_settings({{"cleanup.policy", "compact,delete"}}, server()).log;
+  EXPECT_TRUE(both.cleanup_delete && both.cleanup_compact);
+  const auto none = make_topic_settings({{"cleanup.policy", ""}}, server()).log;
+  EXPECT_FALSE(none.cleanup_delete || none.cleanup_compact);
+}
+
+TEST(TopicConfig, RetentionInOtherUnits_IsTheDefaultInMilliseconds) {
+  const auto retention = [](std::map<std::string, std::string> values) {
+    return make_topic_settings({}, server(std::move(values))).log.retention_ms;
+  };
+  EXPECT_EQ(retention({{"log.retention.hours", "2"}}), 7'200'000);
+  EXPECT_EQ(retention({{"log.retention.hours", "2"}, {"log.retention.minutes", "3"}}), 180'000);
+  EXPECT_EQ(retention({{"log.retention.hours", "2"}, {"log.retention.minutes", "3"}, {"log.retention.ms", "4"}}), 4);
+  EXPECT_EQ(retention({{"log.retention.hours", "-1"}}), -1);
+  EXPECT_EQ(make_topic_settings({}, server({{"log.roll.hours", "1"}})).log.segment_ms, 3'600'000);
+}
+
+TEST(TopicConfig, Describe_ListsSynonymsFromWhatWinsToTheDefault) {
+  const ConfigKey* key = topic_config_table().find("retention.ms");
+  const ConfigValues values = server({{"log.retention.hours", "2"}, {"log.retention.ms", "9"}});
+  const TopicSetting setting = describe_topic_setting(*key, {{"retention.ms", "5"}}, values);
+  EXPECT_EQ(setting.value, "5");
+  EXPECT_EQ(setting.source, TopicSetting::Source::topic);
+  std::string chain;
+  for (const auto& synonym : setting.synonyms) chain += std::string(synonym.name) + "=" + synonym.value + " ";
+  EXPECT_EQ(chain, "retention.ms=5 log.retention.ms=9 log.retention.hours=7200000 log.retention.ms=604800000 ");
+
+  const TopicSetting untouched = describe_topic_setting(*key, {}, server());
+  EXPECT_EQ(untouched.value, "604800000");
+  EXPECT_EQ(untouched.source, TopicSetting::Source::default_value);
+}
+
+TEST(TopicConfig, Check_NormalisesValues) {
+  const auto checked = check_topic_configs({{"cleanup.policy", " compact , delete"}, {"retention.ms", " +60 "}}, server());
+  ASSERT_TRUE(checked);
+  EXPECT_EQ(checked->at("cleanup.policy"), "compact,delete");
+  EXPECT_EQ(checked->at("retention.ms"), "60");
+}
+
+TEST(TopicConfig, Check_RefusesUnknownBadAndContradicting) {
+  EXPECT_EQ(check_error({{"retention.m", "1"}}), "Unknown configuration 'retention.m'. Did you mean 'retention.ms'?");
+  EXPECT_THAT(check_error({{"segment.bytes", "1000"}}), HasSubstr("segment.bytes"));
+  EXPECT_THAT(check_error({{"compression.type", "none"}}), HasSubstr("uncompressed"));
+  EXPECT_THAT(check_error({{"min.compaction.lag.ms", "10"}, {"max.compaction.lag.ms", "5"}}),
+              HasSubstr("min.compaction.lag.ms"));
+  EXPECT_THAT(check_error({{"remote.storage.enable", "true"}}), HasSubstr("tiered storage"));
+  for (const char* bad : {"none", "0", "0:", ":1", "0:1,", "0:1,x:2"}) {
+    EXPECT_NE(check_error({{"leader.replication.throttled.replicas", bad}}), "") << bad;
+  }
+  for (const char* good : {"", "*", "0:1", "0:1,1:2"}) {
+    EXPECT_EQ(check_error({{"follower.replication.throttled.replicas", good}}), "") << good;
+  }
+}
+
+TEST(ConfigurationDocs, Page_IsWhatTheTablesSay) {
+  const auto path = test::source_dir() / "docs" / "configuration.md";
+  const std::string made = configuration_markdown();
+  if (std::getenv("TIDEGATE_UPDATE_DOCS") != nullptr) std::ofstream(path) << made;
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_TRUE(text.str() == made) << "docs/configuration.md is stale: run this test with TIDEGATE_UPDATE_DOCS=1";
+}
+
+}  // namespace
+}  // namespace tidegate::broker
