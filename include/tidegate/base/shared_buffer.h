@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <utility>
 
@@ -86,6 +87,10 @@ class SharedBuffer {
   SharedBuffer slice(std::size_t offset, std::size_t length) const;
   // Bytes of memory that this slice keeps alive; caches charge this, not size().
   std::size_t pinned_bytes() const { return block_ ? block_->capacity : 0; }
+  // Compares the bytes, wherever they lie.
+  friend bool operator==(const SharedBuffer& a, const SharedBuffer& b) {
+    return a.size_ == b.size_ && (a.size_ == 0 || std::memcmp(a.data_, b.data_, a.size_) == 0);
+  }
 
  private:
   friend class MutableBuffer;
