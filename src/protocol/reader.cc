@@ -89,6 +89,16 @@ void Reader::promise(std::size_t count, std::size_t each_bytes) {
   end_ -= count * each_bytes;
 }
 
+bool Reader::charge(std::size_t bytes) {
+  if (failed_) return false;
+  if (bytes > memory_left_) {
+    fail("the message takes more memory than its size allows");
+    return false;
+  }
+  memory_left_ -= bytes;
+  return true;
+}
+
 std::size_t Reader::enter(std::size_t length) {
   if (length > remaining()) fail_short(length);
   const std::size_t outer_end = end_;

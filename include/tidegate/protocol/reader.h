@@ -10,8 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "tidegate/base/bytes.h"
 #include "tidegate/base/result.h"
@@ -22,8 +24,12 @@ namespace tidegate::protocol {
 
 class Reader {
  public:
+  static constexpr std::size_t kNoMemoryLimit = std::numeric_limits<std::size_t>::max();
+
   // The slices that the reader hands out keep `bytes` alive.
-  explicit Reader(SharedBuffer bytes) : buffer_(std::move(bytes)), end_(buffer_.size()) {}
+  // `memory_limit` bounds what may be allocated for the message (charge()).
+  explicit Reader(SharedBuffer bytes, std::size_t memory_limit = kNoMemoryLimit)
+      : buffer_(std::move(bytes)), end_(buffer_.size()), memory_left_(memory_limit) {}
 
   bool ok() const { return !failed_; }
   std::size_t position() const { return position_; }
@@ -54,6 +60,9 @@ class Reader {
   // one element's claim back, just before that element is read.
   void promise(std::size_t count, std::size_t each_bytes);
   void redeem(std::size_t each_bytes) { end_ += each_bytes; }
+
+  // Announces an allocation; false, and a failure, when it would pass the memory limit.
+  bool charge(std::size_t bytes);
 
   // Confines reading to the next `length` bytes (a tagged field); leave() takes what enter() gave.
   std::size_t enter(std::size_t length);
@@ -86,6 +95,7 @@ class Reader {
   SharedBuffer buffer_;
   std::size_t position_ = 0;
   std::size_t end_ = 0;  // less the claims of array elements that are still to come
+  std::size_t memory_left_ = kNoMemoryLimit;
   bool failed_ = false;
   std::string path_;
   std::string reason_;
