@@ -1,0 +1,1 @@
+"""Parts of the real-client harness: servers, the dropping proxy, dependencies, reports."""

@@ -1,0 +1,357 @@
+"""confluent-kafka (librdkafka): the cases every client has, with partitions assigned by hand."""
+import os
+import threading
+import time
+
+from confluent_kafka import (Consumer, KafkaError, KafkaException, Producer, TopicPartition,
+                             TIMESTAMP_CREATE_TIME)
+from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource,
+                                   NewPartitions, NewTopic)
+
+import suite
+from suite import BOOTSTRAP, case, equal
+
+WAIT_S = 30
+
+
+_admin = AdminClient({"bootstrap.servers": BOOTSTRAP, "log_level": 2})
+
+
+def admin():
+    return _admin  # one for all: a client that is collected cancels its pending calls
+
+
+def create(prefix, partitions=1, config=None):
+    name = suite.topic_name(prefix)
+    topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=config or {})
+    admin().create_topics([topic])[name].result(WAIT_S)
+    return name
+
+
+class Sender:
+    """A producer whose delivery reports are kept: (partition, offset) or the error."""
+
+    def __init__(self, bootstrap=BOOTSTRAP, **config):
+        self.producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5,
+                                  "message.timeout.ms": 45000, "log_level": 2, **config})
+        self.reports = []
+        self.errors = []
+
+    def _report(self, error, message):
+        if error:
+            self.errors.append(error)
+        else:
+            self.reports.append((message.partition(), message.offset()))
+
+    def send(self, topic, value, key=None, partition=0, headers=None, timestamp=0):
+        while True:
+            try:
+                self.producer.produce(topic, value=value, key=key, partition=partition,
+                                      headers=headers or None, timestamp=timestamp,
+                                      on_delivery=self._report)
+                return
+            except BufferError:
+                self.producer.poll(0.1)
+
+    def flush(self):
+        equal(self.producer.flush(WAIT_S), 0, "left in the queue")
+        equal([str(e) for e in self.errors], [], "delivery errors")
+        return self.reports
+
+
+def read(topic, counts, offsets=None, **config):
+    """Messages by partition: exactly `counts`, then proof that none follow."""
+    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": "unused", "log_level": 2,
+                         "enable.auto.commit": False, "auto.offset.reset": "error",
+                         "enable.partition.eof": True, **config})
+    try:
+        consumer.assign([TopicPartition(topic, p, (offsets or {}).get(p, 0)) for p in counts])
+        got = {p: [] for p in counts}
+        ended = set()
+        deadline = time.monotonic() + WAIT_S
+        while len(ended) < len(counts):
+            assert time.monotonic() < deadline, f"read {[len(v) for v in got.values()]} of {counts}"
+            message = consumer.poll(0.5)
+            if message is None:
+                continue
+            if message.error():
+                if message.error().code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(message.error())
+                if len(got[message.partition()]) >= counts[message.partition()]:
+                    ended.add(message.partition())
+                continue
+            got[message.partition()].append(message)
+        equal({p: len(v) for p, v in got.items()}, counts, "counts")
+        return got
+    finally:
+        consumer.close()
+
+
+@case
+def metadata():
+    topic = create("metadata", 3)
+    found = admin().list_topics(topic, timeout=WAIT_S)
+    equal(sorted(found.topics[topic].partitions), [0, 1, 2], "partitions")
+    equal(len(found.brokers), 1, "brokers")
+    for partition in found.topics[topic].partitions.values():
+        assert partition.leader in found.brokers, f"leader {partition.leader} is no broker"
+
+
+@case
+def round_trip():
+    topic = create("round-trip", 2)
+    records = suite.ROUND_TRIP + [suite.NULL_HEADER, suite.EMPTY_HEADER_NAME]
+    sender = Sender()
+    for key, value, headers, timestamp in records:
+        sender.send(topic, value, key, 1, headers, timestamp)
+    equal(sorted(sender.flush()), [(1, n) for n in range(len(records))], "offsets in reports")
+    got = read(topic, {0: 0, 1: len(records)})[1]
+    for number, (message, record) in enumerate(zip(got, records)):
+        back = (message.key(), message.value(), message.headers() or [], message.timestamp()[1])
+        equal(back, record, f"record {number}")
+        equal(message.timestamp()[0], TIMESTAMP_CREATE_TIME, "timestamp type")
+        equal(message.offset(), number, "offset")
+
+
+@case
+def codecs():
+    for codec in suite.CODECS:
+        topic = create(f"codec-{codec}")
+        values = [f"{codec} {n} ".encode() * 40 for n in range(500)]
+        sender = Sender(**{"compression.type": codec, "linger.ms": 50})
+        for value in values:
+            sender.send(topic, value)
+        sender.flush()
+        equal([m.value() for m in read(topic, {0: len(values)})[0]], values, codec)
+
+
+@case
+def large_records():
+    topic = create("large")
+    values = [os.urandom(suite.LARGE_BYTES) for _ in range(4)]
+    sender = Sender()
+    for value in values:
+        sender.send(topic, value)
+    sender.flush()
+    assert [m.value() for m in read(topic, {0: 4})[0]] == values, "900 KB records differ"
+
+
+@case
+def too_large():
+    topic = create("too-large")
+    sender = Sender(**{"message.max.bytes": 10_000_000})
+    sender.send(topic, os.urandom(suite.TOO_LARGE_BYTES))
+    sender.producer.flush(WAIT_S)
+    equal([e.code() for e in sender.errors], [KafkaError.MSG_SIZE_TOO_LARGE], "errors")
+    sender.errors.clear()
+    sender.send(topic, b"after")
+    sender.flush()
+    equal([m.value() for m in read(topic, {0: 1})[0]], [b"after"], "log after the refusal")
+
+
+@case
+def offsets_by_time():
+    topic = create("by-time")
+    sender = Sender()
+    for n in range(100):
+        sender.send(topic, b"v", timestamp=suite.BASE_MS + 1000 * n)
+        if n % 10 == 9:
+            sender.flush()  # several batches
+    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": "unused"})
+    try:
+        for ask, want in ((0, 0), (suite.BASE_MS + 42_000, 42), (suite.BASE_MS + 42_001, 43)):
+            found = consumer.offsets_for_times([TopicPartition(topic, 0, ask)], timeout=WAIT_S)
+            equal(found[0].offset, want, f"first offset at or after {ask}")
+        found = consumer.offsets_for_times(
+            [TopicPartition(topic, 0, suite.BASE_MS + 1_000_000)], timeout=WAIT_S)
+        equal(found[0].offset, -1, "time after the last record")
+        equal(consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=WAIT_S), (0, 100),
+              "watermarks")
+    finally:
+        consumer.close()
+
+
+@case
+def offset_out_of_range():
+    topic = create("out-of-range")
+    sender = Sender()
+    sender.send(topic, b"v")
+    sender.flush()
+    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": "unused", "log_level": 2,
+                         "auto.offset.reset": "error"})
+    try:
+        consumer.assign([TopicPartition(topic, 0, 1000)])
+        message = consumer.poll(WAIT_S)
+        assert message is not None and message.error(), f"no error but {message}"
+        assert message.error().code() in (KafkaError._AUTO_OFFSET_RESET,
+                                          KafkaError.OFFSET_OUT_OF_RANGE), str(message.error())
+    finally:
+        consumer.close()
+
+
+@case
+def topic_admin():
+    client = admin()
+    name = create("admin", 2, {"retention.ms": "123456789"})
+    resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+
+    def retention():
+        found = client.describe_configs([resource])[resource].result(WAIT_S)
+        return found["retention.ms"].value
+
+    equal(retention(), "123456789", "retention.ms at creation")
+    change = ConfigResource(ConfigResource.Type.TOPIC, name, incremental_configs=[
+        ConfigEntry("retention.ms", "7200000", incremental_operation=AlterConfigOpType.SET)])
+    client.incremental_alter_configs([change])[change].result(WAIT_S)
+    equal(retention(), "7200000", "retention.ms after the change")
+
+    code = error_of(client.create_topics([NewTopic(name, 1, 1)])[name])
+    equal(code, KafkaError.TOPIC_ALREADY_EXISTS, "create again")
+    code = error_of(client.create_topics([NewTopic("bad name!", 1, 1)])["bad name!"])
+    equal(code, KafkaError.TOPIC_EXCEPTION, "create with a bad name")
+    client.create_partitions([NewPartitions(name, 5)])[name].result(WAIT_S)
+    equal(len(client.list_topics(name, timeout=WAIT_S).topics[name].partitions), 5, "partitions")
+    equal(error_of(client.create_partitions([NewPartitions(name, 3)])[name]),
+          KafkaError.INVALID_PARTITIONS, "fewer partitions")
+    client.delete_topics([name])[name].result(WAIT_S)
+    assert name not in client.list_topics(timeout=WAIT_S).topics, "still listed after the deletion"
+    equal(error_of(client.delete_topics([name])[name]), KafkaError.UNKNOWN_TOPIC_OR_PART,
+          "delete again")
+
+
+def error_of(future):
+    try:
+        future.result(WAIT_S)
+    except KafkaException as error:
+        return error.args[0].code()
+    return None
+
+
+@case
+def delete_records():
+    topic = create("delete-records")
+    sender = Sender()
+    for n in range(20):
+        sender.send(topic, suite.numbered(0, n))
+    sender.flush()
+    part = TopicPartition(topic, 0, 12)
+    done = admin().delete_records([part])[part].result(WAIT_S)
+    equal(done.low_watermark, 12, "low watermark")
+    equal([m.offset() for m in read(topic, {0: 8}, {0: 12})[0]], list(range(12, 20)), "offsets")
+
+
+@case
+def auto_create():
+    topic = suite.topic_name("auto-create")
+    sender = Sender()
+    sender.send(topic, b"made by the first record")
+    sender.flush()
+    equal([m.value() for m in read(topic, {0: 1})[0]], [b"made by the first record"])
+
+
+@case
+def many_in_order():
+    topic = create("many", 4)
+    sender = Sender(**{"compression.type": "lz4", "batch.num.messages": 200})
+    for n in range(10_000):
+        sender.send(topic, suite.numbered(n % 4, n // 4), partition=n % 4)
+    sender.flush()
+    got = read(topic, {p: 2500 for p in range(4)})
+    suite.check_numbered({p: [m.value() for m in v] for p, v in got.items()},
+                         {p: 2500 for p in range(4)})
+
+
+@case
+def many_batches_in_one_fetch():
+    """Each record its own batch: a fetch has to carry many batches, and resume in the middle."""
+    topic = create("batches")
+    sender = Sender(**{"batch.num.messages": 1, "linger.ms": 0})
+    for n in range(400):
+        sender.send(topic, suite.numbered(0, n))
+    sender.flush()
+    got = read(topic, {0: 250}, {0: 150}, **{"fetch.message.max.bytes": 5000})[0]
+    equal([m.offset() for m in got], list(range(150, 400)), "offsets")
+    equal(got[0].value(), suite.numbered(0, 150), "first value")
+
+
+@case
+def acks_zero_and_one():
+    topic = create("acks")
+    for acks in ("0", "1"):
+        sender = Sender(acks=acks)
+        for n in range(100):
+            sender.send(topic, f"{acks}-{n}".encode())
+        sender.flush()
+    got = [m.value() for m in read(topic, {0: 200})[0]]
+    equal(sorted(got), sorted(f"{a}-{n}".encode() for a in "01" for n in range(100)))
+
+
+@case
+def long_poll():
+    """A reader at the end waits, and gets the record as soon as it is written."""
+    topic = create("long-poll")
+    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": "unused",
+                         "fetch.wait.max.ms": 10_000})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    try:
+        assert consumer.poll(1.0) is None
+        sender = Sender()
+        begin = time.monotonic()
+        threading.Timer(0.5, lambda: (sender.send(topic, b"now"), sender.flush())).start()
+        message = consumer.poll(WAIT_S)
+        assert message is not None and message.value() == b"now", message
+        waited = time.monotonic() - begin
+        assert waited < 8, f"came only after {waited:.1f} s: the wait was not ended by the append"
+    finally:
+        consumer.close()
+
+
+@case
+def idempotent_retry():
+    """The answer to a produce request is lost: the retry must not be stored twice."""
+    topic = create("retry")
+    sender = Sender(suite.PROXIED, **{"enable.idempotence": True, "linger.ms": 0,
+                                      "retry.backoff.ms": 50})
+    before = int(suite.control("dropped")[0])
+    suite.control(f"drop {suite.PRODUCE_KEY} 3")
+    for n in range(60):
+        sender.send(topic, suite.numbered(0, n))
+        if n % 5 == 0:
+            sender.producer.poll(0.02)
+    sender.flush()
+    lost = int(suite.control("dropped")[0]) - before
+    assert lost >= 1, "the proxy dropped nothing"
+    got = read(topic, {0: 60})
+    suite.check_numbered({0: [m.value() for m in got[0]]}, {0: 60})
+
+
+def restart(command):
+    if not suite.DURABLE:
+        raise suite.Skip("the engine keeps nothing over a restart")
+    topic = create(command, 2)
+    sender = Sender(**{"enable.idempotence": True, "linger.ms": 1, "retry.backoff.ms": 50})
+    worker = None
+    for n in range(3000):
+        sender.send(topic, suite.numbered(n % 2, n // 2), partition=n % 2)
+        if n % 50 == 0:
+            sender.producer.poll(0.005)
+        if n == 1000:
+            worker = threading.Thread(target=lambda: suite.control(command))
+            worker.start()
+    worker.join()
+    sender.flush()
+    got = read(topic, {0: 1500, 1: 1500})
+    suite.check_numbered({p: [m.value() for m in v] for p, v in got.items()}, {0: 1500, 1: 1500})
+
+
+@case(limit_s=90)
+def restart_in_the_middle():
+    restart("restart")
+
+
+@case(limit_s=90)
+def kill_in_the_middle():
+    restart("kill")
+
+
+suite.main()
