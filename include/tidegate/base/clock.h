@@ -2,6 +2,7 @@
 // everything else gets a Clock&, so that tests turn the hands themselves.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -34,21 +35,21 @@ class SystemClock final : public Clock {
   std::int64_t wall_ms() const override;
 };
 
-// For tests: stands still until told.
+// For tests: stands still until told. Any thread may read it; one advances it.
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(std::int64_t wall_ms = 1'700'000'000'000) : wall_ms_(wall_ms) {}
-  MonoTime now() const override { return now_; }
-  std::int64_t wall_ms() const override { return wall_ms_; }
+  MonoTime now() const override { return {Duration(now_ns_.load())}; }
+  std::int64_t wall_ms() const override { return wall_ms_.load(); }
   void advance(Duration by) {
-    now_ = now_ + by;
+    now_ns_ += by.count();
     wall_ms_ += std::chrono::duration_cast<std::chrono::milliseconds>(by).count();
   }
   void set_wall_ms(std::int64_t wall_ms) { wall_ms_ = wall_ms; }
 
  private:
-  MonoTime now_{};
-  std::int64_t wall_ms_;
+  std::atomic<std::int64_t> now_ns_{0};
+  std::atomic<std::int64_t> wall_ms_;
 };
 
 }  // namespace tidegate

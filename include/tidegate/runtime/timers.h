@@ -28,6 +28,8 @@ class Timers {
   bool cancel(TimerId id);
   // Fires everything due now; returns how many. A callback may arm and cancel others.
   std::size_t run_due();
+  // Destroys every callback uncalled and takes no more: the end of the shard.
+  void close();
   MonoTime next_deadline() const;
   std::size_t armed() const;
   const Clock& clock() const;
