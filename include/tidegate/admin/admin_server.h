@@ -1,0 +1,54 @@
+// The admin HTTP endpoint: /metrics, /healthz, /livez, /readyz, /version. Runs on one shard; app/ makes
+// it. Only this module knows Boost.Beast and prometheus-cpp.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "tidegate/base/clock.h"
+#include "tidegate/base/metrics.h"
+#include "tidegate/base/result.h"
+#include "tidegate/runtime/shard.h"
+#include "tidegate/runtime/task.h"
+#include "tidegate/storage/engine.h"
+
+namespace tidegate::admin {
+
+struct AdminOptions {
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 9644;
+  // Connections beyond this are closed at once.
+  std::size_t max_connections = 64;
+  std::size_t max_request_bytes = 16U << 10;
+  // For a whole request, and for its response.
+  Duration timeout = std::chrono::seconds(10);
+};
+
+struct AdminSources {
+  MetricRegistry& metrics;
+  // Asked for every /readyz, on the shard.
+  std::function<storage::Health()> readiness;
+  std::string version;
+};
+
+class AdminServer {
+ public:
+  AdminServer(AdminOptions options, AdminSources sources, Shard& shard);
+  ~AdminServer();
+
+  // Binds and begins to accept. On the shard. invalid_config with a one-line reason when the address
+  // is bad or taken.
+  Result<void> start();
+  // "127.0.0.1:9644" with the real port; valid after start().
+  std::string endpoint() const;
+  // Closes the listener and every connection, and waits for them to end. On the shard.
+  Task<void> stop();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace tidegate::admin

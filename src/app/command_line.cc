@@ -1,0 +1,127 @@
+#include "command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include "config_sources.h"
+
+namespace tidegate::app {
+namespace {
+
+// --help of serve ends with every setting, from the table.
+std::string settings_help(const ConfigTable& table) {
+  std::string out = "Settings for --set, --config and the environment (TIDEGATE_NUM_PARTITIONS=3):\n";
+  for (const auto& key : table.keys()) {
+    out += "  " + std::string(key.name);
+    if (key.has_default) out += " (" + std::string(key.default_value.empty() ? "empty" : key.default_value) + ")";
+    out += "\n      " + std::string(key.doc) + "\n";
+  }
+  return out;
+}
+
+void add_config_options(CLI::App& command, CommandLine& line) {
+  command.add_option("--config", line.config_file, "Settings file: YAML (.yaml, .yml) or server.properties")
+      ->type_name("FILE");
+  command.add_option("--set", line.assignments, "One setting, as key=value; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
+void add_serve(CLI::App& app, CommandLine& line, const ConfigTable& table) {
+  auto* serve = app.add_subcommand("serve", "Serve Kafka clients");
+  serve->callback([&line] { line.command = CommandLine::Command::serve; });
+  add_config_options(*serve, line);
+  serve->add_option("--listen", line.listen, "[NAME://]HOST:PORT to accept Kafka clients on; repeatable; port 0 picks one")
+      ->allow_extra_args(false)
+      ->type_name("ADDRESS");
+  serve->add_option("--advertise", line.advertise,
+                    "[NAME://]HOST:PORT that clients are told to connect to; needed for a wildcard --listen; "
+                    "port 0 advertises the real port")
+      ->allow_extra_args(false)
+      ->type_name("ADDRESS");
+  serve->add_option("--data-dir", line.data_dir, "Where the embedded engine keeps its log")->type_name("DIR");
+  serve->add_option("--engine", line.engine, "embedded (durable, the default) or memory")->type_name("NAME");
+  serve->add_option("--admin", line.admin, "HOST:PORT of the admin endpoint (metrics, health)")->type_name("ADDRESS");
+  serve->add_flag("--ready-json", line.ready_json,
+                  "Print one JSON line with the real addresses once clients may connect");
+  serve->add_option("--log-format", line.log_format, "text or json")->type_name("FORMAT");
+  serve->add_option("--log-level", line.log_level, "trace, debug, info, warn, error or off")->type_name("LEVEL");
+  serve->footer([&table] { return settings_help(table); });
+}
+
+}  // namespace
+
+ParsedCommandLine parse_command_line(int argc, const char* const* argv, const ConfigTable& table) {
+  ParsedCommandLine out;
+  auto& line = out.line;
+  CLI::App app("Tidegate: a broker for Kafka clients", "tidegate");
+  app.require_subcommand(1);
+  add_serve(app, line, table);
+
+  app.add_subcommand("version", "Print the version")->callback([&line] { line.command = CommandLine::Command::version; });
+
+  auto* health = app.add_subcommand("health", "Ask a running daemon whether it is ready; exit 0 if so");
+  health->callback([&line] { line.command = CommandLine::Command::health; });
+  health->add_option("--admin", line.admin, "HOST:PORT of its admin endpoint")->type_name("ADDRESS");
+
+  auto* config = app.add_subcommand("config", "Print every setting with its value and where it came from");
+  config->callback([&line] { line.command = CommandLine::Command::config; });
+  add_config_options(*config, line);
+  std::string checked;
+  auto* check = config->add_option("--check", checked, "Only say whether this file is good; exit 1 if not")
+                    ->type_name("FILE")
+                    ->expected(0, 1);
+
+  auto* docs = app.add_subcommand("docs", "Print a page of the documentation that is made from the tables");
+  docs->callback([&line] { line.command = CommandLine::Command::docs; });
+  docs->add_option("PAGE", line.docs_page, "configuration or compatibility")
+      ->required()
+      ->check(CLI::IsMember({"configuration", "compatibility"}));
+
+  try {  // CLI11 reports by exception; none leaves this function
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    out.exit_status = status == 0 ? 0 : 2;
+    return out;
+  }
+  line.check_only = check->count() > 0;
+  if (!checked.empty()) line.config_file = checked;
+  return out;
+}
+
+Result<ConfigValues> load_config(const CommandLine& line, const ConfigTable& table,
+                                 const char* (*environment)(const char* name)) {
+  ConfigValues values(table);
+  if (!line.config_file.empty()) {
+    if (auto done = apply_file(values, line.config_file); !done) return fail(std::move(done.error()));
+  }
+  if (auto done = apply_environment(values, environment); !done) return fail(std::move(done.error()));
+  for (const auto& assignment : line.assignments) {
+    if (auto done = apply_assignment(values, assignment); !done) return fail(std::move(done.error()));
+  }
+  const auto join = [](const std::vector<std::string>& items) {
+    std::string out;
+    for (const auto& item : items) out += (out.empty() ? "" : ",") + item;
+    return out;
+  };
+  struct Option {
+    std::string_view key;
+    std::optional<std::string> value;
+  };
+  const Option options[] = {
+      {"listeners", line.listen.empty() ? std::nullopt : std::optional(join(line.listen))},
+      {"advertised.listeners", line.advertise.empty() ? std::nullopt : std::optional(join(line.advertise))},
+      {"data.dir", line.data_dir},
+      {"engine", line.engine},
+      {"admin.listen", line.admin},
+      {"log.format", line.log_format},
+      {"log.level", line.log_level},
+  };
+  for (const auto& [key, value] : options) {
+    if (!value) continue;
+    if (auto done = values.set(key, *value, ConfigSource::command_line); !done) return fail(std::move(done.error()));
+  }
+  return values;
+}
+
+}  // namespace tidegate::app

@@ -1,0 +1,44 @@
+// The command line, parsed. Options that are only another spelling of a setting end up in the settings;
+// nothing is decided here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tidegate/base/config_table.h"
+
+namespace tidegate::app {
+
+struct CommandLine {
+  enum class Command { serve, version, health, config, docs };
+  Command command = Command::serve;
+
+  std::string config_file;                // serve, config
+  std::vector<std::string> assignments;   // --set
+  std::vector<std::string> listen;
+  std::vector<std::string> advertise;
+  std::optional<std::string> data_dir;
+  std::optional<std::string> engine;
+  std::optional<std::string> admin;       // serve, health
+  std::optional<std::string> log_format;
+  std::optional<std::string> log_level;
+  bool ready_json = false;
+
+  bool check_only = false;                // config --check
+  std::string docs_page;                  // docs: configuration or compatibility
+};
+
+// The command line, or the status to exit with when the parser has said all there is to say (--help,
+// a usage error).
+struct ParsedCommandLine {
+  CommandLine line;
+  std::optional<int> exit_status;
+};
+ParsedCommandLine parse_command_line(int argc, const char* const* argv, const ConfigTable& table);
+
+// File, environment and command line over the defaults, in this order.
+Result<ConfigValues> load_config(const CommandLine& line, const ConfigTable& table,
+                                 const char* (*environment)(const char* name));
+
+}  // namespace tidegate::app

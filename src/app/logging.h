@@ -1,0 +1,17 @@
+// Sets up spdlog for the process: lines on standard error, as text or as one JSON object a line, written
+// by a thread of their own so that a slow terminal never holds up a shard (then the oldest lines go).
+#pragma once
+
+#include <string>
+
+#include "tidegate/base/result.h"
+
+namespace tidegate::app {
+
+// `format` is text or json; `level` one of trace, debug, info, warn, error, off.
+Result<void> set_up_logging(const std::string& format, const std::string& level);
+Result<void> set_log_level(const std::string& level);
+// Writes out what is queued. Call before the process ends.
+void finish_logging();
+
+}  // namespace tidegate::app
