@@ -122,5 +122,7 @@ struct ApiRow {
 std::span<const ApiRow> api_table();
 // nullptr when this server does not know the key.
 const ApiRow* find_api(std::int16_t key);
+// docs/compatibility.md, from the table.
+std::string compatibility_markdown();
 
 }  // namespace tidegate::api

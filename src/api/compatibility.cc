@@ -1,0 +1,44 @@
+#include <string>
+
+#include "tidegate/api/api_table.h"
+
+namespace tidegate::api {
+namespace {
+
+std::string range(std::int16_t from, std::int16_t to) {
+  return from == to ? std::to_string(from) : std::to_string(from) + "-" + std::to_string(to);
+}
+
+}  // namespace
+
+std::string compatibility_markdown() {
+  std::string out =
+      "# Compatibility\n\n"
+      "Made by `tidegate docs compatibility` from the API table; a test compares the two. An API that is not here is\n"
+      "not advertised, and a request for it ends the connection, as Kafka does.\n\n"
+      "| key | API | versions | flexible from |\n|---:|---|---|---|\n";
+  for (const auto& row : api_table()) {
+    std::string versions = range(row.min_version, row.max_version);
+    if (row.advertised_min < row.min_version) {
+      versions += " (advertised from " + std::to_string(row.advertised_min) + ", see below)";
+    }
+    out += "| " + std::to_string(row.key) + " | " + std::string(row.name) + " | " + versions + " | " +
+           (row.flexible_from < 0 ? "never" : std::to_string(row.flexible_from)) + " |\n";
+  }
+  out +=
+      "\n## Exceptions\n\n"
+      "- Produce 0-2 is advertised, because older librdkafka releases look there before they use newer codecs, and ends\n"
+      "  the connection when it is used: those versions carry message formats that no current client writes.\n"
+      "- ApiVersions above the highest version is answered with error 35 in the version 0 body, so that the client can try\n"
+      "  again with a version that both know.\n"
+      "\n## Not there yet\n\n"
+      "- Consumer groups and committed offsets: consumers assign their partitions themselves.\n"
+      "- Transactions: InitProducerId with a transactional id answers TRANSACTIONAL_ID_AUTHORIZATION_FAILED (53), a\n"
+      "  transactional batch INVALID_TXN_STATE (48).\n"
+      "- SASL, TLS and ACLs: every client is User:ANONYMOUS. A listener that is not on loopback says so in a warning.\n"
+      "- Log compaction: `cleanup.policy=compact` is kept and shown, and has no effect.\n"
+      "- Client quotas: throttle_time_ms is always 0.\n";
+  return out;
+}
+
+}  // namespace tidegate::api

@@ -1,0 +1,250 @@
+#include "daemon.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "listeners.h"
+#include "logging.h"
+#include "tidegate/admin/admin_server.h"
+#include "tidegate/api/api_table.h"
+#include "version.h"
+#include "tidegate/base/clock.h"
+#include "tidegate/base/metrics.h"
+#include "tidegate/base/rng.h"
+#include "tidegate/broker/broker.h"
+#include "tidegate/runtime/blocking_pool.h"
+#include "tidegate/runtime/shard.h"
+#include "tidegate/server/server.h"
+#include "tidegate/storage/standalone_cluster.h"
+#include "engine_choice.h"
+#include "server_options.h"
+
+namespace tidegate::app {
+namespace {
+
+// Each open partition and connection is a descriptor; the soft limit is often 1,024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) spdlog::warn("the descriptor limit stays at {}", limit.rlim_cur);
+}
+
+ShardPoolOptions shard_options(const ConfigValues& config) {
+  ShardPoolOptions options;
+  const auto wanted = config.integer("num.network.threads");
+  options.shards = wanted > 0 ? static_cast<unsigned>(wanted) : std::max(1U, std::thread::hardware_concurrency());
+  return options;
+}
+
+class Daemon {
+ public:
+  Daemon(const CommandLine& line, const ConfigValues& config, std::vector<Listener> listeners, HostPort admin_address)
+      : line_(line),
+        config_(config),
+        listeners_(std::move(listeners)),
+        rng_(system_random_seed()),
+        shards_(shard_options(config), clock_, metrics_),
+        blocking_({}, metrics_),
+        signals_(control_, SIGTERM, SIGINT) {
+    admin::AdminOptions options;
+    options.host = admin_address.host;
+    options.port = admin_address.port;
+    admin_ = std::make_unique<admin::AdminServer>(
+        options, admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion)}, shards_.at(0));
+  }
+
+  int run();
+
+ private:
+  enum class Phase { starting, ready, draining };
+
+  storage::Health readiness() const;
+  Task<Result<void>> start();
+  Task<void> start_and_report();
+  Task<void> stop();
+  void wait_for_signal();
+  void begin_stop(const char* why);
+  void print_ready() const;
+  void warn_of_open_listeners() const;
+
+  const CommandLine& line_;
+  const ConfigValues& config_;
+  std::vector<Listener> listeners_;
+  SystemClock clock_;
+  SeededRng rng_;
+  MetricRegistry metrics_;
+  ShardPool shards_;
+  BlockingPool blocking_;
+  // Touched on shard 0 only, as readiness() is.
+  Phase phase_ = Phase::starting;
+  std::unique_ptr<admin::AdminServer> admin_;
+  std::unique_ptr<storage::Engine> engine_;
+  std::unique_ptr<storage::StandaloneCluster> cluster_;
+  std::unique_ptr<broker::Broker> broker_;
+  std::unique_ptr<server::Server> server_;
+  bool admin_started_ = false;
+  bool engine_started_ = false;
+  bool broker_started_ = false;
+  bool server_started_ = false;
+
+  // The main thread: signals, and the word that all has stopped.
+  boost::asio::io_context control_;
+  boost::asio::signal_set signals_;
+  bool stopping_ = false;
+  int status_ = 0;
+};
+
+storage::Health Daemon::readiness() const {
+  switch (phase_) {
+    case Phase::starting: return {false, "starting: recovering the log"};
+    case Phase::draining: return {false, "draining: the daemon is about to stop"};
+    case Phase::ready: break;
+  }
+  return engine_->health();
+}
+
+Task<Result<void>> Daemon::start() {
+  auto admin_bound = admin_->start();
+  if (!admin_bound) co_return fail(std::move(admin_bound.error()));
+  admin_started_ = true;
+
+  engine_ = make_engine(config_, shards_, blocking_, clock_, rng_, metrics_);
+  auto engine_up = co_await engine_->start();
+  if (!engine_up) co_return fail(std::move(engine_up.error()));
+  engine_started_ = true;
+
+  const auto node = static_cast<NodeId>(config_.integer("node.id"));
+  cluster_ = std::make_unique<storage::StandaloneCluster>(engine_->cluster_id(), node);
+  broker_ = std::make_unique<broker::Broker>(
+      broker::BrokerParts{*engine_, *cluster_, shards_, blocking_, clock_, rng_, metrics_, config_});
+  auto broker_up = co_await broker_->start();
+  if (!broker_up) co_return fail(std::move(broker_up.error()));
+  broker_started_ = true;
+
+  server_ = std::make_unique<server::Server>(make_server_options(config_, listeners_), api::api_table(),
+                                             broker_.get(), shards_, clock_, metrics_);
+  auto server_up = co_await server_->start();
+  if (!server_up) co_return fail(std::move(server_up.error()));
+  server_started_ = true;
+  co_return Result<void>{};
+}
+
+Task<void> Daemon::start_and_report() {
+  auto started = co_await start();
+  if (!started) {
+    auto message = started.error().message;
+    boost::asio::post(control_, [this, message = std::move(message)] {
+      spdlog::error("cannot start: {}", message);
+      status_ = 1;
+      begin_stop("start failed");
+    });
+    co_return;
+  }
+  phase_ = Phase::ready;
+  warn_of_open_listeners();
+  for (const auto& endpoint : server_->endpoints()) {
+    spdlog::info("serving Kafka clients listener={} address={} advertised={}", endpoint.name,
+                 to_text({endpoint.host, endpoint.port}),
+                 to_text({endpoint.advertised_host, endpoint.advertised_port}));
+  }
+  spdlog::info("ready version={} engine={} admin={}", kVersion, engine_->name(), admin_->endpoint());
+  if (line_.ready_json) print_ready();
+}
+
+void Daemon::print_ready() const {
+  nlohmann::ordered_json listeners = nlohmann::ordered_json::object();
+  std::string first;
+  for (const auto& endpoint : server_->endpoints()) {
+    const auto address = to_text({endpoint.host, endpoint.port});
+    if (first.empty()) first = address;
+    listeners[endpoint.name] = address;
+  }
+  const nlohmann::ordered_json ready = {
+      {"ready", true}, {"kafka", first}, {"listeners", listeners}, {"admin", admin_->endpoint()}};
+  // The one line that --ready-json promises; a closed pipe is the reader's affair.
+  const auto text = ready.dump() + "\n";
+  for (std::size_t at = 0; at < text.size();) {
+    const auto written = write(STDOUT_FILENO, text.data() + at, text.size() - at);
+    if (written <= 0) break;
+    at += static_cast<std::size_t>(written);
+  }
+}
+
+void Daemon::warn_of_open_listeners() const {
+  for (const auto& listener : listeners_) {
+    if (!is_loopback(listener.bind.host)) {
+      spdlog::warn("listener={} address={} is open to anyone who can reach it: there is no authentication",
+                   listener.name, to_text(listener.bind));
+    }
+  }
+}
+
+Task<void> Daemon::stop() {
+  phase_ = Phase::draining;
+  if (server_started_) co_await server_->drain(clock_.now() + std::chrono::milliseconds(config_.integer("drain.timeout.ms")));
+  if (broker_started_) co_await broker_->stop();
+  if (engine_started_) co_await engine_->stop();
+  if (admin_started_) co_await admin_->stop();
+  boost::asio::post(control_, [this] { control_.stop(); });
+}
+
+void Daemon::begin_stop(const char* why) {
+  if (stopping_) return;
+  stopping_ = true;
+  spdlog::info("stopping reason=\"{}\"", why);
+  shards_.at(0).post([this] { shards_.at(0).spawn(stop(), "shutdown"); });
+}
+
+void Daemon::wait_for_signal() {
+  signals_.async_wait([this](boost::system::error_code error, int signal) {
+    if (error) return;
+    if (stopping_) {
+      // Safe at any moment: what was acknowledged is on disk, and recovery cuts what was not.
+      spdlog::warn("second signal: leaving at once");
+      finish_logging();
+      _exit(status_);
+    }
+    begin_stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    wait_for_signal();
+  });
+}
+
+int Daemon::run() {
+  wait_for_signal();
+  shards_.start();
+  shards_.at(0).post([this] { shards_.at(0).spawn(start_and_report(), "start-up"); });
+  control_.run();
+  shards_.stop();
+  return status_;
+}
+
+}  // namespace
+
+int run_daemon(const CommandLine& line, const ConfigValues& config) {
+  auto listeners = make_listeners(config.list("listeners"), config.list("advertised.listeners"));
+  auto admin_address = parse_host_port(config.text("admin.listen"), "--admin");
+  auto logging = set_up_logging(config.text("log.format"), config.text("log.level"));
+  for (const auto* error : {listeners ? nullptr : &listeners.error(), admin_address ? nullptr : &admin_address.error(),
+                            logging ? nullptr : &logging.error()}) {
+    if (!error) continue;
+    finish_logging();
+    std::fprintf(stderr, "tidegate: %s\n", error->message.c_str());
+    return 1;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  const int status = Daemon(line, config, std::move(*listeners), std::move(*admin_address)).run();
+  finish_logging();
+  return status;
+}
+
+}  // namespace tidegate::app

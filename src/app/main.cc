@@ -1,0 +1,84 @@
+// The tidegate command: one subcommand a function.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "command_line.h"
+#include "daemon.h"
+#include "listeners.h"
+#include "tidegate/admin/health_client.h"
+#include "tidegate/api/api_table.h"
+#include "tidegate/broker/server_config.h"
+#include "version.h"
+
+namespace tidegate::app {
+namespace {
+
+const char* environment(const char* name) { return std::getenv(name); }
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "tidegate: %s\n", error.message.c_str());
+  return 1;
+}
+
+int health(const CommandLine& line, const ConfigTable& table) {
+  const std::string address = line.admin.value_or(std::string(table.find("admin.listen")->default_value));
+  const auto parsed = parse_host_port(address, "--admin");
+  if (!parsed) return complain(parsed.error());
+  const auto answer = admin::check_health(parsed->host.empty() ? "127.0.0.1" : parsed->host,
+                                          std::to_string(parsed->port), std::chrono::seconds(5));
+  if (!answer) return complain(answer.error());
+  std::printf("%s\n", answer->c_str());
+  return 0;
+}
+
+const char* source_name(ConfigSource source) {
+  switch (source) {
+    case ConfigSource::default_value: return "default";
+    case ConfigSource::file: return "file";
+    case ConfigSource::environment: return "environment";
+    case ConfigSource::command_line: return "command line";
+  }
+  return "";
+}
+
+int config(const CommandLine& line, const ConfigValues& values) {
+  if (line.check_only) {
+    std::printf("%s: good\n", line.config_file.empty() ? "settings" : line.config_file.c_str());
+    return 0;
+  }
+  for (const auto& key : values.table().keys()) {
+    const bool secret = key.type == ConfigType::password;
+    const auto value = secret ? std::string(values.is_set(key.name) ? "(hidden)" : "") : values.text(key.name);
+    std::printf("%s=%s  # %s\n", std::string(key.name).c_str(), value.c_str(), source_name(values.source(key.name)));
+  }
+  return 0;
+}
+
+int docs(const CommandLine& line) {
+  const auto page = line.docs_page == "configuration" ? broker::configuration_markdown() : api::compatibility_markdown();
+  std::fputs(page.c_str(), stdout);
+  return 0;
+}
+
+int run(int argc, const char* const* argv) {
+  const auto& table = broker::server_config_table();
+  const auto parsed = parse_command_line(argc, argv, table);
+  if (parsed.exit_status) return *parsed.exit_status;
+  const auto& line = parsed.line;
+  switch (line.command) {
+    case CommandLine::Command::version: std::printf("tidegate %s\n", std::string(kVersion).c_str()); return 0;
+    case CommandLine::Command::health: return health(line, table);
+    case CommandLine::Command::docs: return docs(line);
+    case CommandLine::Command::serve:
+    case CommandLine::Command::config: break;
+  }
+  const auto values = load_config(line, table, environment);
+  if (!values) return complain(values.error());
+  return line.command == CommandLine::Command::config ? config(line, *values) : run_daemon(line, *values);
+}
+
+}  // namespace
+}  // namespace tidegate::app
+
+int main(int argc, char** argv) { return tidegate::app::run(argc, argv); }

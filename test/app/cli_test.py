@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""The daemon as a process: what it prints, how it starts, refuses to start, and stops."""
+import http.client
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path[:0] = [os.path.join(os.path.dirname(__file__), "..", "support"), os.path.dirname(__file__)]
+import unittest_report
+from daemon_process import Daemon, api_versions, run
+
+
+def get(address, path):
+    connection = http.client.HTTPConnection(*address, timeout=5)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    return response.status, response.read().decode()
+
+
+class Commands(unittest.TestCase):
+    def test_version_prints_one_line(self):
+        status, out, _ = run("version")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"^tidegate \d+\.\d+\.\d+\n$")
+
+    def test_help_lists_every_setting(self):
+        status, out, _ = run("serve", "--help")
+        self.assertEqual(status, 0)
+        for word in ("--listen", "--advertise", "--ready-json", "num.partitions", "storage.flush", "message.max.bytes"):
+            self.assertIn(word, out)
+
+    def test_usage_errors_exit_2(self):
+        self.assertEqual(run()[0], 2)
+        self.assertEqual(run("sevre")[0], 2)
+        self.assertEqual(run("serve", "--no-such-option")[0], 2)
+
+    def test_config_prints_values_with_their_sources(self):
+        status, out, _ = run("config", "--set", "num.partitions=7", environment={"TIDEGATE_MESSAGE_MAX_BYTES": "5000"})
+        self.assertEqual(status, 0)
+        self.assertIn("num.partitions=7  # command line", out)
+        self.assertIn("message.max.bytes=5000  # environment", out)
+        self.assertIn("auto.create.topics.enable=true  # default", out)
+
+    def test_config_check_tells_good_from_bad(self):
+        with tempfile.TemporaryDirectory() as place:
+            good, bad = os.path.join(place, "good.yaml"), os.path.join(place, "server.properties")
+            with open(good, "w") as file:
+                file.write("num.partitions: 3\nlog:\n  retention:\n    ms: 1000\n")
+            with open(bad, "w") as file:
+                file.write("num.partitions=3\nnum.partitons=4\n")
+            self.assertEqual(run("config", "--check", good)[0], 0)
+            status, _, err = run("config", "--check", bad)
+            self.assertEqual(status, 1)
+            self.assertIn("server.properties:2", err)
+            self.assertIn("num.partitions", err)
+
+    def test_health_without_a_daemon_exits_1(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            status, _, err = run("health", "--admin", f"127.0.0.1:{free.getsockname()[1]}")
+        self.assertEqual(status, 1)
+        self.assertEqual(err.count("\n"), 1)
+
+
+class RefusedStarts(unittest.TestCase):
+    """Each is one clear line on standard error and a non-zero exit."""
+
+    def refused(self, expected, *options, data_dir=None, environment=None):
+        with tempfile.TemporaryDirectory() as place:
+            status, out, err = run("serve", "--data-dir", data_dir or os.path.join(place, "data"), "--admin",
+                                   "127.0.0.1:0", *options, environment=environment)
+        self.assertEqual(status, 1, err)
+        self.assertEqual(out, "")
+        told = [line for line in err.splitlines() if "stopping" not in line]
+        self.assertEqual(len(told), 1, err)
+        self.assertIn(expected, told[0])
+
+    def test_kafka_port_taken(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.refused(str(port), "--listen", f"127.0.0.1:{port}")
+
+    def test_admin_port_taken(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            self.refused(str(port), "--listen", "127.0.0.1:0", "--admin", f"127.0.0.1:{port}")
+
+    def test_bad_address(self):
+        self.refused("HOST:PORT", "--listen", "nonsense")
+        self.refused("203.0.113.1", "--listen", "203.0.113.1:0")
+
+    def test_wildcard_without_advertise_names_the_option(self):
+        self.refused("--advertise", "--listen", "0.0.0.0:0")
+
+    def test_unknown_setting_suggests_the_nearest(self):
+        self.refused("num.partitions", "--set", "num.partitins=2")
+
+    def test_value_out_of_range(self):
+        self.refused("num.partitions", "--set", "num.partitions=0")
+
+    def test_data_directory_that_cannot_be_made(self):
+        with tempfile.NamedTemporaryFile() as file:
+            self.refused(file.name, "--listen", "127.0.0.1:0", data_dir=os.path.join(file.name, "data"))
+
+    def test_second_process_on_one_data_directory(self):
+        with Daemon() as daemon:
+            self.refused(daemon.data_dir, "--listen", "127.0.0.1:0", data_dir=daemon.data_dir)
+            self.assertTrue(api_versions(daemon.kafka), "the first one goes on")
+
+    def test_missing_config_file(self):
+        self.refused("absent.yaml", "--config", "absent.yaml")
+
+
+class Life(unittest.TestCase):
+    def test_ready_line_tells_the_real_ports(self):
+        for engine in ("embedded", "memory"):
+            with Daemon(engine=engine) as daemon:
+                self.assertIs(daemon.ready["ready"], True)
+                self.assertEqual(daemon.ready["listeners"], {"PLAINTEXT": daemon.ready["kafka"]})
+                self.assertGreater(daemon.kafka[1], 0)
+                self.assertIn(18, api_versions(daemon.kafka))
+
+    def test_several_listeners_and_ipv6(self):
+        with Daemon("--listen", "SIX://[::1]:0") as daemon:
+            self.assertEqual(set(daemon.ready["listeners"]), {"PLAINTEXT", "SIX"})
+            host, port = daemon.ready["listeners"]["SIX"].rsplit(":", 1)
+            self.assertIn(18, api_versions((host.strip("[]"), int(port))))
+
+    def test_health_and_metrics(self):
+        with Daemon() as daemon:
+            for path in ("/healthz", "/livez", "/readyz"):
+                self.assertEqual(get(daemon.admin, path), (200, "ok\n"))
+            api_versions(daemon.kafka)
+            status, text = get(daemon.admin, "/metrics")
+            self.assertEqual(status, 200)
+            self.assertIn("tidegate_build_info{", text)
+            self.assertRegex(text, r'tidegate_server_requests_total\{[^}]*ApiVersions[^}]*\} [1-9]')
+            self.assertEqual(get(daemon.admin, "/nothing")[0], 404)
+            status, out, _ = run("health", "--admin", "{}:{}".format(*daemon.admin))
+            self.assertEqual((status, out), (0, "ok\n"))
+
+    def test_open_listener_warns(self):
+        with Daemon("--advertise", "127.0.0.1:0", kafka="0.0.0.0:0") as daemon:
+            daemon.stop()
+            self.assertIn("open to anyone", daemon.stderr())
+
+    def test_sigterm_exits_0_within_5_seconds_with_clients_connected(self):
+        with Daemon() as daemon, socket.create_connection(daemon.kafka):
+            began = time.monotonic()
+            self.assertEqual(daemon.stop(signal.SIGTERM), 0)
+            self.assertLess(time.monotonic() - began, 5)
+
+    def test_second_sigterm_exits_at_once_and_loses_nothing(self):
+        with Daemon("--set", "drain.timeout.ms=4000") as daemon:
+            began = time.monotonic()
+            daemon.process.send_signal(signal.SIGTERM)
+            daemon.process.send_signal(signal.SIGTERM)
+            daemon.process.wait(30)
+            self.assertLess(time.monotonic() - began, 5)
+            with Daemon(data_dir=daemon.data_dir) as again:
+                self.assertTrue(api_versions(again.kafka))
+
+    def test_json_log_lines_are_json(self):
+        import json
+        with Daemon("--log-format", "json") as daemon:
+            daemon.stop()
+            lines = [json.loads(line) for line in daemon.stderr().splitlines()]
+            self.assertTrue(any(line["msg"].startswith("ready ") for line in lines), lines)
+
+    def test_a_restart_keeps_the_cluster_id_and_the_data_directory(self):
+        with tempfile.TemporaryDirectory() as place:
+            for _ in range(2):
+                with Daemon(data_dir=place) as daemon:
+                    self.assertTrue(api_versions(daemon.kafka))
+                    self.assertEqual(daemon.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest_report.main(__name__)
