@@ -1,6 +1,6 @@
 # Compile options shared by every target.
 add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror=return-type
-                    -Wno-missing-field-initializers)
+                    -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
 option(TIDEGATE_WERROR "Treat warnings as errors" ON)
 if(TIDEGATE_WERROR)
   add_compile_options(-Werror)

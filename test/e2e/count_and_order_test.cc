@@ -39,7 +39,7 @@ bool create_topic(test::WireClient& client) {
 Offset produce(test::WireClient& client, int partition, int first) {
   std::vector<NewRecord> records;
   for (int n = first; n < first + kBatch; ++n) {
-    records.push_back({.timestamp = 1'000'000 + n, .key = std::to_string(n), .value = value_of(partition, n)});
+    records.push_back({1'000'000 + n, std::to_string(n), value_of(partition, n), {}});
   }
   const auto codec = static_cast<Compression>((first / kBatch) % 5);
   auto batch = build_batch(records, {.compression = codec});
@@ -83,7 +83,7 @@ std::vector<std::string> fetch_all(test::WireClient& client, int partition, int 
     const auto& result = answer->responses[0].partitions.at(0);
     if (result.error_code != ErrorCode::none || !result.records) return values;
     std::string bytes;
-    for (const auto& chunk : result.records->chunks()) bytes += as_text(chunk.bytes());
+    for (const auto& chunk : result.records->chunks) bytes += as_text(chunk.bytes());
     auto split = split_batches(SharedBuffer::copy_of(as_bytes(bytes)));
     if (!split || split->batches.empty()) return values;
     for (const auto& batch : split->batches) {
