@@ -11,13 +11,20 @@ namespace {
 
 std::string_view type_name(ConfigType type) {
   switch (type) {
-    case ConfigType::boolean: return "boolean";
-    case ConfigType::int32: return "int";
-    case ConfigType::int64: return "long";
-    case ConfigType::float64: return "double";
-    case ConfigType::string: return "string";
-    case ConfigType::list: return "list";
-    case ConfigType::password: return "password";
+    case ConfigType::boolean:
+      return "boolean";
+    case ConfigType::int32:
+      return "int";
+    case ConfigType::int64:
+      return "long";
+    case ConfigType::float64:
+      return "double";
+    case ConfigType::string:
+      return "string";
+    case ConfigType::list:
+      return "list";
+    case ConfigType::password:
+      return "password";
   }
   return "string";
 }
@@ -38,13 +45,15 @@ std::string default_text(const ConfigKey& key) {
 }
 
 void append_row(std::string& out, const ConfigKey& key, bool with_synonym) {
-  out += fmt::format("| `{}` | {} | {} | {} |", key.name, type_name(key.type), default_text(key), allowed_text(key));
+  out += fmt::format("| `{}` | {} | {} | {} |", key.name, type_name(key.type), default_text(key),
+                     allowed_text(key));
   if (with_synonym) out += key.synonym.empty() ? " |" : fmt::format(" `{}` |", key.synonym);
   out += fmt::format(" {}{} |\n", key.doc, !with_synonym && key.reloadable ? " Reloaded on SIGHUP." : "");
 }
 
 void append_table(std::string& out, const ConfigTable& table, bool no_effect, bool with_synonym) {
-  out += with_synonym ? "| Setting | Type | Default | Allowed | Server setting behind it | Meaning |\n|---|---|---|---|---|---|\n"
+  out += with_synonym ? "| Setting | Type | Default | Allowed | Server setting behind it | Meaning "
+                        "|\n|---|---|---|---|---|---|\n"
                       : "| Setting | Type | Default | Allowed | Meaning |\n|---|---|---|---|---|\n";
   for (const ConfigKey& key : table.keys()) {
     if (key.no_effect == no_effect) append_row(out, key, with_synonym);
@@ -57,9 +66,12 @@ void append_table(std::string& out, const ConfigTable& table, bool no_effect, bo
 std::string configuration_markdown() {
   std::string out =
       "# Configuration\n\n"
-      "This page is printed by `tidegate config --docs` from the tables in src/broker; a test compares the two.\n\n"
-      "A setting comes from, weakest first: its default, the file given with `--config`, the environment, the command\n"
-      "line. An unknown name or a bad value is an error that names the setting and suggests the nearest one.\n"
+      "This page is printed by `tidegate config --docs` from the tables in src/broker; a test compares the "
+      "two.\n\n"
+      "A setting comes from, weakest first: its default, the file given with `--config`, the environment, "
+      "the command\n"
+      "line. An unknown name or a bad value is an error that names the setting and suggests the nearest "
+      "one.\n"
       "Names are Kafka's own where Kafka has the same thing.\n\n"
       "## Server settings\n\n";
   append_table(out, server_config_table(), false, false);
@@ -69,13 +81,15 @@ std::string configuration_markdown() {
   append_table(out, server_config_table(), true, false);
   out +=
       "## Topic settings\n\n"
-      "Set with CreateTopics, IncrementalAlterConfigs or AlterConfigs; they take effect at once. A topic without its\n"
+      "Set with CreateTopics, IncrementalAlterConfigs or AlterConfigs; they take effect at once. A topic "
+      "without its\n"
       "own value takes the server setting's; `retention.ms` also from `log.retention.minutes` and\n"
       "`log.retention.hours`, `segment.ms` from `log.roll.hours`.\n\n";
   append_table(out, topic_config_table(), false, true);
   out +=
       "## Topic settings without effect\n\n"
-      "Accepted, stored and shown, as tools expect. DescribeConfigs says the same in each one's documentation. Why\n"
+      "Accepted, stored and shown, as tools expect. DescribeConfigs says the same in each one's "
+      "documentation. Why\n"
       "nothing acts on them:\n\n";
   append_table(out, topic_config_table(), true, true);
   out.pop_back();

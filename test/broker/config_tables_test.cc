@@ -71,18 +71,43 @@ TEST(ServerConfig, ReplicationFactor_CanOnlyBeOne) {
 
 // The names that Apache Kafka 4.4's brokers accept in CreateTopics.
 TEST(TopicConfig, Table_HasEveryNameThatKafkaHas) {
-  const std::set<std::string_view> kafka{
-      "cleanup.policy", "compression.gzip.level", "compression.lz4.level", "compression.type",
-      "compression.zstd.level", "delete.retention.ms", "errors.deadletterqueue.group.enable",
-      "file.delete.delay.ms", "flush.messages", "flush.ms", "follower.replication.throttled.replicas",
-      "index.interval.bytes", "leader.replication.throttled.replicas", "local.retention.bytes",
-      "local.retention.ms", "max.compaction.lag.ms", "max.decompressed.message.bytes", "max.message.bytes",
-      "message.timestamp.after.max.ms", "message.timestamp.before.max.ms", "message.timestamp.type",
-      "min.cleanable.dirty.ratio", "min.compaction.lag.ms", "min.insync.replicas", "preallocate",
-      "remote.copy.lag.bytes", "remote.copy.lag.ms", "remote.log.copy.disable",
-      "remote.log.delete.on.disable", "remote.storage.enable", "retention.bytes", "retention.ms",
-      "segment.bytes", "segment.index.bytes", "segment.jitter.ms", "segment.ms",
-      "unclean.leader.election.enable"};
+  const std::set<std::string_view> kafka{"cleanup.policy",
+                                         "compression.gzip.level",
+                                         "compression.lz4.level",
+                                         "compression.type",
+                                         "compression.zstd.level",
+                                         "delete.retention.ms",
+                                         "errors.deadletterqueue.group.enable",
+                                         "file.delete.delay.ms",
+                                         "flush.messages",
+                                         "flush.ms",
+                                         "follower.replication.throttled.replicas",
+                                         "index.interval.bytes",
+                                         "leader.replication.throttled.replicas",
+                                         "local.retention.bytes",
+                                         "local.retention.ms",
+                                         "max.compaction.lag.ms",
+                                         "max.decompressed.message.bytes",
+                                         "max.message.bytes",
+                                         "message.timestamp.after.max.ms",
+                                         "message.timestamp.before.max.ms",
+                                         "message.timestamp.type",
+                                         "min.cleanable.dirty.ratio",
+                                         "min.compaction.lag.ms",
+                                         "min.insync.replicas",
+                                         "preallocate",
+                                         "remote.copy.lag.bytes",
+                                         "remote.copy.lag.ms",
+                                         "remote.log.copy.disable",
+                                         "remote.log.delete.on.disable",
+                                         "remote.storage.enable",
+                                         "retention.bytes",
+                                         "retention.ms",
+                                         "segment.bytes",
+                                         "segment.index.bytes",
+                                         "segment.jitter.ms",
+                                         "segment.ms",
+                                         "unclean.leader.election.enable"};
   std::set<std::string_view> ours;
   for (const ConfigKey& key : topic_config_table().keys()) {
     ours.insert(key.name);
@@ -154,7 +179,9 @@ TEST(TopicConfig, Settings_ReachTheStructs) {
 }
 
 TEST(TopicConfig, CompressionType_NamesEachCodec) {
-  const auto codec = [](const char* name) { return make_topic_settings({{"compression.type", name}}, server()).compression; };
+  const auto codec = [](const char* name) {
+    return make_topic_settings({{"compression.type", name}}, server()).compression;
+  };
   EXPECT_EQ(codec("producer"), std::nullopt);
   EXPECT_EQ(codec("uncompressed"), protocol::Compression::none);
   EXPECT_EQ(codec("gzip"), protocol::Compression::gzip);
@@ -175,7 +202,9 @@ TEST(TopicConfig, RetentionInOtherUnits_IsTheDefaultInMilliseconds) {
   };
   EXPECT_EQ(retention({{"log.retention.hours", "2"}}), 7'200'000);
   EXPECT_EQ(retention({{"log.retention.hours", "2"}, {"log.retention.minutes", "3"}}), 180'000);
-  EXPECT_EQ(retention({{"log.retention.hours", "2"}, {"log.retention.minutes", "3"}, {"log.retention.ms", "4"}}), 4);
+  EXPECT_EQ(
+      retention({{"log.retention.hours", "2"}, {"log.retention.minutes", "3"}, {"log.retention.ms", "4"}}),
+      4);
   EXPECT_EQ(retention({{"log.retention.hours", "-1"}}), -1);
   EXPECT_EQ(make_topic_settings({}, server({{"log.roll.hours", "1"}})).log.segment_ms, 3'600'000);
 }
@@ -188,7 +217,8 @@ TEST(TopicConfig, Describe_ListsSynonymsFromWhatWinsToTheDefault) {
   EXPECT_EQ(setting.source, TopicSetting::Source::topic);
   std::string chain;
   for (const auto& synonym : setting.synonyms) chain += std::string(synonym.name) + "=" + synonym.value + " ";
-  EXPECT_EQ(chain, "retention.ms=5 log.retention.ms=9 log.retention.hours=7200000 log.retention.ms=604800000 ");
+  EXPECT_EQ(chain,
+            "retention.ms=5 log.retention.ms=9 log.retention.hours=7200000 log.retention.ms=604800000 ");
 
   const TopicSetting untouched = describe_topic_setting(*key, {}, server());
   EXPECT_EQ(untouched.value, "604800000");
@@ -196,14 +226,16 @@ TEST(TopicConfig, Describe_ListsSynonymsFromWhatWinsToTheDefault) {
 }
 
 TEST(TopicConfig, Check_NormalisesValues) {
-  const auto checked = check_topic_configs({{"cleanup.policy", " compact , delete"}, {"retention.ms", " +60 "}}, server());
+  const auto checked =
+      check_topic_configs({{"cleanup.policy", " compact , delete"}, {"retention.ms", " +60 "}}, server());
   ASSERT_TRUE(checked);
   EXPECT_EQ(checked->at("cleanup.policy"), "compact,delete");
   EXPECT_EQ(checked->at("retention.ms"), "60");
 }
 
 TEST(TopicConfig, Check_RefusesUnknownBadAndContradicting) {
-  EXPECT_EQ(check_error({{"retention.m", "1"}}), "Unknown configuration 'retention.m'. Did you mean 'retention.ms'?");
+  EXPECT_EQ(check_error({{"retention.m", "1"}}),
+            "Unknown configuration 'retention.m'. Did you mean 'retention.ms'?");
   EXPECT_THAT(check_error({{"segment.bytes", "1000"}}), HasSubstr("segment.bytes"));
   EXPECT_THAT(check_error({{"compression.type", "none"}}), HasSubstr("uncompressed"));
   EXPECT_THAT(check_error({{"min.compaction.lag.ms", "10"}, {"max.compaction.lag.ms", "5"}}),
@@ -224,7 +256,8 @@ TEST(ConfigurationDocs, Page_IsWhatTheTablesSay) {
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
-  EXPECT_TRUE(text.str() == made) << "docs/configuration.md is stale: run this test with TIDEGATE_UPDATE_DOCS=1";
+  EXPECT_TRUE(text.str() == made)
+      << "docs/configuration.md is stale: run this test with TIDEGATE_UPDATE_DOCS=1";
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,9 +30,13 @@ using CatalogueTopicPtr = std::shared_ptr<const CatalogueTopic>;
 
 struct NewTopic {
   std::string name;
-  std::int32_t partitions = -1;          // -1: num.partitions
-  std::map<std::string, std::string> configs;
+  std::int32_t partitions = -1;  // -1: num.partitions
+  TopicConfigs configs;
 };
+
+// Makes a topic's next own configs from its present ones, on shard 0: nothing changes in between. The
+// result is checked as a whole by the catalogue.
+using ConfigChange = std::function<Result<TopicConfigs>(TopicConfigs)>;
 
 // Told on every shard, on that shard, when a topic is gone or its settings changed.
 struct CatalogueListener {
@@ -57,15 +60,22 @@ class TopicCatalogue {
   std::vector<CatalogueTopicPtr> list() const;
   std::size_t partition_count() const;
 
-  // Callable from any shard. Each result stands for the topic at the same place; topics that are
-  // good are created together in one batch.
+  // Changes are callable from any shard. They happen one after the other on shard 0, in the order in
+  // which they get there.
+
+  // Each result stands for the topic at the same place; topics that are good are created together in
+  // one batch, also with those of other callers that wait. invalid_topic_exception (bad name, or one
+  // that differs from a topic's in '.' and '_' alone), topic_already_exists, invalid_partitions,
+  // invalid_config, policy_violation (over max.partitions or max.partitions.per.request), and what the
+  // engine says. With validate_only nothing is made and the topic's id means nothing.
   Task<std::vector<Result<CatalogueTopicPtr>>> create(std::vector<NewTopic> topics, bool validate_only);
+  // unknown_topic_id.
   Task<Result<void>> remove(TopicId id);
+  // unknown_topic_or_partition, invalid_partitions (no more than there are), policy_violation.
   Task<Result<CatalogueTopicPtr>> add_partitions(std::string name, std::int32_t total, bool validate_only);
-  // Replaces the topic's own configs with what `change` makes of them, checked as a whole.
-  Task<Result<CatalogueTopicPtr>> set_configs(std::string name, std::map<std::string, std::string> configs,
-                                              bool validate_only);
-  // Single-flight per name.
+  // unknown_topic_or_partition, what `change` says, invalid_config.
+  Task<Result<CatalogueTopicPtr>> set_configs(std::string name, ConfigChange change, bool validate_only);
+  // Finds or creates with the server's defaults: many callers at once make one topic.
   Task<Result<CatalogueTopicPtr>> auto_create(std::string name);
 
   // Registers for the calling shard.

@@ -19,8 +19,8 @@ const ConfigTable& topic_config_table();
 
 // What the produce and fetch paths act on, with defaults filled in.
 struct TopicSettings {
-  storage::LogConfig log;                          // what the engine acts on
-  std::int64_t max_message_bytes = 1'048'588;      // max.message.bytes, of one batch
+  storage::LogConfig log;                      // what the engine acts on
+  std::int64_t max_message_bytes = 1'048'588;  // max.message.bytes, of one batch
   // max.decompressed.message.bytes, of one batch.
   std::int64_t max_decompressed_bytes = 134'217'728;
   // compression.type; nullopt is "producer": keep what the client sent.
@@ -52,6 +52,7 @@ struct TopicSetting {
   Source source = Source::default_value;
   std::vector<Synonym> synonyms;  // the first one is value and source
 };
-TopicSetting describe_topic_setting(const ConfigKey& key, const TopicConfigs& configs, const ConfigValues& server);
+TopicSetting describe_topic_setting(const ConfigKey& key, const TopicConfigs& configs,
+                                    const ConfigValues& server);
 
 }  // namespace tidegate::broker
