@@ -15,6 +15,15 @@ std::vector<ApiRow> make_table() {
       // Data plane.
 
       // Topics and configs.
+      metadata_row(),
+      create_topics_row(),
+      delete_topics_row(),
+      create_partitions_row(),
+      describe_configs_row(),
+      alter_configs_row(),
+      incremental_alter_configs_row(),
+      describe_cluster_row(),
+      describe_topic_partitions_row(),
 
   };
   std::ranges::sort(rows, {}, &ApiRow::key);

@@ -9,5 +9,14 @@ namespace tidegate::api {
 // Data plane.
 
 // Topics and configs.
+ApiRow alter_configs_row();
+ApiRow create_partitions_row();
+ApiRow create_topics_row();
+ApiRow delete_topics_row();
+ApiRow describe_cluster_row();
+ApiRow describe_configs_row();
+ApiRow describe_topic_partitions_row();
+ApiRow incremental_alter_configs_row();
+ApiRow metadata_row();
 
 }  // namespace tidegate::api

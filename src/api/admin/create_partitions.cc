@@ -1,0 +1,77 @@
+// CreatePartitions (key 37): topics only grow.
+#include "tidegate/protocol/messages/create_partitions.h"
+
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "../handler.h"
+#include "../rows.h"
+#include "answers.h"
+#include "tidegate/broker/broker.h"
+#include "tidegate/broker/topic_catalogue.h"
+
+namespace tidegate::api {
+namespace {
+
+using Request = protocol::CreatePartitionsRequest;
+using Response = protocol::CreatePartitionsResponse;
+using Answer = Response::CreatePartitionsTopicResult;
+using Asked = Request::CreatePartitionsTopic;
+
+// Null leaves the placement to the server; a list has one entry for each partition that is added.
+Result<void> check_assignments(const RequestContext& context, const Asked& asked) {
+  if (!asked.assignments) return {};
+  const auto topic = context.broker->topics().find(asked.name);
+  if (!topic || asked.count <= topic->topic.partitions) return {};  // the catalogue says what is wrong
+  const auto added = static_cast<std::size_t>(asked.count - topic->topic.partitions);
+  if (asked.assignments->size() != added) {
+    return fail(ErrorCode::invalid_replica_assignment,
+                fmt::format("{} partitions are to be added, but {} assignments are given.", added,
+                            asked.assignments->size()));
+  }
+  for (const auto& assignment : *asked.assignments) {
+    if (auto good = check_replicas(context, assignment.broker_ids); !good) return good;
+  }
+  return {};
+}
+
+Task<Answer> grow(RequestContextPtr context, Asked asked, bool validate_only) {
+  Answer answer;
+  answer.name = asked.name;
+  if (auto good = check_assignments(*context, asked); !good) {
+    set_error(answer, std::move(good.error()));
+    co_return answer;
+  }
+  auto grown = co_await context->broker->topics().add_partitions(asked.name, asked.count, validate_only);
+  if (!grown) set_error(answer, std::move(grown.error()));
+  co_return answer;
+}
+
+Task<Reply> handle(RequestContextPtr context, Request request) {
+  Response response;
+  std::unordered_map<std::string_view, int> counts;
+  for (const Asked& asked : request.topics) ++counts[asked.name];
+  for (const Asked& asked : request.topics) {
+    int& count = counts[asked.name];
+    if (count == 0) continue;  // a repeated topic that has its answer
+    if (count > 1) {
+      Answer& answer = response.results.emplace_back();
+      answer.name = asked.name;
+      set_error(answer, ErrorCode::invalid_request, "The request has this topic more than once.");
+      count = 0;
+      continue;
+    }
+    response.results.push_back(co_await grow(context, asked, request.validate_only));
+  }
+  const ErrorCode error = first_error(response.results);
+  co_return make_reply(*context, std::move(response), error);
+}
+
+}  // namespace
+
+ApiRow create_partitions_row() {
+  return make_row<Request, handle>({.name = "CreatePartitions", .lane = RequestLane::ordered});
+}
+
+}  // namespace tidegate::api

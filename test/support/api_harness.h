@@ -1,0 +1,150 @@
+// A broker over the memory engine without sockets: requests go through the API table's rows as the
+// server would send them, encoded and decoded, on a shard of the caller's choice.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "support/run_task.h"
+#include "tidegate/api/api_table.h"
+#include "tidegate/broker/broker.h"
+#include "tidegate/broker/server_config.h"
+#include "tidegate/broker/topic_catalogue.h"
+#include "tidegate/protocol/codec.h"
+#include "tidegate/runtime/blocking_pool.h"
+#include "tidegate/storage/memory/memory_engine.h"
+#include "tidegate/storage/standalone_cluster.h"
+
+namespace tidegate::test {
+
+struct ApiHarnessOptions {
+  unsigned shards = 2;
+  std::map<std::string, std::string> config;  // server settings
+  NodeId node = 1;
+  std::string rack;
+};
+
+class ApiHarness {
+ public:
+  explicit ApiHarness(ApiHarnessOptions options = {})
+      : config_(broker::server_config_table()),
+        shards_(options.shards),
+        engine_(storage::make_memory_engine({}, shards_.pool(), shards_.clock(), rng_, shards_.metrics())),
+        cluster_("test-cluster",
+                 storage::Member{.node = options.node, .rack = options.rack, .endpoints = {}}),
+        blocking_(BlockingPoolOptions{}, shards_.metrics()) {
+    for (const auto& [name, value] : options.config) {
+      const auto set = config_.set(name, value, ConfigSource::file);
+      EXPECT_TRUE(set) << (set ? "" : set.error().message);
+    }
+    session_->listener = "PLAINTEXT";
+    session_->advertised_host = "broker.example";
+    session_->advertised_port = 19092;
+    broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{
+        *engine_, cluster_, shards_.pool(), blocking_, shards_.clock(), rng_, shards_.metrics(), config_});
+    const auto started = run([this]() -> Task<Result<void>> {
+      auto engine = co_await engine_->start();
+      if (!engine) co_return engine;
+      co_return co_await broker_->start();
+    });
+    EXPECT_TRUE(started);
+  }
+  ~ApiHarness() {
+    run([this]() -> Task<void> {
+      co_await broker_->stop();
+      co_await engine_->stop();
+    });
+    shards_.stop();
+  }
+
+  template <class F>
+  auto run(F make_task, unsigned shard = 0) {
+    return shards_.run(std::move(make_task), shard);
+  }
+  broker::Broker& broker() { return *broker_; }
+  storage::Engine& engine() { return *engine_; }
+  ShardHarness& shards() { return shards_; }
+  unsigned last_shard() { return shards_.pool().size() - 1; }
+  api::ClientSession& session() { return *session_; }
+
+  // Sends `request` on the last shard, so that what belongs to shard 0 has to travel.
+  template <class Response, class Request>
+  Response call(const Request& request, std::int16_t version = Request::versions.max) {
+    const api::Reply reply = call_raw(request, version);
+    EXPECT_TRUE(reply.send);
+    EXPECT_FALSE(reply.close) << reply.close_reason;
+    last_error_ = reply.error_code;
+    auto decoded = protocol::decode_response<Response>(joined(reply), version);
+    EXPECT_TRUE(decoded) << (decoded ? "" : decoded.error().message);
+    return decoded ? std::move(decoded->response) : Response{};
+  }
+  template <class Request>
+  api::Reply call_raw(const Request& request, std::int16_t version) {
+    const auto encoded = protocol::Codec<Request>::encode(request, version, {});
+    EXPECT_EQ(encoded.problem, "");
+    api::Reply body;
+    body.chunks = encoded.chunks;
+    return invoke(Request::kApiKey, version, joined(body));
+  }
+  api::Reply invoke(std::int16_t key, std::int16_t version, SharedBuffer body) {
+    const api::ApiRow* row = api::find_api(key);
+    if (row == nullptr) {
+      ADD_FAILURE() << "no row for key " << key;
+      return {};
+    }
+    auto context = std::make_shared<api::RequestContext>();
+    context->broker = broker_.get();
+    context->row = row;
+    context->version = version;
+    context->correlation_id = 7;
+    context->session = session_;
+    context->received = shards_.clock().now();
+    return run([&] { return row->invoke(context, body); }, last_shard());
+  }
+  // What the last call() would have counted as its error.
+  std::int16_t last_error() const { return last_error_; }
+
+  // Makes a topic; the test fails when that does.
+  broker::CatalogueTopicPtr make_topic(std::string name, std::int32_t partitions = 1,
+                                       broker::TopicConfigs configs = {}) {
+    auto created = run([&] {
+      std::vector<broker::NewTopic> topics(1);
+      topics.front() = {name, partitions, configs};
+      return broker_->topics().create(std::move(topics), false);
+    });
+    EXPECT_TRUE(created.front()) << (created.front() ? "" : created.front().error().message);
+    return created.front() ? *created.front() : nullptr;
+  }
+  broker::CatalogueTopicPtr find_topic(const std::string& name, unsigned shard = 0) {
+    return shards_.call([&] { return broker_->topics().find(name); }, shard);
+  }
+
+  static SharedBuffer joined(const api::Reply& reply) {
+    std::size_t size = 0;
+    for (const auto& chunk : reply.chunks) size += chunk.size();
+    MutableBuffer buffer(size);
+    std::size_t at = 0;
+    for (const auto& chunk : reply.chunks) {
+      std::copy_n(chunk.data(), chunk.size(), buffer.data() + at);
+      at += chunk.size();
+    }
+    return std::move(buffer).freeze();
+  }
+
+ private:
+  ConfigValues config_;
+  SeededRng rng_{42};
+  ShardHarness shards_;
+  std::unique_ptr<storage::Engine> engine_;
+  storage::StandaloneCluster cluster_;
+  BlockingPool blocking_;
+  std::shared_ptr<api::ClientSession> session_ = std::make_shared<api::ClientSession>();
+  std::unique_ptr<broker::Broker> broker_;
+  std::int16_t last_error_ = 0;
+};
+
+}  // namespace tidegate::test
