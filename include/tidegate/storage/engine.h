@@ -95,7 +95,8 @@ class PartitionLog {
 
   // Completes when everything below `end` is as durable as storage.flush promises (with interval and
   // os: at once). kafka_storage_error when it was lost to a failed write or sync, and for an `end`
-  // above the log end.
+  // above the log end. Call it straight after append() came back, with no other wait in between: once
+  // a rolled-back log has grown again, an `end` from before says nothing.
   virtual Task<Result<void>> wait_durable(Offset end) = 0;
 
   // offset_out_of_range below log start or above log end. Reading at the end returns nothing. May
