@@ -46,7 +46,7 @@ class ApiHarness {
     session_->advertised_port = 19092;
     broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{
         *engine_, cluster_, shards_.pool(), blocking_, shards_.clock(), rng_, shards_.metrics(), config_});
-    const auto started = shards_.run([this]() -> Task<Result<void>> {
+    const auto started = run([this]() -> Task<Result<void>> {
       auto engine = co_await engine_->start();
       if (!engine) co_return engine;
       co_return co_await broker_->start();
@@ -54,7 +54,7 @@ class ApiHarness {
     EXPECT_TRUE(started);
   }
   ~ApiHarness() {
-    shards_.run([this]() -> Task<void> {
+    run([this]() -> Task<void> {
       co_await broker_->stop();
       co_await engine_->stop();
     });
