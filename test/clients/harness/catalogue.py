@@ -1,6 +1,8 @@
 """The list of suites: how each one's command is made and what it needs."""
+import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable
 
 from . import deps
@@ -37,13 +39,38 @@ def _console_tools():
             deps.maven_classpath("kafka")]
 
 
+def _go(name):
+    return lambda: [str(deps.go_program(name))]
+
+
+def _node():
+    modules = deps.node_modules() / "node_modules"
+    return ["env", f"NODE_PATH={modules}", "KAFKAJS_NO_PARTITIONER_WARNING=1", deps.tool("node"),
+            str(CLIENTS / "node" / "suite.js")]
+
+
+def _librdkafka():
+    """Built by CMake beside the daemon; the harness gets its directory from the environment."""
+    named = os.environ.get("TIDEGATE_TEST_BIN_DIR")
+    programs = [Path(named) / "librdkafka_suite"] if named else sorted(
+        deps.SOURCE_DIR.glob("build/*/bin/librdkafka_suite"), key=lambda p: -p.stat().st_mtime)
+    if not programs or not programs[0].exists():
+        raise deps.Missing("librdkafka_suite is not built: librdkafka-dev was absent")
+    return [str(programs[0])]
+
+
 SUITES = [
     Suite("kcat", _kcat),
+    Suite("librdkafka", _librdkafka, timeout_s=180),
     Suite("confluent-kafka", _venv("confluent_suite.py")),
     Suite("kafka-python", _venv("kafka_python_suite.py")),
     Suite("aiokafka", _venv("aiokafka_suite.py")),
     Suite("java", _java),
     Suite("console-tools", _console_tools),
+    Suite("franz-go", _go("franz")),
+    Suite("sarama", _go("sarama")),
+    Suite("kafka-go", _go("kafkago")),
+    Suite("kafkajs", _node),
     Suite("e2e-embedded", _venv("e2e_suite.py"), "embedded", "e2e"),
     Suite("e2e-memory", _venv("e2e_suite.py"), "memory", "e2e", on_kafka=False),
 ]
