@@ -1,2 +1,104 @@
-// Wires the broker's parts together.
-#include "tidegate/base/ids.h"
+// Wires the broker's parts together, starts them and winds them down. Housekeeping runs on shard 0 as
+// one spawned task at a time, armed again by a timer.
+#include "tidegate/broker/broker.h"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "partition_table.h"
+#include "tidegate/broker/fetch_path.h"
+#include "tidegate/broker/offsets_path.h"
+#include "tidegate/broker/produce_path.h"
+#include "tidegate/broker/producer_ids.h"
+#include "tidegate/broker/topic_catalogue.h"
+#include "tidegate/runtime/event.h"
+#include "tidegate/runtime/submit.h"
+
+namespace tidegate::broker {
+
+struct Broker::State {
+  explicit State(const BrokerParts& p)
+      : parts(p),
+        topics(p.engine, p.shards, p.config, p.clock, p.rng),
+        tables(p, topics),
+        produce(p, tables),
+        fetch(p, topics, tables),
+        offsets(p, tables),
+        producer_ids(p) {}
+
+  Task<void> housekeep();
+  Task<void> housekeep_tables(bool all);
+  void arm();
+
+  const BrokerParts& parts;
+  TopicCatalogue topics;
+  PartitionTables tables;
+  ProducePath produce;
+  FetchPath fetch;
+  OffsetsPath offsets;
+  ProducerIds producer_ids;
+  // Shard 0.
+  TimerId timer = kNoTimer;
+  bool stopping = false;
+  std::shared_ptr<Event> housekeeping;  // while it runs
+};
+
+Broker::Broker(BrokerParts parts) : parts_(parts), state_(std::make_unique<State>(parts_)) {}
+Broker::~Broker() = default;
+
+TopicCatalogue& Broker::topics() { return state_->topics; }
+ProducePath& Broker::produce() { return state_->produce; }
+FetchPath& Broker::fetch() { return state_->fetch; }
+OffsetsPath& Broker::offsets() { return state_->offsets; }
+ProducerIds& Broker::producer_ids() { return state_->producer_ids; }
+
+Task<Result<void>> Broker::start() {
+  auto loaded = co_await state_->topics.start();
+  if (!loaded) co_return loaded;
+  for (unsigned i = 0; i < parts_.shards.size(); ++i) {
+    auto start = [this, i] { state_->tables.at(i).start(); };
+    co_await submit_to(parts_.shards.at(i), std::move(start));
+  }
+  state_->arm();
+  co_return Result<void>{};
+}
+
+Task<void> Broker::stop() {
+  state_->stopping = true;
+  parts_.shards.at(0).timers().cancel(std::exchange(state_->timer, kNoTimer));
+  co_await state_->fetch.stop();
+  while (state_->housekeeping) {
+    const auto running = state_->housekeeping;
+    co_await running->wait();
+  }
+  co_await state_->housekeep_tables(true);
+}
+
+void Broker::State::arm() {
+  if (stopping) return;
+  const auto interval = std::chrono::milliseconds(parts.config.integer("log.retention.check.interval.ms"));
+  timer = parts.shards.at(0).timers().arm(parts.clock.now() + interval, [this] {
+    timer = kNoTimer;
+    parts.shards.at(0).spawn(housekeep(), "broker housekeeping");
+  });
+}
+
+Task<void> Broker::State::housekeep() {
+  if (stopping) co_return;
+  housekeeping = std::make_shared<Event>();
+  co_await parts.engine.housekeeping();
+  co_await housekeep_tables(false);
+  arm();
+  std::exchange(housekeeping, nullptr)->notify_all();
+}
+
+Task<void> Broker::State::housekeep_tables(bool all) {
+  for (unsigned i = 0; i < parts.shards.size(); ++i) {
+    PartitionTable& table = tables.at(i);
+    auto work = [&table, all] { return table.housekeep(all); };
+    co_await submit_to(parts.shards.at(i), std::move(work));
+  }
+}
+
+}  // namespace tidegate::broker

@@ -330,6 +330,11 @@ constexpr ConfigKey kKeys[] = {
      .default_value = "60000",
      .doc = "Longest time that a Fetch may wait for data, whatever the client asks for, in milliseconds.",
      .min = 0},
+    {.name = "fetch.response.memory.bytes", .type = int64, .default_value = "268435456",
+     .doc = "Memory for the records of Fetch answers that are being read or written, in bytes, shared out evenly "
+            "among the shards. Past it a Fetch waits. A single answer larger than a shard's share is admitted "
+            "alone.",
+     .min = 1'048'576},
     {.name = "max.incremental.fetch.session.cache.slots",
      .type = int32,
      .default_value = "1000",

@@ -17,6 +17,7 @@ namespace tidegate::broker {
 class TopicCatalogue;  // topic_catalogue.h
 class ProducePath;     // produce_path.h
 class FetchPath;       // fetch_path.h
+class OffsetsPath;     // offsets_path.h
 class ProducerIds;     // producer_ids.h
 
 struct BrokerParts {
@@ -45,6 +46,7 @@ class Broker {
   TopicCatalogue& topics();
   ProducePath& produce();
   FetchPath& fetch();
+  OffsetsPath& offsets();
   ProducerIds& producer_ids();
 
  private:

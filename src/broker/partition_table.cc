@@ -1,0 +1,128 @@
+// Finding and opening partitions.
+#include "partition_table.h"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace tidegate::broker {
+
+PartitionTables::PartitionTables(const BrokerParts& parts, TopicCatalogue& catalogue) {
+  for (unsigned i = 0; i < parts.shards.size(); ++i) {
+    tables_.push_back(std::make_unique<PartitionTable>(parts, catalogue, i));
+  }
+}
+
+PartitionTable::PartitionTable(const BrokerParts& parts, TopicCatalogue& catalogue, unsigned shard)
+    : parts_(parts), catalogue_(catalogue), shard_(shard) {}
+
+void PartitionTable::start() {
+  catalogue_.listen({.removed = [this](const CatalogueTopicPtr& topic) { topic_removed(topic); },
+                     .changed = [this](const CatalogueTopicPtr& topic) { topic_changed(topic); }});
+}
+
+Result<PartitionPtr> PartitionTable::find(const PartitionId& id) {
+  if (const auto at = partitions_.find(id); at != partitions_.end()) return at->second;
+  CatalogueTopicPtr topic = catalogue_.find(id.topic);
+  if (!topic || id.index < 0 || id.index >= topic->topic.partitions) {
+    return fail(ErrorCode::unknown_topic_or_partition);
+  }
+  if (parts_.cluster.owner_of(id).node != parts_.cluster.self()) {
+    return fail(ErrorCode::not_leader_or_follower);
+  }
+  auto partition = std::make_shared<Partition>(id, std::move(topic));
+  partitions_.emplace(id, partition);
+  return partition;
+}
+
+Task<Result<void>> PartitionTable::open(PartitionPtr partition) {
+  while (!partition->is_open()) {
+    if (partition->removed) co_return fail(ErrorCode::unknown_topic_or_partition);
+    if (partition->opening) {
+      const auto opening = partition->opening;
+      co_await opening->wait();
+      continue;  // whoever opened it may have failed: the next one tries itself
+    }
+    partition->opening = std::make_shared<Event>();
+    auto opened = co_await do_open(partition);
+    std::exchange(partition->opening, nullptr)->notify_all();
+    if (!opened) co_return opened;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<PartitionPtr>> PartitionTable::find_open(PartitionId id) {
+  auto found = find(id);
+  if (!found || (*found)->is_open()) co_return found;
+  auto opened = co_await open(*found);
+  if (!opened) co_return fail(std::move(opened.error()));
+  co_return found;
+}
+
+Task<Result<void>> PartitionTable::do_open(PartitionPtr partition) {
+  const storage::LogConfig config = partition->settings().log;
+  auto log = co_await parts_.engine.partition(partition->id, config);
+  if (!log) co_return fail(std::move(log.error()));
+  auto recovered = co_await partition->producers.recover(parts_, partition->id, *log);
+  if (!recovered) {
+    spdlog::warn("event=producer_state_recovery_failed topic={} partition={} error=\"{}\"",
+                 partition->topic->topic.name, partition->id.index, recovered.error().message);
+    co_return recovered;
+  }
+  if (partition->removed) co_return fail(ErrorCode::unknown_topic_or_partition);
+  // The settings may have changed while the log was being opened.
+  if (partition->settings().log != config) parts_.engine.apply_config(partition->id, partition->settings().log);
+  const std::weak_ptr<Partition> weak = partition;
+  (*log)->set_listener([weak](const storage::LogOffsets& offsets) {
+    const auto alive = weak.lock();
+    if (!alive) return;
+    alive->producers.follow(offsets);
+    alive->notify();
+  });
+  partition->log = std::move(*log);
+  co_return Result<void>{};
+}
+
+std::vector<PartitionPtr> PartitionTable::partitions_of(const CatalogueTopicPtr& topic) const {
+  std::vector<PartitionPtr> found;
+  for (std::int32_t i = 0; i < topic->topic.partitions; ++i) {
+    const PartitionId id{topic->topic.id, i};
+    if (storage::owner_shard(id, parts_.shards.size()) != shard_) continue;
+    if (const auto at = partitions_.find(id); at != partitions_.end()) found.push_back(at->second);
+  }
+  return found;
+}
+
+void PartitionTable::topic_removed(const CatalogueTopicPtr& topic) {
+  for (const PartitionPtr& partition : partitions_of(topic)) {
+    partition->removed = true;
+    partitions_.erase(partition->id);
+    partition->notify();
+  }
+}
+
+void PartitionTable::topic_changed(const CatalogueTopicPtr& topic) {
+  for (const PartitionPtr& partition : partitions_of(topic)) {
+    const bool other = partition->settings().log != topic->settings.log;
+    partition->topic = topic;
+    if (other && partition->is_open()) parts_.engine.apply_config(partition->id, topic->settings.log);
+  }
+}
+
+Task<void> PartitionTable::housekeep(bool all) {
+  std::vector<PartitionPtr> open;
+  for (const auto& [id, partition] : partitions_) {
+    if (partition->is_open()) open.push_back(partition);
+  }
+  for (const PartitionPtr& partition : open) {
+    partition->producers.expire(parts_.clock.now());
+    if (!partition->producers.wants_snapshot(all)) continue;
+    auto written = co_await partition->producers.write_snapshot(parts_, partition->id);
+    if (!written && !partition->removed) {
+      spdlog::warn("event=producer_snapshot_failed topic={} partition={} error=\"{}\"",
+                   partition->topic->topic.name, partition->id.index, written.error().message);
+    }
+  }
+}
+
+}  // namespace tidegate::broker

@@ -1,0 +1,62 @@
+// The partitions of one shard that have been used since the start. Opens logs, brings producer state
+// back, follows changes of the topic catalogue. One on each shard, touched there alone.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "partition.h"
+#include "tidegate/base/result.h"
+#include "tidegate/broker/broker.h"
+#include "tidegate/broker/topic_catalogue.h"
+
+namespace tidegate::broker {
+
+class PartitionTable {
+ public:
+  PartitionTable(const BrokerParts& parts, TopicCatalogue& catalogue, unsigned shard);
+
+  // Registers with the catalogue. On this shard.
+  void start();
+
+  // unknown_topic_or_partition, or not_leader_or_follower when another node leads it. Never waits: the
+  // log may not be open yet.
+  Result<PartitionPtr> find(const PartitionId& id);
+  // Opens the log once, whoever asks first; the others wait. Producer state is there afterwards.
+  Task<Result<void>> open(PartitionPtr partition);
+  // find() and open().
+  Task<Result<PartitionPtr>> find_open(PartitionId id);
+
+  // Drops producers that wrote nothing for their lifetime, writes snapshots of producer state that has
+  // moved on by much (all that moved, when `all`).
+  Task<void> housekeep(bool all);
+  std::size_t size() const { return partitions_.size(); }
+
+ private:
+  Task<Result<void>> do_open(PartitionPtr partition);
+  void topic_removed(const CatalogueTopicPtr& topic);
+  void topic_changed(const CatalogueTopicPtr& topic);
+  // Partitions of the topic that are in this table.
+  std::vector<PartitionPtr> partitions_of(const CatalogueTopicPtr& topic) const;
+
+  const BrokerParts& parts_;
+  TopicCatalogue& catalogue_;
+  unsigned shard_;
+  std::unordered_map<PartitionId, PartitionPtr> partitions_;
+};
+
+// One table a shard.
+class PartitionTables {
+ public:
+  PartitionTables(const BrokerParts& parts, TopicCatalogue& catalogue);
+  // Of the calling shard.
+  PartitionTable& local() { return *tables_[Shard::current()->index()]; }
+  PartitionTable& at(unsigned shard) { return *tables_[shard]; }
+
+ private:
+  std::vector<std::unique_ptr<PartitionTable>> tables_;
+};
+
+}  // namespace tidegate::broker

@@ -1,0 +1,189 @@
+// Appending on the owner shard: slot, checks, sequence, log, durability, in that order.
+#include "tidegate/broker/produce_path.h"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "gather.h"
+#include "partition_table.h"
+#include "produce_check.h"
+#include "scatter.h"
+#include "tidegate/broker/broker.h"
+
+namespace tidegate::broker {
+namespace {
+
+// Inflating or deflating more than this leaves the shard for the CPU lane.
+constexpr std::size_t kInlineCodecBytes = 16U << 10;
+
+ProduceOutcome refused(ProduceRefusal refusal) {
+  return {.error = refusal.error,
+          .message = std::move(refusal.message),
+          .record_errors = std::move(refusal.record_errors)};
+}
+
+ProduceOutcome failed(Error error) { return {.error = error.code, .message = std::move(error.message)}; }
+
+Task<std::expected<AcceptedBatch, ProduceRefusal>> check(const BrokerParts& parts, PartitionPtr partition,
+                                                         SharedBuffer records, ProduceOptions options) {
+  const ProduceRules rules{.zstd_allowed = options.zstd_allowed,
+                           .has_transactional_id = options.has_transactional_id};
+  const std::int64_t now_ms = parts.clock.wall_ms();
+  auto batch = check_batch(records, partition->settings(), rules);
+  if (!batch) co_return std::unexpected(std::move(batch.error()));
+  if (batch->bytes.size() <= kInlineCodecBytes || !needs_codec(*batch, partition->settings(), now_ms)) {
+    co_return finish_check(std::move(*batch), partition->settings(), now_ms);
+  }
+  auto work = [topic = partition->topic, batch = std::move(*batch), now_ms]() mutable {
+    return finish_check(std::move(batch), topic->settings, now_ms);
+  };
+  co_return co_await parts.blocking.run(Lane::cpu, std::move(work));
+}
+
+// The log's part, in the partition's order. `slot` is given up as soon as the offset is fixed.
+Task<ProduceOutcome> write(PartitionPtr partition, AppendOrder::Slot slot, protocol::RecordBatch batch,
+                           ProduceOptions options) {
+  std::vector<protocol::RecordBatch> batches;
+  partition->producers.count(batch.bytes.size());
+  batches.push_back(std::move(batch));
+  auto appending = partition->log->append(partition->leader_epoch(), std::move(batches));
+  slot.release();  // the next one runs after append() has begun below and taken its offset
+  auto appended = co_await std::move(appending);
+  if (!appended) co_return failed(std::move(appended.error()));
+  ProduceOutcome outcome{.base_offset = appended->base_offset, .log_start = partition->log->offsets().log_start};
+  if (options.acks == 0) co_return outcome;
+  auto durable = co_await partition->log->wait_durable(appended->log_end);
+  if (!durable) co_return failed(std::move(durable.error()));
+  co_return outcome;
+}
+
+// A batch that was sent again gets the first one's answer, when that is durable.
+Task<ProduceOutcome> repeat(PartitionPtr partition, producers::Verdict verdict) {
+  if (verdict.kind == producers::Verdict::Kind::duplicate_in_flight) {
+    auto durable = co_await partition->log->wait_durable(verdict.wait_for);
+    if (!durable) co_return failed(std::move(durable.error()));
+  }
+  co_return ProduceOutcome{
+      .base_offset = verdict.base_offset,
+      .log_append_time = partition->settings().log.log_append_time ? verdict.timestamp : -1,
+      .log_start = partition->log->offsets().log_start};
+}
+
+Task<void> save_producers(const BrokerParts& parts, PartitionPtr partition) {
+  auto saved = co_await partition->producers.write_snapshot(parts, partition->id);
+  if (!saved && !partition->removed) {
+    spdlog::warn("event=producer_snapshot_failed topic={} partition={} error=\"{}\"",
+                 partition->topic->topic.name, partition->id.index, saved.error().message);
+  }
+}
+
+Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, PartitionPtr partition,
+                             AppendOrder::Slot slot, SharedBuffer records, ProduceOptions options) {
+  if (!partition->is_open()) {
+    auto opened = co_await table.open(partition);
+    if (!opened) co_return failed(std::move(opened.error()));
+  }
+  if (options.acks == -1 && partition->settings().min_insync_replicas > 1) {
+    co_return ProduceOutcome{.error = ErrorCode::not_enough_replicas,
+                             .message = "min.insync.replicas asks for more replicas than the one there is"};
+  }
+  auto accepted = co_await check(parts, partition, std::move(records), options);
+  if (!accepted) co_return refused(std::move(accepted.error()));
+  co_await slot.turn();
+  if (partition->removed) co_return ProduceOutcome{.error = ErrorCode::unknown_topic_or_partition};
+
+  ProducerLog& state = partition->producers;
+  state.follow(partition->log->offsets());
+  if (state.is_lost()) {
+    auto recovered = co_await state.recover(parts, partition->id, partition->log);
+    if (!recovered) co_return failed(std::move(recovered.error()));
+  }
+  // No suspension from here to the append: the offset that the verdict counts on is the one it gets.
+  auto verdict = state.next(accepted->batch.header, partition->log->offsets(), parts.clock.now());
+  switch (verdict.kind) {
+    case producers::Verdict::Kind::append:
+      break;
+    case producers::Verdict::Kind::refused:
+      co_return failed(std::move(verdict.error));
+    case producers::Verdict::Kind::duplicate:
+    case producers::Verdict::Kind::duplicate_in_flight:
+      slot.release();
+      co_return co_await repeat(partition, std::move(verdict));
+  }
+  const std::int64_t log_append_time = accepted->log_append_time;
+  ProduceOutcome outcome = co_await write(partition, std::move(slot), std::move(accepted->batch), options);
+  if (!partition->removed) state.follow(partition->log->offsets());
+  if (outcome.error == ErrorCode::none) outcome.log_append_time = log_append_time;
+  if (state.wants_snapshot(false)) {
+    Shard::current()->start(save_producers(parts, partition), "producer snapshot");
+  }
+  co_return outcome;
+}
+
+LeaderHint leader_of(const BrokerParts& parts, const PartitionId& partition) {
+  const auto owner = parts.cluster.owner_of(partition);
+  return {owner.node, owner.epoch};
+}
+
+// One item that has its slot.
+struct Ready {
+  PartitionPtr partition;
+  AppendOrder::Slot slot;
+  SharedBuffer records;
+  std::size_t place = 0;
+};
+
+Task<void> produce_into(const BrokerParts& parts, PartitionTable& table, Ready ready, ProduceOptions options,
+                        std::shared_ptr<std::vector<ProduceOutcome>> out) {
+  auto outcome = co_await produce(parts, table, ready.partition, std::move(ready.slot),
+                                  std::move(ready.records), options);
+  (*out)[ready.place] = std::move(outcome);
+}
+
+Task<std::vector<ProduceOutcome>> produce_all(const BrokerParts& parts, PartitionTable& table,
+                                              std::vector<Ready> ready, ProduceOptions options,
+                                              std::shared_ptr<std::vector<ProduceOutcome>> out) {
+  if (ready.size() == 1) {
+    co_await produce_into(parts, table, std::move(ready.front()), options, out);
+  } else if (!ready.empty()) {
+    Gather gather;
+    for (Ready& each : ready) gather.add(produce_into(parts, table, std::move(each), options, out), "produce");
+    co_await gather.all();
+  }
+  co_return std::move(*out);
+}
+
+// The part that must not wait: each item takes its slot in its partition's order.
+Task<std::vector<ProduceOutcome>> take_slots(const BrokerParts& parts, PartitionTable& table,
+                                             std::vector<ProduceItem> items, ProduceOptions options) {
+  auto out = std::make_shared<std::vector<ProduceOutcome>>(items.size());
+  std::vector<Ready> ready;
+  ready.reserve(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto found = table.find(items[i].partition);
+    if (!found) {
+      (*out)[i] = failed(std::move(found.error()));
+      if ((*out)[i].error == ErrorCode::not_leader_or_follower) {
+        (*out)[i].leader = leader_of(parts, items[i].partition);
+      }
+      continue;
+    }
+    const std::shared_ptr<AppendOrder> order(*found, &(*found)->order);
+    ready.push_back({std::move(*found), AppendOrder::take(order), std::move(items[i].records), i});
+  }
+  return produce_all(parts, table, std::move(ready), options, std::move(out));
+}
+
+}  // namespace
+
+Task<std::vector<ProduceOutcome>> ProducePath::append(std::vector<ProduceItem> items, ProduceOptions options,
+                                                      std::function<void()> dispatched) {
+  auto visit = [this, options](std::vector<ProduceItem> mine) {
+    return take_slots(parts_, tables_.local(), std::move(mine), options);
+  };
+  co_return co_await scatter<ProduceOutcome>(parts_.shards, std::move(items), std::move(visit),
+                                             std::move(dispatched));
+}
+
+}  // namespace tidegate::broker

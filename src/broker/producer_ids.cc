@@ -1,0 +1,84 @@
+// Producer id blocks. The MetaStore keeps the first id that no block holds, as decimal text.
+#include "tidegate/broker/producer_ids.h"
+
+#include <charconv>
+#include <string>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "tidegate/broker/broker.h"
+#include "tidegate/runtime/event.h"
+#include "tidegate/runtime/submit.h"
+
+namespace tidegate::broker {
+namespace {
+
+constexpr const char* kScope = "producer-ids";
+constexpr const char* kKey = "next-block";
+
+Result<std::int64_t> parse(const std::optional<std::string>& text) {
+  if (!text) return 0;
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc{} || end != text->data() + text->size() || value < 0) {
+    return fail(ErrorCode::kafka_storage_error, "the stored producer id block is not a number");
+  }
+  return value;
+}
+
+}  // namespace
+
+struct ProducerIds::State {
+  std::int64_t next = 0;
+  std::int64_t end = 0;  // of the block
+  std::shared_ptr<Event> reserving;
+};
+
+ProducerIds::ProducerIds(const BrokerParts& parts) : parts_(parts), state_(std::make_shared<State>()) {}
+ProducerIds::~ProducerIds() = default;
+
+namespace {
+
+Task<Result<std::int64_t>> reserve_block(storage::MetaStore& meta) {
+  auto stored = co_await meta.get(kScope, kKey);
+  if (!stored) co_return fail(std::move(stored.error()));
+  auto first = parse(*stored);
+  if (!first) co_return fail(std::move(first.error()));
+  std::vector<storage::MetaOp> ops;
+  ops.push_back({.kind = storage::MetaOp::Kind::put,
+                 .key = kKey,
+                 .value = std::to_string(*first + ProducerIds::kBlock)});
+  auto written = co_await meta.put_batch(kScope, 0, std::move(ops), storage::MetaDurability::synced);
+  if (!written) co_return fail(std::move(written.error()));
+  co_return *first;
+}
+
+}  // namespace
+
+Task<Result<std::int64_t>> ProducerIds::next() {
+  auto take = [this, state = state_]() -> Task<Result<std::int64_t>> {
+    for (;;) {
+      if (state->next < state->end) co_return state->next++;
+      if (state->reserving) {
+        const auto reserving = state->reserving;
+        co_await reserving->wait();
+        continue;
+      }
+      state->reserving = std::make_shared<Event>();
+      auto first = co_await reserve_block(parts_.engine.meta());
+      if (first) {
+        state->next = *first;
+        state->end = *first + kBlock;
+      }
+      std::exchange(state->reserving, nullptr)->notify_all();
+      if (!first) {
+        spdlog::error("event=producer_id_block_failed error=\"{}\"", first.error().message);
+        co_return fail(ErrorCode::coordinator_not_available, std::move(first.error().message));
+      }
+    }
+  };
+  co_return co_await submit_to(parts_.shards.at(0), std::move(take));
+}
+
+}  // namespace tidegate::broker
