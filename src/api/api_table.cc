@@ -13,6 +13,13 @@ namespace {
 std::vector<ApiRow> make_table() {
   std::vector<ApiRow> rows{
       // Data plane.
+      produce_row(),
+      fetch_row(),
+      list_offsets_row(),
+      api_versions_row(),
+      delete_records_row(),
+      init_producer_id_row(),
+      offset_for_leader_epoch_row(),
 
       // Topics and configs.
       metadata_row(),

@@ -7,6 +7,13 @@
 namespace tidegate::api {
 
 // Data plane.
+ApiRow api_versions_row();
+ApiRow delete_records_row();
+ApiRow fetch_row();
+ApiRow init_producer_id_row();
+ApiRow list_offsets_row();
+ApiRow offset_for_leader_epoch_row();
+ApiRow produce_row();
 
 // Topics and configs.
 ApiRow alter_configs_row();

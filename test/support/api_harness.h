@@ -30,6 +30,11 @@ struct ApiHarnessOptions {
 
 class ApiHarness {
  public:
+  template <class F>
+  auto run(F make_task, unsigned shard = 0) {
+    return shards_.run(std::move(make_task), shard);
+  }
+
   explicit ApiHarness(ApiHarnessOptions options = {})
       : config_(broker::server_config_table()),
         shards_(options.shards),
@@ -61,10 +66,6 @@ class ApiHarness {
     shards_.stop();
   }
 
-  template <class F>
-  auto run(F make_task, unsigned shard = 0) {
-    return shards_.run(std::move(make_task), shard);
-  }
   broker::Broker& broker() { return *broker_; }
   storage::Engine& engine() { return *engine_; }
   ShardHarness& shards() { return shards_; }

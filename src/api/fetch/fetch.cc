@@ -1,0 +1,118 @@
+// Fetch (key 1). Translates between the message and broker/fetch_path.
+#include <utility>
+
+#include "handler.h"
+#include "leader_hints.h"
+#include "rows.h"
+#include "tidegate/broker/broker.h"
+#include "tidegate/broker/fetch_path.h"
+#include "tidegate/protocol/messages/fetch.h"
+
+namespace tidegate::api {
+namespace {
+
+using protocol::FetchRequest;
+using protocol::FetchResponse;
+
+constexpr std::int16_t kZstdFrom = 10;
+constexpr std::int16_t kTopicIdsFrom = 13;
+constexpr std::int16_t kReplicaStateFrom = 15;
+constexpr std::int8_t kReadCommitted = 1;
+
+broker::FetchQuery to_query(FetchRequest& request, std::int16_t version) {
+  broker::FetchQuery query;
+  query.max_wait_ms = request.max_wait_ms;
+  query.min_bytes = request.min_bytes;
+  query.max_bytes = request.max_bytes;
+  query.session_id = request.session_id;
+  query.session_epoch = request.session_epoch;
+  query.by_id = version >= kTopicIdsFrom;
+  query.zstd_allowed = version >= kZstdFrom;
+  query.follower = (version >= kReplicaStateFrom ? request.replica_state.replica_id : request.replica_id) >= 0;
+  for (const auto& topic : request.topics) {
+    for (const auto& partition : topic.partitions) {
+      query.wants.push_back({.key = {topic.topic, topic.topic_id, partition.partition},
+                             .current_leader_epoch = partition.current_leader_epoch,
+                             .fetch_offset = partition.fetch_offset,
+                             .last_fetched_epoch = partition.last_fetched_epoch,
+                             .max_bytes = partition.partition_max_bytes});
+    }
+  }
+  for (const auto& topic : request.forgotten_topics_data) {
+    for (const std::int32_t partition : topic.partitions) {
+      query.forgotten.push_back({topic.topic, topic.topic_id, partition});
+    }
+  }
+  return query;
+}
+
+FetchResponse::PartitionData to_data(broker::FetchedPartition& partition, bool read_committed) {
+  FetchResponse::PartitionData data;
+  data.partition_index = partition.key.partition;
+  data.error_code = partition.error;
+  data.high_watermark = partition.high_watermark;
+  data.last_stable_offset = partition.high_watermark;  // no transaction is ever open
+  data.log_start_offset = partition.log_start;
+  if (partition.diverging) data.diverging_epoch = {partition.diverging->epoch, partition.diverging->end};
+  if (!read_committed && partition.error == ErrorCode::none) data.aborted_transactions.reset();
+  auto& records = data.records.emplace();
+  for (SharedBuffer& chunk : partition.records) records.add(std::move(chunk));
+  return data;
+}
+
+FetchResponse to_response(const RequestContext& context, broker::FetchReply& reply, bool read_committed,
+                          ErrorCode& first_error) {
+  FetchResponse response;
+  response.error_code = reply.error;
+  response.session_id = reply.session_id;
+  first_error = reply.error;
+  LeaderHints<FetchResponse> hints(context, kFetchHintsFrom, kFetchEndpointsFrom);
+  for (broker::FetchedPartition& partition : reply.partitions) {
+    auto& topics = response.responses;
+    if (topics.empty() || topics.back().topic != partition.key.name || topics.back().topic_id != partition.key.id) {
+      topics.push_back({.topic = partition.key.name, .topic_id = partition.key.id});
+    }
+    if (first_error == ErrorCode::none) first_error = partition.error;
+    auto data = to_data(partition, read_committed);
+    if (hints.add(partition.leader, response)) data.current_leader = {partition.leader.node, partition.leader.epoch};
+    topics.back().partitions.push_back(std::move(data));
+  }
+  return response;
+}
+
+// Ends the wait when the socket is gone; forgets about it when the fetch has ended.
+class CloseWatch {
+ public:
+  CloseWatch(std::shared_ptr<ClientSession> session, std::shared_ptr<broker::FetchCancel> cancel)
+      : session_(std::move(session)) {
+    if (!session_) return;
+    if (session_->closed) cancel->cancel();
+    watch_ = session_->watch_close([cancel = std::move(cancel)] { cancel->cancel(); });
+  }
+  ~CloseWatch() {
+    if (session_) session_->unwatch_close(watch_);
+  }
+  CloseWatch(const CloseWatch&) = delete;
+
+ private:
+  std::shared_ptr<ClientSession> session_;
+  std::uint64_t watch_ = 0;
+};
+
+Task<Reply> handle(RequestContextPtr context, FetchRequest request) {
+  const bool read_committed = request.isolation_level == kReadCommitted;
+  auto cancel = std::make_shared<broker::FetchCancel>();
+  const CloseWatch watch(context->session, cancel);
+  auto reply = co_await context->broker->fetch().fetch(to_query(request, context->version), std::move(cancel));
+  ErrorCode error = ErrorCode::none;
+  FetchResponse response = to_response(*context, reply, read_committed, error);
+  Reply out = make_reply(*context, std::move(response), error);
+  out.charge = std::move(reply.charge);
+  co_return out;
+}
+
+}  // namespace
+
+ApiRow fetch_row() { return make_row<FetchRequest, handle>({.name = "Fetch", .lane = RequestLane::waiting}); }
+
+}  // namespace tidegate::api
