@@ -113,6 +113,10 @@ class RecordsCheck {
           bad_times_ ? ErrorCode::invalid_timestamp : ErrorCode::invalid_record,
           fmt::format("{} of {} records refused", report_.problems_total, header_.records_count)};
     }
+    if (header_.timestamp_type() == TimestampType::log_append_time && report_.max_timestamp_index >= 0) {
+      report_.max_timestamp = header_.max_timestamp;  // stands for every record, so the first has it too
+      report_.max_timestamp_index = 0;
+    }
     report_.max_timestamp_differs = report_.max_timestamp != header_.max_timestamp;
     return std::move(report_);
   }
