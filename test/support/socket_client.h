@@ -81,7 +81,7 @@ class SocketClient {
     return got == 0 || (got < 0 && errno == ECONNRESET);
   }
   // True when something can be read (or the end has come) within `ms`.
-  bool readable_within(int ms) {
+  bool readable_within(int ms) const {
     pollfd waiting{fd_, POLLIN, 0};
     return ::poll(&waiting, 1, ms) > 0;
   }

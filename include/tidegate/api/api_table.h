@@ -56,6 +56,10 @@ struct ClientSession {
   // The server calls this once, when the socket is gone.
   void mark_closed() {
     closed = true;
+    end_waits();
+  }
+  // The server calls this when it drains: who waits answers now with what it has.
+  void end_waits() {
     for (auto& [watch, call] : std::exchange(on_close_, {})) call();
   }
 
