@@ -1,0 +1,42 @@
+// The kinds of load. Each run prints nothing; it returns what it measured, and main.cc prints one
+// JSON line of it. Times are wall clock; the server's CPU is taken by the driver (test/bench/run).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace loadgen {
+
+struct Options {
+  std::string kind;
+  std::string broker = "127.0.0.1:9092";
+  std::string topic = "bench";
+  int partitions = 1;
+  int records_per_batch = 64;
+  int64_t value_bytes = 1024;
+  int64_t total_bytes = 256 << 20;
+  int64_t requests = 1000;
+  int in_flight = 5;
+  int connections = 1;
+  int acks = -1;
+  int rate = 1000;         // e2e: messages a second
+  double seconds = 5;      // time limit of timed runs
+  int64_t tail_bytes = 0;  // fetch: read only the newest bytes, over and over
+};
+
+using Measured = std::map<std::string, double>;
+
+Measured run_produce(const Options& o);   // pipelined batches: bytes, requests, seconds
+Measured run_fetch(const Options& o);     // one reader until total_bytes
+Measured run_latency(const Options& o);   // one request in flight: microseconds p50, p99, p99.9
+Measured run_e2e(const Options& o);       // produce at a rate, long poll on another connection
+Measured run_metadata(const Options& o);  // small requests, pipelined in_flight deep
+Measured run_create(const Options& o);    // `requests` topics named TOPIC-N, then lists them all
+Measured run_idle(const Options& o);      // holds `connections` until stdin ends
+
+// p50, p99 and p99.9 of the samples, added under prefix_p50_us and so on.
+void add_percentiles(Measured& to, const std::string& prefix, std::vector<double> samples_us);
+
+}  // namespace loadgen
