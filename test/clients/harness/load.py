@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 # Long enough that no record runs into its deadline because of a few slow restarts.
 DELIVERY_TIMEOUT_MS = 300_000
+QUEUE_RECORDS = 50_000
 
 
 def create_topic(bootstrap, topic, partitions):
@@ -27,7 +28,8 @@ class LoadProducer:
         self.stopping = threading.Event()
         self.producer = Producer({
             "bootstrap.servers": bootstrap, "client.id": name, "enable.idempotence": True,
-            "acks": "all", "linger.ms": 3, "batch.num.messages": 100,
+            "acks": "all", "linger.ms": 3,
+            "queue.buffering.max.messages": QUEUE_RECORDS + 1, "batch.num.messages": 100,
             "delivery.timeout.ms": DELIVERY_TIMEOUT_MS, "retry.backoff.ms": 20,
             "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 200, "log_level": 0,
             "error_cb": self._error})
@@ -40,13 +42,6 @@ class LoadProducer:
         if error.fatal():
             self.fatal = str(error)
             self.stopping.set()
-
-    def _report(self, error, message):
-        value, partition = message.value().decode(), message.partition()
-        if error is None:
-            self.history.sent(self.name, partition, value, message.offset())
-        else:
-            self.history.unknown(self.name, partition, value, str(error))
 
     def _run(self):
         begin, number = time.monotonic(), 0
@@ -62,12 +57,18 @@ class LoadProducer:
     def _send(self, number):
         partition, sequence = number % self.partitions, number // self.partitions
         value = f"{self.name}:{partition}:{sequence}"
-        try:
-            self.producer.produce(self.topic, value.encode() + b" " * (number % 300),
-                                  partition=partition, on_delivery=self._report)
-        except BufferError:
+        if len(self.producer) >= QUEUE_RECORDS:
             return False
-        self.history.invoked(self.name, partition, value)
+        op = self.history.invoked(self.name, partition, value)
+
+        def report(error, message):
+            if error is None:
+                self.history.sent(op, message.offset())
+            else:
+                self.history.unknown(op, str(error))
+
+        self.producer.produce(self.topic, value.encode() + b" " * (number % 300),
+                              partition=partition, on_delivery=report)
         return True
 
     def stop(self):
@@ -102,22 +103,26 @@ class LoadReader:
 
     def _run(self):
         consumer = self._consumer()
+        self.history.reading("tail", range(self.partitions))
         while not self.stopping.is_set():
-            for message in consumer.consume(1000, 0.2):
-                self._take("tail", message)
+            self._take("tail", consumer.consume(1000, 0.2))
         consumer.close()
 
-    def _take(self, reader, message):
-        if message.error():
-            code = message.error().code()
-            if code in (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET):
+    def _take(self, reader, messages):
+        """Notes what one poll brought; the records of it."""
+        records = []
+        for message in messages:
+            if not message.error():
+                value = message.value().decode().rstrip()
+                records.append((message.partition(), message.offset(), value))
+            elif message.error().code() in (KafkaError.OFFSET_OUT_OF_RANGE,
+                                            KafkaError._AUTO_OFFSET_RESET):
                 self.problems.append(f"{reader}: {message.error()} in partition "
                                      f"{message.partition()}: the log went back")
                 self.stopping.set()
-            return None
-        self.history.read(reader, message.partition(), message.value().decode().rstrip(),
-                          message.offset())
-        return message.partition()
+        if records:
+            self.history.read(reader, records)
+        return records
 
     def stop(self):
         self.stopping.set()
@@ -127,14 +132,16 @@ class LoadReader:
     def read_everything(self, ends, timeout_s):
         """The final read, from the start to the given end offsets, by a new consumer."""
         consumer = self._consumer()
+        self.history.reading("final", range(self.partitions))
         missing = {p for p, end in ends.items() if end > 0}
         deadline = time.monotonic() + timeout_s
         while missing and time.monotonic() < deadline:
-            for message in consumer.consume(5000, 0.5):
-                partition = self._take("final", message)
-                if partition is not None and message.offset() + 1 >= ends[partition]:
+            for partition, offset, _ in self._take("final", consumer.consume(5000, 0.5)):
+                if offset + 1 >= ends[partition]:
                     missing.discard(partition)
         consumer.close()
+        if not missing:
+            self.history.drained("final", ends)
         return [f"final read: partition {p} did not reach its end" for p in sorted(missing)]
 
     def ends(self):
