@@ -30,11 +30,6 @@ std::string collision_key(std::string_view name) {
   return key;
 }
 
-CatalogueTopicPtr make_entry(storage::Topic topic, const ConfigValues& server) {
-  TopicSettings settings = make_topic_settings(topic.configs, server);
-  return std::make_shared<const CatalogueTopic>(CatalogueTopic{std::move(topic), std::move(settings)});
-}
-
 // What was stored under another version's table may be unknown or out of range here. Such a config is
 // left out of what is served (and stays in the engine until the configs are next changed).
 void drop_bad_configs(storage::Topic& topic) {
@@ -80,7 +75,12 @@ struct CreateBatch {
 struct TopicCatalogue::State {
   State(storage::Engine& the_engine, ShardPool& the_shards, const ConfigValues& the_server,
         const Clock& the_clock, Rng& the_rng)
-      : engine(the_engine), shards(the_shards), server(the_server), clock(the_clock), rng(the_rng) {
+      : engine(the_engine),
+        shards(the_shards),
+        server(the_server),
+        clock(the_clock),
+        rng(the_rng),
+        default_settings(make_topic_settings({}, the_server)) {
     for (unsigned i = 0; i < shards.size(); ++i) replicas.push_back(std::make_unique<CatalogueReplica>());
   }
 
@@ -91,6 +91,11 @@ struct TopicCatalogue::State {
   }
   CatalogueReplica& owner() const { return *replicas[0]; }
   Shard& owner_shard() const { return shards.at(0); }
+
+  CatalogueTopicPtr make_entry(storage::Topic topic) const {
+    TopicSettings settings = topic.configs.empty() ? default_settings : make_topic_settings(topic.configs, server);
+    return std::make_shared<const CatalogueTopic>(CatalogueTopic{std::move(topic), std::move(settings)});
+  }
 
   // The rest is for shard 0.
   Task<Result<void>> load();
@@ -117,6 +122,7 @@ struct TopicCatalogue::State {
   const ConfigValues& server;
   const Clock& clock;
   Rng& rng;
+  const TopicSettings default_settings;                     // of a topic without configs of its own
   std::vector<std::unique_ptr<CatalogueReplica>> replicas;  // by shard
 
   TurnQueue turns;
@@ -145,7 +151,7 @@ Task<Result<void>> TopicCatalogue::State::load() {
   delta.added.reserve(stored->size());
   for (storage::Topic& topic : *stored) {
     drop_bad_configs(topic);
-    delta.added.push_back(make_entry(std::move(topic), server));
+    delta.added.push_back(make_entry(std::move(topic)));
   }
   co_await publish(std::move(delta));
   co_return Result<void>{};
@@ -223,7 +229,7 @@ void TopicCatalogue::State::check_job(const CreateJobPtr& job, CreateBatch& batc
     topic->id = random_uuid(rng);
     with.names_by_collision_key.emplace(collision_key(topic->name), topic->name);
     with.partitions += topic->partitions;
-    job->results.emplace_back(make_entry(*topic, server));
+    job->results.emplace_back(make_entry(*topic));
     if (job->validate_only) continue;
     with.topics.push_back(std::move(*topic));
     with.places.push_back({job, i});
@@ -307,7 +313,7 @@ Task<TopicResult> TopicCatalogue::State::add_partitions(std::string name, std::i
   if (auto room = check_room(total - present); !room) co_return fail(std::move(room.error()));
   storage::Topic next = topic->topic;
   next.partitions = total;
-  const CatalogueTopicPtr entry = make_entry(std::move(next), server);
+  const CatalogueTopicPtr entry = make_entry(std::move(next));
   if (validate_only) co_return entry;
   auto added = co_await engine.topics().add_partitions(topic->topic.id, total);
   if (!added) co_return fail(std::move(added.error()));
@@ -328,7 +334,7 @@ Task<TopicResult> TopicCatalogue::State::set_configs(std::string name, ConfigCha
   if (!configs) co_return fail(std::move(configs.error()));
   storage::Topic next = topic->topic;
   next.configs = *configs;
-  const CatalogueTopicPtr entry = make_entry(std::move(next), server);
+  const CatalogueTopicPtr entry = make_entry(std::move(next));
   if (validate_only) co_return entry;
   auto stored = co_await engine.topics().set_config(topic->topic.id, std::move(*configs));
   if (!stored) co_return fail(std::move(stored.error()));

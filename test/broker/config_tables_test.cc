@@ -209,6 +209,11 @@ TEST(TopicConfig, RetentionInOtherUnits_IsTheDefaultInMilliseconds) {
   EXPECT_EQ(make_topic_settings({}, server({{"log.roll.hours", "1"}})).log.segment_ms, 3'600'000);
 }
 
+TEST(TopicConfig, AnyNegativeRetentionSize_IsNoLimit) {
+  EXPECT_EQ(make_topic_settings({{"retention.bytes", "-5"}}, server()).log.retention_bytes, -1);
+  EXPECT_EQ(make_topic_settings({}, server({{"log.retention.bytes", "-9"}})).log.retention_bytes, -1);
+}
+
 TEST(TopicConfig, Describe_ListsSynonymsFromWhatWinsToTheDefault) {
   const ConfigKey* key = topic_config_table().find("retention.ms");
   const ConfigValues values = server({{"log.retention.hours", "2"}, {"log.retention.ms", "9"}});

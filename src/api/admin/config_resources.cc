@@ -42,11 +42,15 @@ Error unsupported_resource(std::int8_t type) {
   }
 }
 
-Error unchangeable_resource(const RequestContext& context, std::int8_t type, const std::string& name) {
-  if (type != kBrokerResource) return unsupported_resource(type);
-  if (auto good = check_broker_name(context, name); !good) return good.error();
-  return {ErrorCode::invalid_request,
-          "Server settings cannot be changed by clients; set them in the configuration file."};
+Result<void> check_changeable(const RequestContext& context, std::int8_t type, const std::string& name) {
+  if (type == kTopicResource) {
+    if (!name.empty()) return broker::TopicCatalogue::check_name(name);
+    return fail(ErrorCode::invalid_request, "A topic resource needs a name: topics have no common defaults.");
+  }
+  if (type != kBrokerResource) return fail(unsupported_resource(type));
+  if (auto good = check_broker_name(context, name); !good) return good;
+  return fail(ErrorCode::invalid_request,
+              "Server settings cannot be changed by clients; set them in the configuration file.");
 }
 
 }  // namespace tidegate::api

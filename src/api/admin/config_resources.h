@@ -18,8 +18,9 @@ Result<void> check_broker_name(const RequestContext& context, const std::string&
 // invalid_request, in words for each type that Kafka has and this server does not.
 Error unsupported_resource(std::int8_t type);
 
-// A change of a resource that is not a topic is always refused; this says why.
-Error unchangeable_resource(const RequestContext& context, std::int8_t type, const std::string& name);
+// Only topics can be changed; for everything else this says why not. Whether the topic exists is the
+// catalogue's to say.
+Result<void> check_changeable(const RequestContext& context, std::int8_t type, const std::string& name);
 
 // How often the request names each resource: a resource named twice is refused and answered once.
 using ResourceCounts = std::map<std::pair<std::int8_t, std::string>, int>;
@@ -49,8 +50,8 @@ Task<Response> alter_resources(RequestContextPtr context, Request request, Chang
       set_error(answer, ErrorCode::invalid_request, "The request has this resource more than once.");
       continue;
     }
-    if (resource.resource_type != kTopicResource) {
-      set_error(answer, unchangeable_resource(*context, resource.resource_type, resource.resource_name));
+    if (auto good = check_changeable(*context, resource.resource_type, resource.resource_name); !good) {
+      set_error(answer, std::move(good.error()));
       continue;
     }
     Result<broker::ConfigChange> change = change_of(*context, resource);

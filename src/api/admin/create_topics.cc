@@ -19,6 +19,7 @@ namespace {
 using Request = protocol::CreateTopicsRequest;
 using Response = protocol::CreateTopicsResponse;
 using Answer = Response::CreatableTopicResult;
+using CreatedConfig = Response::CreatableTopicConfigs;
 
 // The configs in the answer are optional for us to compute: older versions cannot carry them.
 constexpr std::int16_t kReturnsConfigs = 5;
@@ -86,21 +87,30 @@ Result<broker::NewTopic> wanted_topic(const RequestContext& context, Request::Cr
   return wanted;
 }
 
-void fill_created(const RequestContext& context, const broker::CatalogueTopic& topic, Answer& answer) {
+std::vector<CreatedConfig> configs_of(const ConfigValues& server, const broker::TopicConfigs& own) {
+  std::vector<CreatedConfig> configs;
+  configs.reserve(broker::topic_config_table().keys().size());
+  for (const ConfigKey& key : broker::topic_config_table().keys()) {
+    auto setting = broker::describe_topic_setting(key, own, server);
+    CreatedConfig config;
+    config.name = key.name;
+    config.value = std::move(setting.value);
+    config.config_source = config_source_number(setting.source);
+    configs.push_back(std::move(config));
+  }
+  return configs;
+}
+
+// `defaults` are the configs of a topic without its own: a request may make thousands of those.
+void fill_created(const RequestContext& context, const broker::CatalogueTopic& topic,
+                  const std::vector<CreatedConfig>& defaults, Answer& answer) {
   answer.topic_id = topic.topic.id;
   answer.error_message = std::nullopt;
   answer.num_partitions = topic.topic.partitions;
   answer.replication_factor = 1;
   if (context.version < kReturnsConfigs) return;
-  const ConfigValues& server = context.broker->parts().config;
-  for (const ConfigKey& key : broker::topic_config_table().keys()) {
-    auto setting = broker::describe_topic_setting(key, topic.topic.configs, server);
-    Response::CreatableTopicConfigs config;
-    config.name = key.name;
-    config.value = std::move(setting.value);
-    config.config_source = config_source_number(setting.source);
-    answer.configs->push_back(std::move(config));
-  }
+  const auto& own = topic.topic.configs;
+  answer.configs = own.empty() ? defaults : configs_of(context.broker->parts().config, own);
 }
 
 // Names that the request has more than once; they are answered once, with an error.
@@ -134,11 +144,12 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
     wanted.push_back(std::move(*good));
   }
   if (!wanted.empty()) {
+    const auto defaults = configs_of(context->broker->parts().config, {});
     auto created = co_await context->broker->topics().create(std::move(wanted), request.validate_only);
     for (std::size_t i = 0; i < created.size(); ++i) {
       Answer& answer = response.topics[places[i]];
       if (created[i]) {
-        fill_created(*context, **created[i], answer);
+        fill_created(*context, **created[i], defaults, answer);
       } else {
         set_error(answer, std::move(created[i].error()));
       }

@@ -131,7 +131,6 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
     // A resource asked for twice has the same answer: once is enough.
     if (std::exchange(counts[{asked.resource_type, asked.resource_name}], 0) == 0) continue;
     Answer& answer = response.results.emplace_back();
-    answer.error_message = std::nullopt;
     answer.resource_type = asked.resource_type;
     answer.resource_name = asked.resource_name;
     if (asked.resource_type == kTopicResource) {

@@ -76,9 +76,19 @@ std::vector<std::string> asked_names(const RequestContext& context, const Reques
   return names;
 }
 
+// A client that names its topics pages among them; one that asks for all may point to a topic that is
+// gone by now.
+bool is_cursor_good(const Request& request) {
+  if (!request.cursor) return true;
+  if (request.cursor->partition_index < 0) return false;
+  if (request.topics.empty()) return true;
+  return std::ranges::find(request.topics, request.cursor->topic_name, &Request::TopicRequest::name) !=
+         request.topics.end();
+}
+
 Task<Reply> handle(RequestContextPtr context, Request request) {
   Page page;
-  if (request.cursor && request.cursor->partition_index < 0) {
+  if (!is_cursor_good(request)) {
     // There is no error for the whole answer; every topic carries it.
     for (auto& topic : request.topics) add_failed(page, std::move(topic.name), ErrorCode::invalid_request);
     co_return make_reply(*context, std::move(page.response), ErrorCode::invalid_request);

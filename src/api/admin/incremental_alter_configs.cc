@@ -47,6 +47,8 @@ Result<void> check_operation(const Operation& operation) {
   if (kind != Kind::erase && !operation.value) {
     return fail(ErrorCode::invalid_request, fmt::format("Config {} has a null value.", operation.name));
   }
+  // What was never set can be deleted, also a name that only another version knows.
+  if (kind == Kind::erase) return {};
   const auto key = broker::topic_config_table().require(operation.name);
   if (!key) return fail(key.error());
   const bool is_list = (*key)->type == ConfigType::list;
