@@ -8,6 +8,7 @@
 #include <future>
 #include <map>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <utility>
@@ -82,25 +83,32 @@ template <class F>
 struct RemoteCall {
   using Value = typename tidegate::detail::TaskValue<std::invoke_result_t<F&>>::type;
   explicit RemoteCall(F function) : fn(std::move(function)) {}
-  F fn;
+  std::optional<F> fn;
   std::promise<Value> promise;
 };
 
+// The function, and what it captured (logs!), is gone from the shard before the test goes on.
 template <class F>
 Task<void> run_remote(std::shared_ptr<RemoteCall<F>> call) {
   using Value = typename RemoteCall<F>::Value;
-  if constexpr (tidegate::detail::TaskValue<std::invoke_result_t<F&>>::is_task) {
-    if constexpr (std::is_void_v<Value>) {
-      co_await call->fn();
-      call->promise.set_value();
+  constexpr bool is_task = tidegate::detail::TaskValue<std::invoke_result_t<F&>>::is_task;
+  if constexpr (std::is_void_v<Value>) {
+    if constexpr (is_task) {
+      co_await (*call->fn)();
     } else {
-      call->promise.set_value(co_await call->fn());
+      (*call->fn)();
     }
-  } else if constexpr (std::is_void_v<Value>) {
-    call->fn();
+    call->fn.reset();
     call->promise.set_value();
   } else {
-    call->promise.set_value(call->fn());
+    std::optional<Value> value;
+    if constexpr (is_task) {
+      value.emplace(co_await (*call->fn)());
+    } else {
+      value.emplace((*call->fn)());
+    }
+    call->fn.reset();
+    call->promise.set_value(std::move(*value));
   }
 }
 
