@@ -72,6 +72,21 @@ TEST(Compression, LimitIsExact) {
   EXPECT_EQ(refusal(Compression::none, as_bytes("plain"), 4), ErrorCode::message_too_large);
 }
 
+TEST(Compression, RefusesInputsBeyond32Bits) {
+  // Refused by its size: the bytes are never looked at.
+  static const std::uint8_t byte = 0;
+  const ByteView huge(&byte, std::size_t{1} << 31);
+  for (const auto codec : kCodecs) {
+    EXPECT_EQ(refusal(codec, huge), ErrorCode::message_too_large);
+    EXPECT_EQ(compress(codec, huge).error().code, ErrorCode::message_too_large);
+  }
+}
+
+TEST(Compression, RefusesCodecsThatAreNone) {
+  EXPECT_EQ(refusal(static_cast<Compression>(5), {}), ErrorCode::unsupported_compression_type);
+  EXPECT_EQ(compress(static_cast<Compression>(7), {}).error().code, ErrorCode::unsupported_compression_type);
+}
+
 TEST(Compression, RefusesEveryTruncation) {
   const auto text = noise(800, 1) + std::string(3000, 'x');
   for (const auto codec : kCodecs) {
