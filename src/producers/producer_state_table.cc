@@ -182,6 +182,8 @@ void ProducerStateTable::replay(const BatchHeader& header, MonoTime now) {
   durable_end_ = std::max(durable_end_, header.next_offset());
   prepared_end_ = durable_end_;
   if (header.producer_id < 0) return;
+  // No produce path lets such a batch in; from a foreign log it must not poison the next snapshot.
+  if (header.producer_epoch < 0 || (!header.is_control() && header.base_sequence < 0)) return;
   auto producer = producers_.find(header.producer_id);
   if (producer == producers_.end()) {
     // Beyond the limit rather than forget an open transaction that is in the log.

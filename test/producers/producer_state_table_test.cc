@@ -355,6 +355,15 @@ TEST(ProducerState, ReplayAcceptsGapsAndIgnoresOlderEpochs) {
   EXPECT_EQ(table.durable_end(), 11);
 }
 
+TEST(ProducerState, ReplayPassesOverBatchesThatNoProducerCanHaveSent) {
+  ProducerStateTable table({}, 0);
+  table.replay(header_at(0, {.producer = 1, .epoch = 0, .sequence = -1}), {});
+  table.replay(header_at(1, {.producer = 1, .epoch = -1, .sequence = 0}), {});
+  EXPECT_EQ(table.size(), 0U);
+  EXPECT_EQ(table.durable_end(), 2);
+  EXPECT_TRUE(ProducerStateTable::parse(table.serialise({}), {}, {}));
+}
+
 TEST(ProducerState, ReplayNeverForgetsAnOpenTransaction) {
   ProducerStateTable table({.max_producers = 1}, 0);
   table.replay(header_at(0, {.producer = 1, .transactional = true}), {});
