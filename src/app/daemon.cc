@@ -7,25 +7,27 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "engine_choice.h"
 #include "listeners.h"
 #include "logging.h"
+#include "server_options.h"
 #include "tidegate/admin/admin_server.h"
 #include "tidegate/api/api_table.h"
-#include "version.h"
 #include "tidegate/base/clock.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/base/rng.h"
 #include "tidegate/broker/broker.h"
+#include "tidegate/broker/server_config.h"
 #include "tidegate/runtime/blocking_pool.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/server/server.h"
 #include "tidegate/storage/standalone_cluster.h"
-#include "engine_choice.h"
-#include "server_options.h"
+#include "version.h"
 
 namespace tidegate::app {
 namespace {
@@ -122,8 +124,10 @@ Task<Result<void>> Daemon::start() {
   if (!engine_up) co_return fail(std::move(engine_up.error()));
   engine_started_ = true;
 
-  const auto node = static_cast<NodeId>(config_.integer("node.id"));
-  cluster_ = std::make_unique<storage::StandaloneCluster>(engine_->cluster_id(), node);
+  storage::Member self;
+  self.node = broker::server_node_id(config_);
+  self.rack = config_.text("broker.rack");
+  cluster_ = std::make_unique<storage::StandaloneCluster>(engine_->cluster_id(), std::move(self));
   broker_ = std::make_unique<broker::Broker>(
       broker::BrokerParts{*engine_, *cluster_, shards_, blocking_, clock_, rng_, metrics_, config_});
   auto broker_up = co_await broker_->start();
@@ -230,14 +234,18 @@ int Daemon::run() {
 }  // namespace
 
 int run_daemon(const CommandLine& line, const ConfigValues& config) {
+  auto sound = broker::check_server_config(config);
   auto listeners = make_listeners(config.list("listeners"), config.list("advertised.listeners"));
   auto admin_address = parse_host_port(config.text("admin.listen"), "--admin");
   auto logging = set_up_logging(config.text("log.format"), config.text("log.level"));
-  for (const auto* error : {listeners ? nullptr : &listeners.error(), admin_address ? nullptr : &admin_address.error(),
-                            logging ? nullptr : &logging.error()}) {
-    if (!error) continue;
+  const Error* problem = nullptr;
+  if (!sound) problem = &sound.error();
+  if (!listeners) problem = &listeners.error();
+  if (!admin_address) problem = &admin_address.error();
+  if (!logging) problem = &logging.error();
+  if (problem) {
     finish_logging();
-    std::fprintf(stderr, "tidegate: %s\n", error->message.c_str());
+    std::fprintf(stderr, "tidegate: %s\n", problem->message.c_str());
     return 1;
   }
   std::signal(SIGPIPE, SIG_IGN);

@@ -43,6 +43,7 @@ const char* source_name(ConfigSource source) {
 }
 
 int config(const CommandLine& line, const ConfigValues& values) {
+  if (const auto sound = broker::check_server_config(values); !sound) return complain(sound.error());
   if (line.check_only) {
     std::printf("%s: good\n", line.config_file.empty() ? "settings" : line.config_file.c_str());
     return 0;
