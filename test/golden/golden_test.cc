@@ -66,7 +66,7 @@ TEST(Golden, DecodedMessages_SayWhatKafkaSays) {
     SCOPED_TRACE(title(vector));
     const auto decoded = vector.type->decode(body_of(vector), vector.version);
     ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
-    ASSERT_EQ((*decoded)->to_json(vector.version), vector.body);
+    ASSERT_EQ(nlohmann::json::parse((*decoded)->to_json(vector.version)), vector.body);
   }
 }
 

@@ -21,7 +21,7 @@ class MessageOf final : public AnyMessage {
   std::size_t size_bytes(std::int16_t version) const override {
     return Codec<M>::size_bytes(message, version);
   }
-  nlohmann::json to_json(std::int16_t version) const override { return testkit::to_json(message, version); }
+  std::string to_json(std::int16_t version) const override { return testkit::to_json(message, version); }
   bool equals(const AnyMessage& other) const override {
     const auto* same = dynamic_cast<const MessageOf*>(&other);
     return same != nullptr && same->message == message;

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,7 +22,7 @@ class AnyMessage {
   virtual ~AnyMessage() = default;
   virtual Encoded encode(std::int16_t version) const = 0;
   virtual std::size_t size_bytes(std::int16_t version) const = 0;
-  virtual nlohmann::json to_json(std::int16_t version) const = 0;
+  virtual std::string to_json(std::int16_t version) const = 0;  // in Kafka's form
   virtual bool equals(const AnyMessage& other) const = 0;
 };
 using AnyMessagePtr = std::unique_ptr<AnyMessage>;

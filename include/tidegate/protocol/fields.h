@@ -3,6 +3,7 @@
 // schema dump are visitors over that one list. docs/adding-an-api.md shows the whole way.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -58,5 +59,24 @@ const T& default_of() {
   static const T value{};
   return value;
 }
+
+// Whether a member has its default, asked inside fields(): the same member of a default-made struct is
+// found by its place. That keeps a default in one spot, the initialiser, and out of the field list.
+class MemberDefaults {
+ public:
+  template <FieldStruct T>
+  explicit MemberDefaults(const T& value)
+      : base_(reinterpret_cast<const std::byte*>(&value)),
+        defaults_(reinterpret_cast<const std::byte*>(&default_of<T>())) {}
+  template <class T>
+  bool is_default(const T& member) const {
+    const std::ptrdiff_t place = reinterpret_cast<const std::byte*>(&member) - base_;
+    return member == *reinterpret_cast<const T*>(defaults_ + place);
+  }
+
+ private:
+  const std::byte* base_;
+  const std::byte* defaults_;
+};
 
 }  // namespace tidegate::protocol

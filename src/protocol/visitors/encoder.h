@@ -143,30 +143,13 @@ void encode_field(Sink& out, EncodeContext& context, std::string_view name, cons
   encode_value(out, context, value ? *value : T{});
 }
 
-// The same member of a default-made struct, found by its place. That keeps a member's default in one
-// spot (its initialiser) instead of repeating it in fields().
-struct Defaults {
-  const std::byte* base;
-  const std::byte* defaults;
-
-  template <FieldStruct T>
-  explicit Defaults(const T& value)
-      : base(reinterpret_cast<const std::byte*>(&value)),
-        defaults(reinterpret_cast<const std::byte*>(&default_of<T>())) {}
-  template <class T>
-  bool is_default(const T& member) const {
-    const std::ptrdiff_t place = reinterpret_cast<const std::byte*>(&member) - base;
-    return member == *reinterpret_cast<const T*>(defaults + place);
-  }
-};
-
 // Writes the plain fields, counts the tagged ones that are to be sent, and notes values that no field
 // of this version can carry.
 template <class Sink>
 struct PlainFieldEncoder {
   Sink& out;
   EncodeContext& context;
-  Defaults defaults;
+  MemberDefaults defaults;
   std::uint32_t tags = 0;
 
   template <class T>
@@ -185,7 +168,7 @@ template <class Sink>
 struct TaggedFieldEncoder {
   Sink& out;
   EncodeContext& context;
-  Defaults defaults;
+  MemberDefaults defaults;
   int previous = -1;
 
   template <class T>
@@ -203,12 +186,12 @@ struct TaggedFieldEncoder {
 
 template <class Sink, FieldStruct T>
 void encode_struct(Sink& out, EncodeContext& context, const T& value) {
-  PlainFieldEncoder<Sink> plain{out, context, Defaults(value)};
+  PlainFieldEncoder<Sink> plain{out, context, MemberDefaults(value)};
   T::fields(value, plain);
   if (!context.form.flexible) return;
   out.unsigned_varint(plain.tags);
   if (plain.tags == 0) return;
-  TaggedFieldEncoder<Sink> tagged{out, context, Defaults(value)};
+  TaggedFieldEncoder<Sink> tagged{out, context, MemberDefaults(value)};
   T::fields(value, tagged);
 }
 
