@@ -50,16 +50,13 @@ def _reads_of_nothing(facts, report):
 
 def _missing(facts, report):
     """lost-write, unseen, torn-transaction"""
-    # What a read_uncommitted reader saw says nothing about the outcome.
-    read_txns = {send.get("txn") for value, send in facts.sends.items()
-                 if send.get("txn") is not None and facts.outcome(send) != "abort"
-                 and any(committed_only for _, _, _, committed_only in facts.reads.get(value, ()))}
+    read_txns = {send.get("txn") for value, send in facts.sends.items() if value in facts.reads}
+    read_txns.discard(None)
     for value, send in facts.sends.items():
         if send.type != "ok" or value in facts.reads or facts.may_be_gone(send):
             continue
         txn = send.get("txn")
-        outcome = facts.outcome(send)
-        if outcome == "abort" or (outcome == "unknown" and txn not in read_txns):
+        if facts.outcome(send) != "commit":
             continue
         tp, offset = send.get("tp"), facts.offset_of(send)
         passed = offset is not None and facts.covered(tp, offset)

@@ -63,6 +63,7 @@ class Facts:
             learn(op)
         for op in ops:
             report.counts[f"{op.f} {op.type}"] += 1
+        self._settle_outcomes()
         self._merge_spans()
         self._send_order()
         self._check_resumes()
@@ -71,6 +72,16 @@ class Facts:
             self._seen[tp].append((offset, min(values, key=str)))
         for seen in self._seen.values():
             seen.sort()
+
+    def _settle_outcomes(self):
+        """Whoever asked for the end may not know it, but a read_committed reader has seen it."""
+        for value, reads in self.reads.items():
+            send = self.sends.get(value)
+            txn = send.get("txn") if send is not None else None
+            if txn is None or self.outcomes.get(txn, "unknown") != "unknown":
+                continue
+            if any(committed_only for _, _, _, committed_only in reads):
+                self.outcomes[txn] = "commit"
 
     # ---- questions
 

@@ -174,7 +174,7 @@ def internal_poll_skip(lines, random):
     for poll in polls(lines):
         if poll["client"] == "drain":
             continue
-        for tp in {record[0] for record in poll["records"]}:
+        for tp in sorted({record[0] for record in poll["records"]}):
             middle = [record for record in poll["records"] if record[0] == tp][1:-1]
             choices += [(poll, record) for record in middle if (tp, record[1]) in known]
     if not choices:

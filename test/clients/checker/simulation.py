@@ -134,7 +134,7 @@ class Simulation:
             self.aborted.add(txn)
         op = self._number()
         self._line(client, op, "invoke", "end", txn=txn, outcome=outcome)
-        for tp in touched:
+        for tp in sorted(touched):
             self.logs[tp].close(txn)
         if self.random.random() > 0.1:
             self._line(client, op, "ok", "end", txn=txn, outcome=outcome)

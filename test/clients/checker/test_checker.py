@@ -133,6 +133,9 @@ class Rules(unittest.TestCase):
         self.assert_kinds(history(*written, poll((0, "a"), (1, "b"), (3, "c"))))
         self.assert_kinds(history(*written, poll((3, "c"))))
         self.assert_kinds(history(*written, poll((0, "a"), (3, "c"))), "torn-transaction")
+        # Seen by a read_committed reader, it is committed: no other may jump over it.
+        other = [{**START, "client": "d"}, poll((0, "a"), (3, "c"), client="d")]
+        self.assert_kinds(history(*written, poll((0, "a"), (1, "b"), (3, "c")), *other), "internal-poll-skip")
 
     def test_seek_and_assign_move_a_reader(self):
         back = {"f": "seek", "positions": {"t-0": 0}}
