@@ -68,6 +68,10 @@ Task<void> Broker::stop() {
   state_->stopping = true;
   parts_.shards.at(0).timers().cancel(std::exchange(state_->timer, kNoTimer));
   co_await state_->fetch.stop();
+  for (unsigned i = 0; i < parts_.shards.size(); ++i) {
+    auto stop_table = [this, i] { return state_->tables.at(i).stop(); };
+    co_await submit_to(parts_.shards.at(i), std::move(stop_table));
+  }
   while (state_->housekeeping) {
     const auto running = state_->housekeeping;
     co_await running->wait();

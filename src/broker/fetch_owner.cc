@@ -173,6 +173,7 @@ std::uint64_t FetchOwner::watch(const FetchVisit& visit, const std::vector<Resul
     mine.partitions.push_back(*found[i]);
   }
   waiters_.emplace(id, std::move(mine));
+  gauge_.add(1);
   return id;
 }
 
@@ -181,6 +182,7 @@ void FetchOwner::cancel(std::uint64_t waiter) {
   if (at == waiters_.end()) return;
   for (const PartitionPtr& partition : at->second.partitions) partition->watches.remove(at->second.waiter.get());
   waiters_.erase(at);
+  gauge_.add(-1);
 }
 
 }  // namespace tidegate::broker

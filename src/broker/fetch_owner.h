@@ -66,8 +66,9 @@ struct FetchVisited {
 
 class FetchOwner {
  public:
-  FetchOwner(PartitionTable& table, const storage::Cluster& cluster, std::size_t max_waiters)
-      : table_(table), cluster_(cluster), max_waiters_(max_waiters) {}
+  // `gauge` counts the waiters of all shards.
+  FetchOwner(PartitionTable& table, const storage::Cluster& cluster, std::size_t max_waiters, Gauge& gauge)
+      : table_(table), cluster_(cluster), max_waiters_(max_waiters), gauge_(gauge) {}
 
   Task<FetchVisited> visit(FetchVisit visit);
   void cancel(std::uint64_t waiter);
@@ -85,6 +86,7 @@ class FetchOwner {
   PartitionTable& table_;
   const storage::Cluster& cluster_;
   std::size_t max_waiters_;
+  Gauge& gauge_;
   std::uint64_t last_waiter_ = 0;
   std::map<std::uint64_t, Registered> waiters_;
 };

@@ -22,14 +22,12 @@ namespace {
 constexpr Duration kSessionEviction = std::chrono::minutes(2);
 constexpr std::size_t kMaxWaitersPerShard = 100'000;
 
-Duration milliseconds(std::int64_t ms) { return std::chrono::milliseconds(ms); }
-
 }  // namespace
 
 struct FetchPath::State {
   struct PerShard {
     PerShard(unsigned shard, State& all)
-        : owner(all.tables.at(shard), all.parts.cluster, kMaxWaitersPerShard),
+        : owner(all.tables.at(shard), all.parts.cluster, kMaxWaitersPerShard, all.waiters),
           sessions(shard, all.parts.shards.size(), all.parts.rng.next(), all.slots),
           budget(static_cast<std::size_t>(all.parts.config.integer("fetch.response.memory.bytes")) /
                  all.parts.shards.size()) {}
@@ -47,10 +45,30 @@ struct FetchPath::State {
         slots(static_cast<std::size_t>(p.config.integer("max.incremental.fetch.session.cache.slots")),
               kSessionEviction),
         max_bytes(p.config.integer("fetch.max.bytes")),
-        max_wait_ms(p.config.integer("fetch.max.wait.ms")) {
+        max_wait_ms(p.config.integer("fetch.max.wait.ms")),
+        fetched_bytes(p.metrics.counter("tidegate_broker_fetched_bytes_total", "Record bytes given to Fetch")),
+        waiters(p.metrics.gauge("tidegate_broker_fetch_waiters", "Waiters of long-poll fetches, on all shards")),
+        session_count(p.metrics.gauge("tidegate_broker_fetch_sessions", "Fetch sessions (KIP-227) of all shards")) {
     for (unsigned i = 0; i < parts.shards.size(); ++i) shards.push_back(std::make_unique<PerShard>(i, *this));
   }
   PerShard& local() { return *shards[Shard::current()->index()]; }
+  bool is_one_shard(const std::vector<FetchItem>& items) const {
+    const unsigned first = storage::owner_shard(items.front().partition, parts.shards.size());
+    return std::ranges::all_of(items, [&](const FetchItem& item) {
+      return storage::owner_shard(item.partition, parts.shards.size()) == first;
+    });
+  }
+
+  Task<FetchSessions::Incremental> open_session(FetchQuery query);
+  void drop_session(std::int32_t id);
+  std::int32_t create_session(const FetchQuery& query, const std::vector<FetchSeen>& seen);
+  Task<FetchReply> trim_to_changes(std::int32_t session_id, FetchReply reply, std::vector<FetchSeen> seen);
+  Task<void> fetch_one_shard(std::shared_ptr<Round> round);
+  Task<void> fetch_many_shards(std::shared_ptr<Round> round);
+  // True when there is enough to answer.
+  Task<bool> look_everywhere(std::shared_ptr<Round> round, bool register_waiters);
+  Task<void> wait(std::shared_ptr<Round> round);
+  Task<FetchReply> answer(std::shared_ptr<Round> round, std::int32_t session_id);
 
   const BrokerParts& parts;
   TopicCatalogue& catalogue;
@@ -58,6 +76,9 @@ struct FetchPath::State {
   FetchSessionSlots slots;
   std::int64_t max_bytes;
   std::int64_t max_wait_ms;
+  Counter& fetched_bytes;
+  Gauge& waiters;
+  Gauge& session_count;
   std::vector<std::unique_ptr<PerShard>> shards;
 };
 
@@ -139,9 +160,9 @@ void resolve(const TopicCatalogue& catalogue, const FetchQuery& query, std::vect
   }
 }
 
-FetchedPartition to_partition(FetchWant& want, ErrorCode refused, FetchedItem* item, bool zstd_allowed) {
+FetchedPartition to_partition(const FetchWant& want, ErrorCode refused, FetchedItem* item, bool zstd_allowed) {
   FetchedPartition out;
-  out.key = std::move(want.key);
+  out.key = want.key;
   out.error = item ? item->error : refused;
   if (!item || out.error != ErrorCode::none) {
     if (item) out.leader = item->leader;
@@ -170,113 +191,113 @@ FetchSeen to_seen(const FetchedPartition& partition) {
 }  // namespace
 
 Task<FetchReply> FetchPath::fetch(FetchQuery query, std::shared_ptr<FetchCancel> cancel) {
-  std::int32_t session_id = kNoSession;
-  const ErrorCode refused = co_await open_session(query, session_id);
-  if (refused != ErrorCode::none) co_return FetchReply{.error = refused};
-
   State& state = *state_;
-  auto round = std::make_shared<Round>(state, std::move(query));
+  FetchQuery asked = std::move(query);
+  FetchQuery limits = asked.limits();
+  FetchSessions::Incremental opened = co_await state.open_session(std::move(asked));
+  if (opened.error != ErrorCode::none) co_return FetchReply{.error = opened.error};
+
+  auto round = std::make_shared<Round>(state, std::move(limits));
   FetchQuery& q = round->query;
-  q.max_wait_ms = static_cast<std::int32_t>(std::min<std::int64_t>(q.max_wait_ms, state.max_wait_ms));
+  q.wants = std::move(opened.wants);
+  q.max_wait_ms = static_cast<std::int32_t>(std::clamp<std::int64_t>(q.max_wait_ms, 0, state.max_wait_ms));
   if (state.local().stopping) q.max_wait_ms = 0;
   round->min_bytes = static_cast<std::size_t>(std::max(q.min_bytes, 0));
   round->max_bytes = static_cast<std::size_t>(std::clamp<std::int64_t>(q.max_bytes, 0, state.max_bytes));
-  round->deadline = state.parts.clock.now() + milliseconds(std::max(q.max_wait_ms, 0));
+  round->deadline = state.parts.clock.now() + std::chrono::milliseconds(q.max_wait_ms);
   round->cancel = std::move(cancel);
   resolve(state.catalogue, q, round->items, round->places, round->refused);
   round->trouble = round->items.size() != q.wants.size();
   round->fetched.resize(round->items.size());
-
   if (!round->items.empty()) {
-    const auto& items = round->items;
-    const unsigned first = storage::owner_shard(items.front().partition, state.parts.shards.size());
-    const bool one = std::ranges::all_of(items, [&](const FetchItem& item) {
-      return storage::owner_shard(item.partition, state.parts.shards.size()) == first;
-    });
-    if (one) {
-      co_await fetch_one_shard(round);
+    if (state.is_one_shard(round->items)) {
+      co_await state.fetch_one_shard(round);
     } else {
-      co_await fetch_many_shards(round);
+      co_await state.fetch_many_shards(round);
     }
   }
-  const bool full = q.session_epoch == kInitialSessionEpoch;
+  co_return co_await state.answer(round, opened.session_id);
+}
+
+Task<FetchReply> FetchPath::State::answer(std::shared_ptr<Round> round, std::int32_t session_id) {
+  const FetchQuery& q = round->query;
+  const bool opens_session = q.session_epoch == kInitialSessionEpoch;
   FetchReply reply;
   std::vector<FetchSeen> seen;
+  reply.partitions.reserve(q.wants.size());
   std::size_t next_item = 0;
-  std::vector<FetchWant> wants = full ? q.wants : std::vector<FetchWant>{};
+  std::size_t bytes = 0;
   for (std::size_t i = 0; i < q.wants.size(); ++i) {
     FetchedItem* item = nullptr;
     if (next_item < round->places.size() && round->places[next_item] == i) item = &round->fetched[next_item++];
+    if (item) bytes += item->size_bytes;
     reply.partitions.push_back(to_partition(q.wants[i], round->refused[i], item, q.zstd_allowed));
-    if (full || session_id != kNoSession) seen.push_back(to_seen(reply.partitions.back()));
+    if (opens_session || session_id != kNoSession) seen.push_back(to_seen(reply.partitions.back()));
   }
+  fetched_bytes.add(bytes);
   if (round->lease.size() > 0) reply.charge = std::make_shared<MemoryLease>(std::move(round->lease));
-  reply.session_id = co_await close_session(full, q.by_id, session_id, std::move(wants), std::move(seen),
-                                            reply.partitions);
-  co_return reply;
+  if (opens_session) reply.session_id = create_session(q, seen);
+  if (session_id == kNoSession) co_return reply;
+  co_return co_await trim_to_changes(session_id, std::move(reply), std::move(seen));
 }
 
-Task<ErrorCode> FetchPath::open_session(FetchQuery& query, std::int32_t& session_id) {
-  State& state = *state_;
-  const unsigned shards = state.parts.shards.size();
-  const unsigned at = FetchSessions::shard_of(query.session_id, shards);
-  FetchSessions& sessions = state.shards[at]->sessions;
+Task<FetchSessions::Incremental> FetchPath::State::open_session(FetchQuery query) {
+  const unsigned count = parts.shards.size();
+  const unsigned at = FetchSessions::shard_of(query.session_id, count);
+  FetchSessions& sessions = shards[at]->sessions;
   if (query.session_epoch == kInitialSessionEpoch || query.session_epoch == kFinalSessionEpoch) {
     // Both ask for everything; whatever session the client had is over.
-    if (query.session_id != kNoSession) {
-      state.parts.shards.at(at).post([&sessions, id = query.session_id] { sessions.close(id); });
-    }
-    co_return ErrorCode::none;
+    if (query.session_id != kNoSession) drop_session(query.session_id);
+    co_return FetchSessions::Incremental{.wants = std::move(query.wants)};
   }
-  auto advance = [&sessions, now = state.parts.clock.now(), id = query.session_id, epoch = query.session_epoch,
-                  by_id = query.by_id, changes = std::move(query.wants),
-                  forgotten = std::move(query.forgotten)]() mutable {
-    return sessions.advance(id, epoch, by_id, std::move(changes), forgotten, now);
+  auto advance = [&sessions, now = parts.clock.now(), query = std::move(query)]() mutable {
+    return sessions.advance(query.session_id, query.session_epoch, query.by_id, std::move(query.wants),
+                            query.forgotten, now);
   };
-  FetchSessions::Incremental advanced = co_await submit_to(state.parts.shards.at(at), std::move(advance));
-  query.wants = std::move(advanced.wants);
-  session_id = advanced.session_id;
-  co_return advanced.error;
+  co_return co_await submit_to(parts.shards.at(at), std::move(advance));
 }
 
-Task<std::int32_t> FetchPath::close_session(bool full, bool by_id, std::int32_t session_id,
-                                            std::vector<FetchWant> wants, std::vector<FetchSeen> seen,
-                                            std::vector<FetchedPartition>& partitions) {
-  State& state = *state_;
-  const unsigned shards = state.parts.shards.size();
-  if (full) {
-    std::optional<std::int32_t> evicted;
-    const std::int32_t id =
-        state.local().sessions.create(by_id, wants, seen, state.parts.clock.now(), evicted);
-    if (evicted) {
-      const unsigned at = FetchSessions::shard_of(*evicted, shards);
-      FetchSessions& sessions = state.shards[at]->sessions;
-      state.parts.shards.at(at).post([&sessions, gone = *evicted] { sessions.close(gone); });
-    }
-    co_return id;
-  }
-  if (session_id == kNoSession) co_return kNoSession;
-  const unsigned at = FetchSessions::shard_of(session_id, shards);
-  FetchSessions& sessions = state.shards[at]->sessions;
+void FetchPath::State::drop_session(std::int32_t id) {
+  const unsigned at = FetchSessions::shard_of(id, parts.shards.size());
+  FetchSessions& sessions = shards[at]->sessions;
+  parts.shards.at(at).post([this, &sessions, id] {
+    sessions.close(id);
+    session_count.set(static_cast<std::int64_t>(slots.used()));
+  });
+}
+
+std::int32_t FetchPath::State::create_session(const FetchQuery& query, const std::vector<FetchSeen>& seen) {
+  std::optional<std::int32_t> evicted;
+  const std::int32_t id = local().sessions.create(query.by_id, query.wants, seen, parts.clock.now(), evicted);
+  if (evicted) drop_session(*evicted);
+  session_count.set(static_cast<std::int64_t>(slots.used()));
+  return id;
+}
+
+// Leaves in the reply what an incremental answer has to carry.
+Task<FetchReply> FetchPath::State::trim_to_changes(std::int32_t session_id, FetchReply reply,
+                                                   std::vector<FetchSeen> seen) {
+  const unsigned at = FetchSessions::shard_of(session_id, parts.shards.size());
+  FetchSessions& sessions = shards[at]->sessions;
   auto record = [&sessions, session_id, seen = std::move(seen)] {
     return sessions.record_reply(session_id, seen);
   };
-  const std::vector<bool> carry = co_await submit_to(state.parts.shards.at(at), std::move(record));
+  const std::vector<bool> carry = co_await submit_to(parts.shards.at(at), std::move(record));
   std::size_t kept = 0;
-  for (std::size_t i = 0; i < partitions.size(); ++i) {
+  for (std::size_t i = 0; i < reply.partitions.size(); ++i) {
     if (!carry[i]) continue;
-    if (kept != i) partitions[kept] = std::move(partitions[i]);
+    if (kept != i) reply.partitions[kept] = std::move(reply.partitions[i]);
     ++kept;
   }
-  partitions.resize(kept);
-  co_return session_id;
+  reply.partitions.resize(kept);
+  reply.session_id = session_id;
+  co_return reply;
 }
 
-Task<void> FetchPath::fetch_one_shard(std::shared_ptr<Round> round) {
-  State& state = *state_;
-  const unsigned at = storage::owner_shard(round->items.front().partition, state.parts.shards.size());
-  Shard& target = state.parts.shards.at(at);
-  FetchOwner& owner = state.shards[at]->owner;
+Task<void> FetchPath::State::fetch_one_shard(std::shared_ptr<Round> round) {
+  const unsigned at = storage::owner_shard(round->items.front().partition, parts.shards.size());
+  Shard& target = parts.shards.at(at);
+  FetchOwner& owner = shards[at]->owner;
   std::size_t wanted = 0;
   for (const FetchItem& item : round->items) wanted += item.max_bytes;
   wanted = std::min(wanted, round->max_bytes);
@@ -291,7 +312,7 @@ Task<void> FetchPath::fetch_one_shard(std::shared_ptr<Round> round) {
                      .collector = round->collector,
                      .report_from = round->min_bytes};
     // What the visit may bring at most is charged before it reads, and cut back to what it brought.
-    round->lease = co_await state.local().budget.acquire(wanted);
+    round->lease = co_await local().budget.acquire(wanted);
     auto call = [&owner, visit = std::move(visit)]() mutable { return owner.visit(std::move(visit)); };
     FetchVisited visited = co_await submit_to(target, std::move(call));
     std::size_t brought = 0;
@@ -302,7 +323,7 @@ Task<void> FetchPath::fetch_one_shard(std::shared_ptr<Round> round) {
     if (!waits) co_return;
     if (visited.waiter != 0) round->waiters.push_back({at, visited.waiter});
     co_await wait(round);
-    if (round->collector->cancelled() && !state.local().stopping) co_return;  // nobody reads the answer
+    if (round->collector->cancelled() && !local().stopping) co_return;  // nobody reads the answer
   }
 }
 
@@ -315,9 +336,8 @@ Task<void> visit_shard(Shard& target, FetchOwner& owner, FetchVisit visit, std::
 
 }  // namespace
 
-Task<void> FetchPath::look_everywhere(std::shared_ptr<Round> round, bool register_waiters, bool& enough) {
-  State& state = *state_;
-  auto shares = share_out(round->items, state.parts.shards.size());
+Task<bool> FetchPath::State::look_everywhere(std::shared_ptr<Round> round, bool register_waiters) {
+  auto shares = share_out(round->items, parts.shards.size());
   if (register_waiters) {
     round->collector = std::make_shared<FetchCollector>(round->min_bytes, shares.size());
   }
@@ -330,7 +350,7 @@ Task<void> FetchPath::look_everywhere(std::shared_ptr<Round> round, bool registe
                      .collector = round->collector,
                      .place = i};
     answers.push_back(std::make_shared<FetchVisited>());
-    gather.add(visit_shard(state.parts.shards.at(shares[i].shard), state.shards[shares[i].shard]->owner,
+    gather.add(visit_shard(parts.shards.at(shares[i].shard), shards[shares[i].shard]->owner,
                            std::move(visit), answers.back()),
                "fetch look");
   }
@@ -348,18 +368,16 @@ Task<void> FetchPath::look_everywhere(std::shared_ptr<Round> round, bool registe
     // A report may have overtaken this: the collector keeps the larger number.
     if (round->collector) round->collector->report(i, answer.bytes, answer.trouble);
   }
-  enough = trouble || bytes >= round->min_bytes;
+  co_return trouble || bytes >= round->min_bytes;
 }
 
-Task<void> FetchPath::fetch_many_shards(std::shared_ptr<Round> round) {
-  State& state = *state_;
-  bool enough = false;
+Task<void> FetchPath::State::fetch_many_shards(std::shared_ptr<Round> round) {
   const bool may_wait = round->may_wait();
-  co_await look_everywhere(round, may_wait, enough);
+  const bool enough = co_await look_everywhere(round, may_wait);
   if (may_wait && !enough) {
     co_await wait(round);
-    if (round->collector->cancelled() && !state.local().stopping) co_return;
-    co_await look_everywhere(round, false, enough);
+    if (round->collector->cancelled() && !local().stopping) co_return;  // nobody reads the answer
+    co_await look_everywhere(round, false);
   }
   round->cancel_waiters();
 
@@ -379,15 +397,15 @@ Task<void> FetchPath::fetch_many_shards(std::shared_ptr<Round> round) {
     places.push_back(i);
   }
   if (reads.empty()) co_return;
-  round->lease = co_await state.local().budget.acquire(planned);
+  round->lease = co_await local().budget.acquire(planned);
 
-  auto shares = share_out(std::move(reads), state.parts.shards.size());
+  auto shares = share_out(std::move(reads), parts.shards.size());
   Gather gather;
   std::vector<std::shared_ptr<FetchVisited>> answers;
   for (auto& share : shares) {
     FetchVisit visit{.items = std::move(share.items), .then = FetchVisit::Then::read_allotted};
     answers.push_back(std::make_shared<FetchVisited>());
-    gather.add(visit_shard(state.parts.shards.at(share.shard), state.shards[share.shard]->owner,
+    gather.add(visit_shard(parts.shards.at(share.shard), shards[share.shard]->owner,
                            std::move(visit), answers.back()),
                "fetch read");
   }
@@ -403,10 +421,10 @@ Task<void> FetchPath::fetch_many_shards(std::shared_ptr<Round> round) {
   round->lease.shrink_to(std::min(brought, round->lease.size()));
 }
 
-Task<void> FetchPath::wait(std::shared_ptr<Round> round) {
-  State::PerShard& local = state_->local();
+Task<void> FetchPath::State::wait(std::shared_ptr<Round> round) {
+  PerShard& mine = local();
   FetchCollector* collector = round->collector.get();
-  if (local.stopping || (round->cancel && round->cancel->cancelled_)) {
+  if (mine.stopping || (round->cancel && round->cancel->cancelled_)) {
     collector->cancel();
   } else {
     if (round->cancel) {
@@ -414,9 +432,9 @@ Task<void> FetchPath::wait(std::shared_ptr<Round> round) {
         if (const auto alive = weak.lock()) alive->cancel();
       };
     }
-    local.waiting.insert(collector);
+    mine.waiting.insert(collector);
     co_await collector->wait_until(Shard::current()->timers(), round->deadline);
-    local.waiting.erase(collector);
+    mine.waiting.erase(collector);
   }
   round->cancel_waiters();
 }

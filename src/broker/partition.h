@@ -35,6 +35,7 @@ class Partition {
   std::shared_ptr<storage::PartitionLog> log;
   std::shared_ptr<Event> opening;  // while somebody opens the log
   bool removed = false;
+  std::size_t appends = 0;  // between their slot and their outcome
   AppendOrder order;
   ProducerLog producers;
   FetchWatches watches;

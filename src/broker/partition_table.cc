@@ -14,7 +14,13 @@ PartitionTables::PartitionTables(const BrokerParts& parts, TopicCatalogue& catal
 }
 
 PartitionTable::PartitionTable(const BrokerParts& parts, TopicCatalogue& catalogue, unsigned shard)
-    : parts_(parts), catalogue_(catalogue), shard_(shard) {}
+    : parts_(parts),
+      catalogue_(catalogue),
+      shard_(shard),
+      max_appends_(static_cast<std::size_t>(parts.config.integer("partition.max.queued.appends"))),
+      open_partitions_(parts.metrics.gauge("tidegate_broker_open_partitions", "Partitions used since the start")),
+      produced_bytes_(parts.metrics.counter("tidegate_broker_produced_bytes_total",
+                                            "Record bytes that Produce appended")) {}
 
 void PartitionTable::start() {
   catalogue_.listen({.removed = [this](const CatalogueTopicPtr& topic) { topic_removed(topic); },
@@ -32,6 +38,7 @@ Result<PartitionPtr> PartitionTable::find(const PartitionId& id) {
   }
   auto partition = std::make_shared<Partition>(id, std::move(topic));
   partitions_.emplace(id, partition);
+  open_partitions_.add(1);
   return partition;
 }
 
@@ -83,6 +90,23 @@ Task<Result<void>> PartitionTable::do_open(PartitionPtr partition) {
   co_return Result<void>{};
 }
 
+bool PartitionTable::enter(Partition& partition) {
+  if (stopping_ || partition.appends >= max_appends_) return false;
+  ++partition.appends;
+  ++appends_;
+  return true;
+}
+
+void PartitionTable::leave(Partition& partition) {
+  --partition.appends;
+  if (--appends_ == 0) idle_.notify_all();
+}
+
+Task<void> PartitionTable::stop() {
+  stopping_ = true;
+  while (appends_ > 0) co_await idle_.wait();
+}
+
 std::vector<PartitionPtr> PartitionTable::partitions_of(const CatalogueTopicPtr& topic) const {
   std::vector<PartitionPtr> found;
   for (std::int32_t i = 0; i < topic->topic.partitions; ++i) {
@@ -97,7 +121,29 @@ void PartitionTable::topic_removed(const CatalogueTopicPtr& topic) {
   for (const PartitionPtr& partition : partitions_of(topic)) {
     partition->removed = true;
     partitions_.erase(partition->id);
+    open_partitions_.add(-1);
     partition->notify();
+  }
+  // Once is enough, whichever shard does it.
+  if (shard_ == 0) Shard::current()->spawn(forget_producers(topic->topic.id), "forget producers");
+}
+
+// What snapshots there are of a topic that is gone. A crash before the end leaves some behind: they are
+// small, and nothing reads them again, because no later topic has that id.
+Task<void> PartitionTable::forget_producers(TopicId topic) {
+  constexpr std::size_t kAtOnce = 256;
+  storage::MetaStore& meta = parts_.engine.meta();
+  const std::string prefix = ProducerLog::scope_prefix(topic);
+  for (std::string after;;) {
+    auto scopes = co_await meta.scopes(prefix, after, kAtOnce);
+    if (!scopes || scopes->empty()) co_return;
+    for (const std::string& scope : *scopes) {
+      std::vector<storage::MetaOp> ops;
+      ops.push_back({.kind = storage::MetaOp::Kind::erase, .key = ProducerLog::kSnapshotKey, .value = {}});
+      auto erased = co_await meta.put_batch(scope, 0, std::move(ops), storage::MetaDurability::policy);
+      if (!erased) co_return;
+    }
+    after = scopes->back();
   }
 }
 

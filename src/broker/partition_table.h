@@ -29,14 +29,23 @@ class PartitionTable {
   // find() and open().
   Task<Result<PartitionPtr>> find_open(PartitionId id);
 
+  // An append takes its place among those that stop() waits for and that the partition's limit counts.
+  // False at the limit. leave() follows each success.
+  bool enter(Partition& partition);
+  void leave(Partition& partition);
+  // Refuses further appends, returns when those under way have ended.
+  Task<void> stop();
+
   // Drops producers that wrote nothing for their lifetime, writes snapshots of producer state that has
   // moved on by much (all that moved, when `all`).
   Task<void> housekeep(bool all);
   std::size_t size() const { return partitions_.size(); }
+  Counter& produced_bytes() { return produced_bytes_; }
 
  private:
   Task<Result<void>> do_open(PartitionPtr partition);
   void topic_removed(const CatalogueTopicPtr& topic);
+  Task<void> forget_producers(TopicId topic);
   void topic_changed(const CatalogueTopicPtr& topic);
   // Partitions of the topic that are in this table.
   std::vector<PartitionPtr> partitions_of(const CatalogueTopicPtr& topic) const;
@@ -44,6 +53,12 @@ class PartitionTable {
   const BrokerParts& parts_;
   TopicCatalogue& catalogue_;
   unsigned shard_;
+  std::size_t max_appends_;
+  std::size_t appends_ = 0;
+  bool stopping_ = false;
+  Event idle_;
+  Gauge& open_partitions_;
+  Counter& produced_bytes_;
   std::unordered_map<PartitionId, PartitionPtr> partitions_;
 };
 

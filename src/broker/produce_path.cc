@@ -112,9 +112,13 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
       co_return co_await repeat(partition, std::move(verdict));
   }
   const std::int64_t log_append_time = accepted->log_append_time;
+  const std::size_t bytes = accepted->batch.bytes.size();
   ProduceOutcome outcome = co_await write(partition, std::move(slot), std::move(accepted->batch), options);
   if (!partition->removed) state.follow(partition->log->offsets());
-  if (outcome.error == ErrorCode::none) outcome.log_append_time = log_append_time;
+  if (outcome.error == ErrorCode::none) {
+    outcome.log_append_time = log_append_time;
+    table.produced_bytes().add(bytes);
+  }
   if (state.wants_snapshot(false)) {
     Shard::current()->start(save_producers(parts, partition), "producer snapshot");
   }
@@ -138,6 +142,7 @@ Task<void> produce_into(const BrokerParts& parts, PartitionTable& table, Ready r
                         std::shared_ptr<std::vector<ProduceOutcome>> out) {
   auto outcome = co_await produce(parts, table, ready.partition, std::move(ready.slot),
                                   std::move(ready.records), options);
+  table.leave(*ready.partition);
   (*out)[ready.place] = std::move(outcome);
 }
 
@@ -167,6 +172,11 @@ Task<std::vector<ProduceOutcome>> take_slots(const BrokerParts& parts, Partition
       if ((*out)[i].error == ErrorCode::not_leader_or_follower) {
         (*out)[i].leader = leader_of(parts, items[i].partition);
       }
+      continue;
+    }
+    // Retriable, and a client that meets it sends less at once: its request has timed out.
+    if (!table.enter(**found)) {
+      (*out)[i] = {.error = ErrorCode::request_timed_out, .message = "too many appends wait in this partition"};
       continue;
     }
     const std::shared_ptr<AppendOrder> order(*found, &(*found)->order);

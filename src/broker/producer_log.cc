@@ -11,12 +11,12 @@
 namespace tidegate::broker {
 namespace {
 
-constexpr const char* kKey = "snapshot";
 constexpr std::size_t kSnapshotEveryBytes = 64U << 20;
 constexpr std::size_t kHeadersPerScan = 4096;
+constexpr std::size_t kMaxFirstBatches = 1000;
 
 std::string scope_of(const PartitionId& partition) {
-  return "producers/" + partition.topic.to_string() + "/" + std::to_string(partition.index);
+  return ProducerLog::scope_prefix(partition.topic) + std::to_string(partition.index);
 }
 
 producers::ProducerLimits limits_of(const BrokerParts& parts) {
@@ -30,12 +30,30 @@ producers::ProducerLimits limits_of(const BrokerParts& parts) {
 producers::Verdict ProducerLog::next(protocol::BatchHeader header, const storage::LogOffsets& offsets,
                                      MonoTime now) {
   header.base_offset = offsets.log_end;
-  return table_.prepare(header, now);
+  if (header.producer_id < 0 || table_.find(header.producer_id) != nullptr) return table_.prepare(header, now);
+  const auto rolled_back = first_batches_.find(header.producer_id);
+  if (rolled_back != first_batches_.end() && rolled_back->second.epoch == header.producer_epoch &&
+      rolled_back->second.sequence != header.base_sequence) {
+    producers::Verdict refused{.kind = producers::Verdict::Kind::refused};
+    refused.error = {ErrorCode::out_of_order_sequence_number, "the producer's first batch failed and comes first"};
+    return refused;
+  }
+  auto verdict = table_.prepare(header, now);
+  if (verdict.kind == producers::Verdict::Kind::append) {
+    if (first_batches_.size() >= kMaxFirstBatches) first_batches_.erase(first_batches_.begin());
+    first_batches_[header.producer_id] = {header.producer_epoch, header.base_sequence, header.base_offset};
+  }
+  return verdict;
 }
 
 void ProducerLog::follow(const storage::LogOffsets& offsets) {
   if (offsets.log_end < table_.prepared_end() && !table_.roll_back_to(offsets.log_end)) lost_ = true;
-  if (!lost_) table_.committed_up_to(offsets.high_watermark);
+  if (lost_) return;
+  table_.committed_up_to(offsets.high_watermark);
+  if (first_batches_.empty()) return;
+  std::erase_if(first_batches_, [this](const auto& first) {
+    return first.second.offset < table_.durable_end() && table_.find(first.first) != nullptr;
+  });
 }
 
 Task<Result<void>> ProducerLog::recover(const BrokerParts& parts, PartitionId partition,
@@ -44,7 +62,7 @@ Task<Result<void>> ProducerLog::recover(const BrokerParts& parts, PartitionId pa
   const MonoTime now = parts.clock.now();
   producers::ProducerStateTable table(limits_of(parts), offsets.log_start);
   if (offsets.log_end > 0) {  // nothing was ever written otherwise, a snapshot neither
-    auto stored = co_await parts.engine.meta().get(scope_of(partition), kKey);
+    auto stored = co_await parts.engine.meta().get(scope_of(partition), ProducerLog::kSnapshotKey);
     if (!stored) co_return fail(std::move(stored.error()));
     if (*stored) {
       auto parsed = producers::ProducerStateTable::parse(SharedBuffer::copy_of(as_bytes(**stored)),
@@ -87,7 +105,7 @@ Task<Result<void>> ProducerLog::write_snapshot(const BrokerParts& parts, Partiti
   const std::size_t bytes = unsaved_bytes_;
   const SharedBuffer state = table_.serialise(parts.clock.now());
   std::vector<storage::MetaOp> ops;
-  ops.push_back({.kind = storage::MetaOp::Kind::put, .key = kKey, .value = std::string(as_text(state.bytes()))});
+  ops.push_back({.kind = storage::MetaOp::Kind::put, .key = ProducerLog::kSnapshotKey, .value = std::string(as_text(state.bytes()))});
   auto written = co_await parts.engine.meta().put_batch(scope_of(partition), 0, std::move(ops),
                                                         storage::MetaDurability::policy);
   saving_ = false;

@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "tidegate/base/ids.h"
 #include "tidegate/base/result.h"
@@ -20,6 +22,10 @@ struct BrokerParts;
 
 class ProducerLog {
  public:
+  // Where snapshots are kept: one scope a partition, all of a topic under one prefix.
+  static constexpr const char* kSnapshotKey = "snapshot";
+  static std::string scope_prefix(const TopicId& topic) { return "producers/" + topic.to_string() + "/"; }
+
   ProducerLog() : table_(producers::ProducerLimits{}) {}
 
   // The next batch in the partition's order, at the offset that the log will assign now.
@@ -41,7 +47,17 @@ class ProducerLog {
   const producers::ProducerStateTable& table() const { return table_; }
 
  private:
+  // The first batch of a producer that this partition did not know, until it is durable. Such a producer
+  // may begin anywhere, since its state may have expired; but once its first batch was rolled back, what
+  // it had sent behind that must not slip in before it is sent again.
+  struct FirstBatch {
+    std::int16_t epoch = 0;
+    std::int32_t sequence = 0;
+    Offset offset = 0;
+  };
+
   producers::ProducerStateTable table_;
+  std::map<std::int64_t, FirstBatch> first_batches_;
   bool lost_ = false;
   bool saving_ = false;
   Offset saved_end_ = 0;           // that the snapshot in the store stands for

@@ -49,7 +49,9 @@ Task<std::vector<Out>> scatter(ShardPool& shards, std::vector<Item> items, Visit
     return shards.at(storage::owner_shard(item.partition, shards.size())).is_current();
   });
   if (local) {
-    // A Task that starts lazily: only the plain part of `visit` has run when `sent` is called.
+    // A Task that starts lazily: only the plain part of `visit` has run when `sent` is called. The server
+    // starts the next request not inside of `sent` but when this one waits for the first time, so that
+    // it finds this one's append under way.
     auto task = visit(std::move(items));
     if (sent) sent();
     co_return co_await std::move(task);

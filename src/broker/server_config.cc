@@ -94,6 +94,10 @@ constexpr ConfigKey kKeys[] = {
      .doc = "How much older than the server's clock a record's timestamp may be, in milliseconds.", .min = 0},
     {.name = "log.message.timestamp.after.max.ms", .type = int64, .default_value = "3600000",
      .doc = "How far ahead of the server's clock a record's timestamp may be, in milliseconds.", .min = 0},
+    {.name = "partition.max.queued.appends", .type = int32, .default_value = "4000",
+     .doc = "Batches for one partition that may be under way at once, written and not yet durable ones included; "
+            "further ones are refused with REQUEST_TIMED_OUT, which clients retry.",
+     .min = 1, .max = 4000},
     {.name = "producer.id.expiration.ms", .type = int32, .default_value = "86400000",
      .doc = "Time after its last write that an idempotent producer's state in a partition is forgotten, in "
             "milliseconds.",

@@ -21,7 +21,6 @@ namespace tidegate::broker {
 struct BrokerParts;
 class TopicCatalogue;
 class PartitionTables;
-struct FetchSeen;
 
 // A partition as the client names it: by topic id from Fetch 13 on, by name below.
 struct FetchKey {
@@ -50,6 +49,11 @@ struct FetchQuery {
   bool follower = false;      // names a replica id: no such replica is known
   std::vector<FetchWant> wants;
   std::vector<FetchKey> forgotten;
+
+  // All but the partitions.
+  FetchQuery limits() const {
+    return {max_wait_ms, min_bytes, max_bytes, session_id, session_epoch, by_id, zstd_allowed, follower, {}, {}};
+  }
 };
 
 struct FetchedPartition {
@@ -100,13 +104,6 @@ class FetchPath {
  private:
   struct State;
   struct Round;
-  Task<ErrorCode> open_session(FetchQuery& query, std::int32_t& session_id);
-  Task<std::int32_t> close_session(bool full, bool by_id, std::int32_t session_id, std::vector<FetchWant> wants,
-                                   std::vector<FetchSeen> seen, std::vector<FetchedPartition>& partitions);
-  Task<void> fetch_one_shard(std::shared_ptr<Round> round);
-  Task<void> fetch_many_shards(std::shared_ptr<Round> round);
-  Task<void> look_everywhere(std::shared_ptr<Round> round, bool register_waiters, bool& enough);
-  Task<void> wait(std::shared_ptr<Round> round);
   std::unique_ptr<State> state_;
 };
 
