@@ -9,9 +9,12 @@
 #include <vector>
 
 #include "support/api_harness.h"
+#include "tidegate/broker/fetch_path.h"
+#include "tidegate/broker/produce_path.h"
 #include "tidegate/protocol/messages/fetch.h"
 #include "tidegate/protocol/messages/produce.h"
 #include "tidegate/protocol/record_batch.h"
+#include "tidegate/runtime/event.h"
 
 namespace tidegate::test {
 

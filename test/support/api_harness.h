@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +27,8 @@ struct ApiHarnessOptions {
   std::map<std::string, std::string> config;  // server settings
   NodeId node = 1;
   std::string rack;
+  // Puts something around the memory engine (a FaultEngine).
+  std::function<std::unique_ptr<storage::Engine>(std::unique_ptr<storage::Engine>, ShardPool&)> wrap_engine;
 };
 
 class ApiHarness {
@@ -42,6 +45,7 @@ class ApiHarness {
         cluster_("test-cluster",
                  storage::Member{.node = options.node, .rack = options.rack, .endpoints = {}}),
         blocking_(BlockingPoolOptions{}, shards_.metrics()) {
+    if (options.wrap_engine) engine_ = options.wrap_engine(std::move(engine_), shards_.pool());
     for (const auto& [name, value] : options.config) {
       const auto set = config_.set(name, value, ConfigSource::file);
       EXPECT_TRUE(set) << (set ? "" : set.error().message);

@@ -42,6 +42,8 @@ Task<Response> handle(RequestContextPtr context, Request request) {
 
 }  // namespace
 
-ApiRow init_producer_id_row() { return make_row<Request, handle>({.name = "InitProducerId"}); }
+ApiRow init_producer_id_row() {
+  return make_row<Request, handle>({.name = "InitProducerId", .lane = RequestLane::ordered});
+}
 
 }  // namespace tidegate::api

@@ -1,0 +1,188 @@
+// The data plane over storage that fails: what was acknowledged is there once and in order, what was not
+// can be sent again.
+#include <gtest/gtest.h>
+
+#include "data_plane.h"
+#include "fault_engine.h"
+#include "tidegate/protocol/messages/init_producer_id.h"
+
+namespace tidegate {
+namespace {
+
+using broker::ProduceOutcome;
+using test::DataPlane;
+using test::from_producer;
+using test::make_batch;
+
+class StorageFaults : public ::testing::Test {
+ protected:
+  explicit StorageFaults(std::uint64_t seed = 1)
+      : plane({.wrap_engine = [this, seed](std::unique_ptr<storage::Engine> inner, ShardPool& shards) {
+          auto faulty = std::make_unique<test::FaultEngine>(std::move(inner), shards, seed);
+          engine = faulty.get();
+          return faulty;
+        }}) {}
+  ~StorageFaults() override { engine->faults().heal(); }
+
+  // Sends the batches of one idempotent producer at once, in order, and waits for all outcomes.
+  std::vector<ProduceOutcome> send(const broker::CatalogueTopicPtr& topic, std::vector<protocol::RecordBatch> batches) {
+    auto outcomes = std::make_shared<std::vector<ProduceOutcome>>(batches.size());
+    plane.api.run(
+        [&]() -> Task<void> {
+          auto left = std::make_shared<std::size_t>(batches.size());
+          auto done = std::make_shared<Event>();
+          for (std::size_t i = 0; i < batches.size(); ++i) {
+            Shard::current()->start(send_one(topic, batches[i].bytes, i, outcomes, left, done), "test");
+          }
+          if (*left > 0) co_await done->wait();
+        },
+        plane.api.last_shard());
+    return *outcomes;
+  }
+  Task<void> send_one(broker::CatalogueTopicPtr topic, SharedBuffer records, std::size_t place,
+                      std::shared_ptr<std::vector<ProduceOutcome>> outcomes, std::shared_ptr<std::size_t> left,
+                      std::shared_ptr<Event> done) {
+    std::vector<broker::ProduceItem> items;
+    items.push_back({.partition = {topic->topic.id, 0}, .records = std::move(records)});
+    auto got = co_await plane.api.broker().produce().append(std::move(items), {}, [] {});
+    (*outcomes)[place] = std::move(got.front());
+    if (--*left == 0) done->notify_all();
+  }
+  static protocol::RecordBatch nth(std::int32_t i) { return make_batch(1, from_producer(5, 0, i)); }
+  Offset high_watermark(const broker::CatalogueTopicPtr& topic) { return plane.fetch_one(topic, 0, 0).high_watermark; }
+
+  test::FaultEngine* engine = nullptr;
+  DataPlane plane;
+};
+
+TEST_F(StorageFaults, FailedAppend_CanBeSentAgain) {
+  const auto topic = plane.api.make_topic("t");
+  engine->faults().set({.append_error = 1000});
+  EXPECT_EQ(send(topic, {nth(0)})[0].error, ErrorCode::kafka_storage_error);
+  engine->faults().heal();
+  EXPECT_EQ(send(topic, {nth(0)})[0].base_offset, 0);
+  EXPECT_EQ(send(topic, {nth(1)})[0].base_offset, 1);
+}
+
+// What the producer had in flight behind its failed first batch must not come before it.
+TEST_F(StorageFaults, FailedFirstBatch_IsStillTheFirst) {
+  const auto topic = plane.api.make_topic("t");
+  engine->faults().set({.append_error = 1000});
+  EXPECT_EQ(send(topic, {nth(0)})[0].error, ErrorCode::kafka_storage_error);
+  engine->faults().heal();
+  EXPECT_EQ(send(topic, {nth(1)})[0].error, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(send(topic, {nth(0)})[0].base_offset, 0);
+  EXPECT_EQ(send(topic, {nth(1)})[0].base_offset, 1);
+}
+
+TEST_F(StorageFaults, LostTail_FailsAllBehindItAndRollsSequencesBack) {
+  engine->faults().hold_tails();
+  const auto topic = plane.api.make_topic("t");
+  EXPECT_EQ(send(topic, {nth(0)})[0].base_offset, 0);
+  engine->faults().set({.delay = 500, .lost_tail = 1000});
+  for (const auto& outcome : send(topic, {nth(1), nth(2), nth(3)})) {
+    EXPECT_EQ(outcome.error, ErrorCode::kafka_storage_error);
+  }
+  EXPECT_EQ(high_watermark(topic), 1);
+  engine->faults().heal();
+  const auto again = send(topic, {nth(1), nth(2), nth(3)});
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(again[i].base_offset, static_cast<Offset>(i + 1));
+  EXPECT_EQ(high_watermark(topic), 4);
+}
+
+TEST_F(StorageFaults, DuplicateInFlight_SharesTheOriginalsFate) {
+  engine->faults().hold_tails();
+  const auto topic = plane.api.make_topic("t");
+  engine->faults().set({.delay = 700});
+  for (const auto& outcome : send(topic, {nth(0), nth(0), nth(0)})) {
+    EXPECT_EQ(outcome.error, ErrorCode::none);
+    EXPECT_EQ(outcome.base_offset, 0);
+  }
+  EXPECT_EQ(high_watermark(topic), 1);
+  engine->faults().set({.delay = 700, .lost_tail = 1000});
+  for (const auto& outcome : send(topic, {nth(1), nth(1)})) {
+    EXPECT_EQ(outcome.error, ErrorCode::kafka_storage_error);
+  }
+  EXPECT_EQ(high_watermark(topic), 1);
+}
+
+TEST_F(StorageFaults, FailedRead_IsThatPartitionsErrorAlone) {
+  const auto topic = plane.api.make_topic("t", 2);
+  plane.produce(topic, 0, make_batch(1).bytes);
+  engine->faults().set({.read_error = 1000});
+  const auto response = plane.fetch(DataPlane::fetch_request(topic, {{0, 0}, {1, 0}}));
+  EXPECT_EQ(response.responses[0].partitions[0].error_code, ErrorCode::kafka_storage_error);
+  EXPECT_EQ(response.responses[0].partitions[0].high_watermark, -1);
+  EXPECT_EQ(response.responses[0].partitions[1].error_code, ErrorCode::none);
+}
+
+TEST_F(StorageFaults, ProducerIdsThatCannotBeReserved_AreNotGivenOut) {
+  protocol::InitProducerIdRequest request;
+  request.transactional_id = std::nullopt;
+  engine->faults().set({.meta_error = 1000});
+  const auto refused = plane.api.call<protocol::InitProducerIdResponse>(request);
+  EXPECT_EQ(refused.error_code, ErrorCode::coordinator_not_available);
+  EXPECT_EQ(refused.producer_id, -1);
+  engine->faults().heal();
+  EXPECT_EQ(plane.api.call<protocol::InitProducerIdResponse>(request).error_code, ErrorCode::none);
+}
+
+TEST_F(StorageFaults, UnreadableProducerState_KeepsThePartitionShutUntilItCanBeRead) {
+  const auto topic = plane.api.make_topic("t");
+  EXPECT_EQ(send(topic, {nth(0)})[0].base_offset, 0);
+  broker::Broker second(plane.api.broker().parts());
+  ASSERT_TRUE(plane.api.run([&] { return second.start(); }));
+  const auto append = [&](std::int32_t i) {
+    return plane.api.run([&]() -> Task<ProduceOutcome> {
+      std::vector<broker::ProduceItem> items;
+      items.push_back({.partition = {topic->topic.id, 0}, .records = nth(i).bytes});
+      auto got = co_await second.produce().append(std::move(items), {}, [] {});
+      co_return std::move(got.front());
+    });
+  };
+  engine->faults().set({.meta_error = 1000});
+  EXPECT_EQ(append(0).error, ErrorCode::kafka_storage_error);
+  engine->faults().heal();
+  EXPECT_EQ(append(0).base_offset, 0) << "a repeat, not a second copy";
+  plane.api.run([&] { return second.stop(); });
+}
+
+// An idempotent producer as clients are: five requests in flight, what fails is sent again in order.
+class Resending : public StorageFaults, public ::testing::WithParamInterface<std::uint64_t> {
+ protected:
+  Resending() : StorageFaults(GetParam()) {}
+};
+
+TEST_P(Resending, NothingIsLostDoubledOrOutOfOrder) {
+  constexpr std::int32_t kBatches = 150;
+  constexpr std::int32_t kInFlight = 5;
+  engine->faults().hold_tails();
+  const auto topic = plane.api.make_topic("t");
+  engine->faults().set({.delay = 300, .append_error = 60, .lost_tail = 60});
+  std::vector<Offset> offsets;
+  int rounds = 0;
+  while (offsets.size() < kBatches) {
+    ASSERT_LT(++rounds, 5'000) << "seed " << GetParam();
+    std::vector<protocol::RecordBatch> window;
+    const auto first = static_cast<std::int32_t>(offsets.size());
+    for (std::int32_t i = first; i < std::min(first + kInFlight, kBatches); ++i) window.push_back(nth(i));
+    for (const auto& outcome : send(topic, window)) {
+      if (outcome.error != ErrorCode::none) break;
+      offsets.push_back(outcome.base_offset);
+    }
+  }
+  engine->faults().heal();
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    ASSERT_EQ(offsets[i], static_cast<Offset>(i)) << "seed " << GetParam();
+  }
+  const auto batches = DataPlane::batches(plane.fetch_one(topic, 0, 0));
+  ASSERT_EQ(batches.size(), static_cast<std::size_t>(kBatches)) << "seed " << GetParam();
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    EXPECT_EQ(batches[i].header.base_sequence, static_cast<std::int32_t>(i));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Resending, ::testing::Range<std::uint64_t>(1, 9));
+
+}  // namespace
+}  // namespace tidegate
