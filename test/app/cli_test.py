@@ -69,13 +69,13 @@ class Commands(unittest.TestCase):
 class RefusedStarts(unittest.TestCase):
     """Each is one clear line on standard error and a non-zero exit."""
 
-    def refused(self, expected, *options, data_dir=None, environment=None):
+    def refused(self, expected, *options, data_dir=None, admin="127.0.0.1:0"):
         with tempfile.TemporaryDirectory() as place:
-            status, out, err = run("serve", "--data-dir", data_dir or os.path.join(place, "data"), "--admin",
-                                   "127.0.0.1:0", *options, environment=environment)
+            status, out, err = run("serve", "--data-dir", data_dir or os.path.join(place, "data"), "--admin", admin,
+                                   *options)
         self.assertEqual(status, 1, err)
         self.assertEqual(out, "")
-        told = [line for line in err.splitlines() if "stopping" not in line]
+        told = [line for line in err.splitlines() if " info " not in line]
         self.assertEqual(len(told), 1, err)
         self.assertIn(expected, told[0])
 
@@ -91,7 +91,7 @@ class RefusedStarts(unittest.TestCase):
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             port = taken.getsockname()[1]
-            self.refused(str(port), "--listen", "127.0.0.1:0", "--admin", f"127.0.0.1:{port}")
+            self.refused(str(port), "--listen", "127.0.0.1:0", admin=f"127.0.0.1:{port}")
 
     def test_bad_address(self):
         self.refused("HOST:PORT", "--listen", "nonsense")
