@@ -92,6 +92,14 @@ TEST(Codec, TrailingBytes_AreAnError) {
   EXPECT_THAT(decoded.error().message, HasSubstr("1 bytes follow the end"));
 }
 
+TEST(Codec, TrailingBytesOfLibrdkafkasMetadata_AreLetPass) {
+  // What librdkafka 2.16 sends behind the header to list all topics: null topics, then three bytes too many.
+  const std::array<std::uint8_t, 7> bytes = {0, 0, 0, 0, 1, 0, 0};
+  const auto decoded = decode_request<MetadataRequest>(SharedBuffer::copy_of(bytes), 13);
+  ASSERT_TRUE(decoded.has_value()) << decoded.error().message;
+  EXPECT_FALSE(decoded->topics.has_value());
+}
+
 TEST(Codec, UnknownVersion_IsUnsupported) {
   const auto decoded = decode_request<HeartbeatRequest>(SharedBuffer(), 5);
   ASSERT_FALSE(decoded.has_value());

@@ -23,6 +23,12 @@ std::size_t memory_limit(std::size_t body_bytes) {
     return Reader::kNoMemoryLimit;
   }
 }
+// Some clients in the field write a request too long; its message says which, and why it is let pass.
+template <class M>
+constexpr bool tolerates_trailing_bytes() {
+  if constexpr (requires { M::kToleratesTrailingBytes; }) return M::kToleratesTrailingBytes;
+  return false;
+}
 }  // namespace detail
 
 template <class M>
@@ -34,7 +40,7 @@ Result<M> Codec<M>::decode(SharedBuffer body, std::int16_t version) {
   Reader in(std::move(body), memory_limit);
   Result<M> message(std::in_place);
   detail::decode_struct(in, {version, M::versions.is_flexible(version)}, *message);
-  if (in.ok() && in.remaining() > 0) in.fail(fmt::format("{} bytes follow the end", in.remaining()));
+  if (in.ok() && in.remaining() > 0 && !detail::tolerates_trailing_bytes<M>()) in.fail(fmt::format("{} bytes follow the end", in.remaining()));
   if (!in.ok()) return fail(in.error());
   return message;
 }

@@ -28,6 +28,9 @@ struct MetadataRequest {
   static constexpr std::int16_t kApiKey = 3;
   static constexpr Versions versions{0, 13, flexible_from(9)};
   static constexpr double kMemoryFactor = 28;
+  // librdkafka (2.16 seen) asks for all topics in a flexible version with a four-byte zero count where one
+  // byte belongs: what it means is read right, three bytes are left over. Apache Kafka lets them pass.
+  static constexpr bool kToleratesTrailingBytes = true;
 
   struct MetadataRequestTopic {
     Uuid topic_id;
