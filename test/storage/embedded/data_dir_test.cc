@@ -1,0 +1,104 @@
+// The engine on a real directory with RocksDB: locks, versions, rights, many partitions.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "engine_rig.h"
+
+namespace tidegate::test {
+namespace {
+
+TEST(EmbeddedDataDir, SecondEngine_IsRefusedInOneLine) {
+  EngineRig rig;
+  const std::string dir = rig.use_real_dir();
+  ASSERT_TRUE(rig.start());
+  EngineRig other;
+  other.options.data_dir = dir;
+  auto second = storage::make_embedded_engine(other.options, other.shards().pool(), other.blocking(),
+                                              other.shards().clock(), *std::make_unique<SeededRng>(1), other.metrics());
+  const auto refused = other.shards().run([&] { return second->start(); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "data directory " + dir + ": in use by another process");
+  EXPECT_FALSE(second->health().ready);
+}
+
+TEST(EmbeddedDataDir, NewerFormat_IsRefusedInOneLine) {
+  EngineRig rig;
+  const std::string dir = rig.use_real_dir();
+  ASSERT_TRUE(rig.start());
+  rig.stop();
+  std::ofstream(dir + "/VERSION") << "tidegate data format 9\n";
+  const auto refused = rig.start();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "data directory " + dir + ": its format 9 is newer than this program's 1");
+  std::ofstream(dir + "/VERSION") << "something else\n";
+  EXPECT_EQ(rig.start().error().message, "data directory " + dir + ": the file VERSION is damaged");
+}
+
+TEST(EmbeddedDataDir, MissingRight_IsNamed) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write anywhere";
+  EngineRig rig;
+  const std::string dir = rig.use_real_dir();
+  ASSERT_EQ(::mkdir(dir.c_str(), 0500), 0);
+  const auto refused = rig.start();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("no permission"), std::string::npos);
+}
+
+TEST(EmbeddedDataDir, FileInItsPlace_IsNamed) {
+  EngineRig rig;
+  const std::string dir = rig.use_real_dir();
+  std::ofstream(dir) << "a file";
+  const auto refused = rig.start();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "data directory " + dir + ": open: Not a directory");
+}
+
+TEST(EmbeddedDataDir, ClusterId_IsMadeOnce) {
+  EngineRig rig;
+  rig.use_real_dir();
+  ASSERT_TRUE(rig.start());
+  const std::string id = rig.engine().cluster_id();
+  EXPECT_EQ(id.size(), 22U);
+  rig.stop();
+  ASSERT_TRUE(rig.start());
+  EXPECT_EQ(rig.engine().cluster_id(), id);
+}
+
+TEST(EmbeddedDataDir, ThousandPartitions_ComeBack) {
+  EngineRig rig(1, 2);
+  rig.use_real_dir();
+  rig.start_with_topic(1000);
+  rig.shards().run([&]() -> Task<void> { co_return; });
+  for (std::int32_t p = 0; p < 1000; ++p) ASSERT_TRUE(rig.append_values(p, {"p" + std::to_string(p)}));
+  rig.stop();
+  ASSERT_TRUE(rig.start());
+  for (std::int32_t p = 0; p < 1000; ++p) {
+    const auto all = rig.read_all(p);
+    ASSERT_EQ(values_of(all.records), std::vector<std::string>{"p" + std::to_string(p)});
+  }
+}
+
+TEST(EmbeddedDataDir, RemovedTopic_LeavesNoFiles) {
+  EngineRig rig;
+  const std::string dir = rig.use_real_dir();
+  rig.start_with_topic(2);
+  ASSERT_TRUE(rig.append_values(1, {"x"}));
+  const std::string topic_dir = dir + "/logs/" + kTopicId.to_string();
+  EXPECT_TRUE(std::filesystem::exists(topic_dir + "/1/00000000000000000000.log"));
+  EXPECT_FALSE(std::filesystem::exists(topic_dir + "/0"));
+  const auto removed = rig.shards().run([&] { return rig.engine().topics().remove(kTopicId); });
+  ASSERT_TRUE(removed);
+  EXPECT_EQ(rig.read(1, 0).error().code, ErrorCode::unknown_topic_or_partition);
+  rig.shards().run([&] { return rig.engine().housekeeping(); });
+  EXPECT_FALSE(std::filesystem::exists(topic_dir));
+  rig.stop();
+  ASSERT_TRUE(rig.start());
+  const auto topics = rig.shards().run([&] { return rig.engine().topics().list(); });
+  ASSERT_TRUE(topics);
+  EXPECT_TRUE(topics->empty());
+}
+
+}  // namespace
+}  // namespace tidegate::test
