@@ -41,6 +41,7 @@ EmbeddedLog::Segment EmbeddedLog::make_segment(Offset base) const {
   segment.base = base;
   segment.end = base;
   segment.opened = context_.clock.now();
+  segment.written = segment.opened;
   return segment;
 }
 

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -86,6 +85,7 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
     Offset end = 0;  // written so far; of a sealed one its successor's base
     std::uint64_t size = 0;
     MonoTime opened;  // segment.ms counts from here
+    MonoTime written; // the last time, in this run; records without a timestamp age from here
     std::shared_ptr<SparseIndex> index;  // nullptr: not in memory
     bool index_is_certain = false;       // made from the file in this run
     bool index_sealed = false;           // the index file has its closing entry
@@ -183,7 +183,8 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   const std::string dir_;
   LogConfig config_;
   EpochTable epochs_;
-  std::deque<std::unique_ptr<Segment>> segments_;
+  // Vectors: an empty deque costs half a kilobyte, and there may be 100,000 logs.
+  std::vector<std::unique_ptr<Segment>> segments_;
   std::shared_ptr<Tail> tail_;
   Offset log_start_ = 0;
   Offset log_end_ = 0;
@@ -192,7 +193,7 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   std::uint64_t appended_ = 0;  // bytes since opening, queued ones included
   std::size_t size_bytes_ = 0;
 
-  std::deque<QueuedAppend> queue_;
+  std::vector<QueuedAppend> queue_;
   std::size_t queued_bytes_ = 0;
   std::vector<QueuedAppend> in_job_;  // without their batches: those are in the job
   std::vector<std::size_t> job_steps_;  // of the job in flight: which step each batch is in

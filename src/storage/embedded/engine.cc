@@ -1,5 +1,7 @@
 #include "engine.h"
 
+#include <sys/resource.h>
+
 #include <spdlog/spdlog.h>
 
 #include "data_dir.h"
@@ -12,6 +14,12 @@ namespace tidegate::storage {
 
 std::unique_ptr<Engine> make_embedded_engine(EmbeddedOptions options, ShardPool& shards, BlockingPool& pool,
                                              const Clock& clock, Rng& rng, MetricRegistry& metrics) {
+  while (options.data_dir.size() > 1 && options.data_dir.ends_with('/')) options.data_dir.pop_back();
+  // Sockets need descriptors too.
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur != RLIM_INFINITY) {
+    options.open_file_limit = std::min<std::size_t>(options.open_file_limit, descriptors.rlim_cur / 2);
+  }
   auto kv = embedded::make_rocks_kv(options.data_dir + "/meta");
   return std::make_unique<embedded::EmbeddedEngine>(std::move(options), shards, pool, clock, rng, metrics,
                                                     embedded::make_posix_vfs(), std::move(kv));

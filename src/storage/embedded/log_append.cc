@@ -87,14 +87,14 @@ std::unique_ptr<LogJob> EmbeddedLog::plan_job() {
   job->id = id_;
   job->dir = dir_;
   std::size_t bytes = 0;
-  while (!queue_.empty() && (bytes == 0 || bytes + queue_.front().bytes <= kMaxJobBytes)) {
-    QueuedAppend& next = queue_.front();
-    bytes += next.bytes;
-    std::move(next.batches.begin(), next.batches.end(), std::back_inserter(job->batches));
-    next.batches.clear();
-    in_job_.push_back(std::move(next));
-    queue_.pop_front();
+  auto next = queue_.begin();
+  for (; next != queue_.end() && (bytes == 0 || bytes + next->bytes <= kMaxJobBytes); ++next) {
+    bytes += next->bytes;
+    std::move(next->batches.begin(), next->batches.end(), std::back_inserter(job->batches));
+    next->batches.clear();
+    in_job_.push_back(std::move(*next));
   }
+  queue_.erase(queue_.begin(), next);
   job_steps_.clear();
   const Segment* active = segments_.empty() ? nullptr : segments_.back().get();
   std::uint64_t active_bytes = active != nullptr ? active->size : 0;
@@ -193,6 +193,7 @@ void EmbeddedLog::send_job(std::unique_ptr<LogJob> job) {
 }
 
 void EmbeddedLog::commit(LogJob& job) {
+  const MonoTime now = context_.clock.now();
   for (std::size_t i = 0; i < job.batches.size(); ++i) {
     StoredBatch& batch = job.batches[i];
     const WriteStep& step = job.steps[job_steps_[i]];
@@ -208,6 +209,7 @@ void EmbeddedLog::commit(LogJob& job) {
     if (segment.index) {
       segment.index->note(batch.header, segment.size, static_cast<std::uint64_t>(config_.index_interval_bytes));
     }
+    segment.written = now;
     segment.size += batch.size();
     segment.end = batch.header.next_offset();
     size_bytes_ += batch.size();

@@ -39,7 +39,7 @@ void EmbeddedLog::drop_below_start() {
     if (segments_.size() == 1 && (busy_ || syncing_ || broken_ || segments_.front()->size == 0)) return;
     if (segments_.size() == 1 && segments_.front()->end < log_end_) return;
     const auto dropped = std::move(segments_.front());
-    segments_.pop_front();
+    segments_.erase(segments_.begin());
     drop_segment(std::move(*dropped));
   }
   if (segments_.empty()) roll_next_ = true;
@@ -72,8 +72,13 @@ Task<void> EmbeddedLog::retain(std::int64_t age_now_ms) {
     for (const Offset base : bases) {
       auto view = co_await view_segment(base);
       if (!view || view->base < 0) break;
+      const Segment* segment = segment_with_base(base);
+      if (segment == nullptr) break;
       const std::int64_t youngest = view->index->max_timestamp();
-      if (youngest < 0 || youngest >= age_now_ms - config_.retention_ms) break;
+      const auto unwritten_for = std::chrono::duration_cast<std::chrono::milliseconds>(context_.clock.now() - segment->written);
+      const bool expired = youngest >= 0 ? youngest < age_now_ms - config_.retention_ms
+                                         : unwritten_for.count() > config_.retention_ms;
+      if (!expired) break;
       keep_from = std::max(keep_from, view->end);
     }
   }

@@ -71,6 +71,8 @@ class RocksKv final : public Kv {
 
   Result<void> open() override {
     rocksdb::DB* db = nullptr;
+    // RocksDB makes it too, but not without complaining that it is missing.
+    static_cast<void>(rocksdb::Env::Default()->CreateDirIfMissing(dir_));
     const auto status = rocksdb::DB::Open(light_options(), dir_, &db);
     if (!status.ok()) return fail(metadata_error("cannot open", status));
     db_.reset(db);

@@ -116,10 +116,12 @@ void TailCache::add(const std::shared_ptr<Tail>& tail, StoredBatch batch) {
   used_gauge_.add(static_cast<std::int64_t>(charge));
   tail->batches_.push_back(std::move(batch));
   order_.push_back(tail);
-  while (used_ > budget_ && !order_.empty()) {
-    if (const auto oldest = order_.front().lock(); oldest && !oldest->batches_.empty()) {
-      uncharge(oldest->batches_.front());
-      oldest->batches_.pop_front();
+  while (!order_.empty()) {
+    const auto front = order_.front().lock();
+    if (used_ <= budget_ && front && !front->batches_.empty()) break;
+    if (front && !front->batches_.empty()) {
+      uncharge(front->batches_.front());
+      front->batches_.pop_front();
     }
     order_.pop_front();
   }

@@ -1,5 +1,6 @@
 // Power failures at random moments: what was acknowledged is there, what is there was written, and
 // nothing is there twice.
+#include <cerrno>
 #include <set>
 
 #include "engine_rig.h"
@@ -111,6 +112,13 @@ void run_crashes(storage::FlushPolicy policy, std::uint64_t seed, int crashes) {
       rig.stop();  // a stop that may itself be cut off
       rig.disk().crash();
     } else {
+      rig.disk().crash();
+      rig.stop();
+    }
+    if (rng.below(3) == 0) {  // the next start does not get far
+      rig.disk().power_off_after(1 + rng.below(40));
+      const bool up = rig.start().has_value();
+      for (std::int32_t p = 0; up && p < kPartitions; ++p) static_cast<void>(rig.open({kTopicId, p}));
       rig.disk().crash();
       rig.stop();
     }
