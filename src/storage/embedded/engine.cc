@@ -173,7 +173,7 @@ Result<EmbeddedEngine::Opened> EmbeddedEngine::open_files(const PartitionId& id,
   source.base = active.base;
   source.end_offset = active.end;
   source.size = active.size;
-  source.interval_bytes = static_cast<std::uint64_t>(config.index_interval_bytes);
+  source.interval_bytes = index_interval(config);
   source.epochs = opened.log.epochs;
   auto file = context_.vfs->open(source.log_path, OpenMode::existing);
   if (!file) return fail(storage_error("log " + dir, file.error()));

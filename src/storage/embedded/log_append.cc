@@ -207,7 +207,7 @@ void EmbeddedLog::commit(LogJob& job) {
     }
     Segment& segment = *segments_.back();
     if (segment.index) {
-      segment.index->note(batch.header, segment.size, static_cast<std::uint64_t>(config_.index_interval_bytes));
+      segment.index->note(batch.header, segment.size, index_interval(config_));
     }
     segment.written = now;
     segment.size += batch.size();

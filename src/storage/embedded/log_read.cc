@@ -64,7 +64,7 @@ Task<Result<void>> EmbeddedLog::load_index(Offset base, bool distrust_file) {
   source.base = base;
   source.end_offset = segment->end;
   source.size = segment->size;
-  source.interval_bytes = static_cast<std::uint64_t>(config_.index_interval_bytes);
+  source.interval_bytes = index_interval(config_);
   source.epochs = epochs_;
   source.sealed = segment != segments_.back().get();
   source.distrust_file = distrust_file;

@@ -1,4 +1,4 @@
-// The offset and time index of one segment: about one entry every index.interval.bytes. In memory it is
+// The offset and time index of one segment: about two entries every index.interval.bytes. In memory it is
 // kept below a bound by leaving out every second entry; on disk it is a file of self-checksummed entries
 // beside the segment, which can be made anew from the segment at any time.
 #pragma once
@@ -10,6 +10,7 @@
 
 #include "batch_walker.h"
 #include "tidegate/base/ids.h"
+#include "tidegate/storage/topic.h"
 #include "vfs.h"
 
 namespace tidegate::storage::embedded {
@@ -19,6 +20,12 @@ struct IndexEntry {
   std::uint64_t position = 0;
   std::int64_t max_timestamp = -1;  // largest of all batches in front of it in the segment
 };
+
+// Half of what is configured: the size of a range is known by its two ends, and together they are to be
+// wrong by one index.interval.bytes at most.
+inline std::uint64_t index_interval(const LogConfig& config) {
+  return static_cast<std::uint64_t>(config.index_interval_bytes) / 2;
+}
 
 class SparseIndex {
  public:
