@@ -1,6 +1,7 @@
 #include <string>
 
 #include "tidegate/api/api_table.h"
+#include "tidegate/broker/topic_config.h"
 
 namespace tidegate::api {
 namespace {
@@ -37,7 +38,13 @@ std::string compatibility_markdown() {
       "  transactional batch INVALID_TXN_STATE (48).\n"
       "- SASL, TLS and ACLs: every client is User:ANONYMOUS. A listener that is not on loopback says so in a warning.\n"
       "- Log compaction: `cleanup.policy=compact` is kept and shown, and has no effect.\n"
-      "- Client quotas: throttle_time_ms is always 0.\n";
+      "- Client quotas: throttle_time_ms is always 0.\n"
+      "\n## Topic configs without effect\n\n"
+      "They are accepted, kept and shown, so that tools which set them go on working; DescribeConfigs says the same in\n"
+      "their documentation. Every other topic config takes effect at once.\n\n";
+  for (const auto& key : broker::topic_config_table().keys()) {
+    if (key.no_effect) out += "- `" + std::string(key.name) + "`\n";
+  }
   return out;
 }
 
