@@ -143,6 +143,19 @@ std::string scaled(std::int64_t value, std::int64_t unit) {
   return std::to_string(value > INT64_MAX / unit ? INT64_MAX : value * unit);
 }
 
+// The server setting whose default is this topic setting's default; its own name when none has one.
+std::string_view default_name(const ConfigKey& key, const ConfigTable& server) {
+  const auto has_default = [&server](std::string_view name) {
+    const ConfigKey* behind = server.find(name);
+    return behind != nullptr && behind->has_default;
+  };
+  if (!key.synonym.empty() && has_default(key.synonym)) return key.synonym;
+  for (const ScaledSynonym& other : kScaled) {
+    if (other.topic_key == key.name && has_default(other.server_key)) return other.server_key;
+  }
+  return key.name;
+}
+
 std::int64_t to_integer(const std::string& text) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -246,8 +259,8 @@ TopicSetting describe_topic_setting(const ConfigKey& key, const TopicConfigs& co
     setting.synonyms.push_back(
         {other.server_key, scaled(server.integer(other.server_key), other.unit_ms), Source::server});
   }
-  const std::string_view default_name = key.synonym.empty() ? key.name : key.synonym;
-  setting.synonyms.push_back({default_name, std::string(key.default_value), Source::default_value});
+  setting.synonyms.push_back(
+      {default_name(key, server.table()), std::string(key.default_value), Source::default_value});
   setting.value = setting.synonyms.front().value;
   setting.source = setting.synonyms.front().source;
   return setting;

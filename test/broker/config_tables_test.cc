@@ -223,7 +223,7 @@ TEST(TopicConfig, Describe_ListsSynonymsFromWhatWinsToTheDefault) {
   std::string chain;
   for (const auto& synonym : setting.synonyms) chain += std::string(synonym.name) + "=" + synonym.value + " ";
   EXPECT_EQ(chain,
-            "retention.ms=5 log.retention.ms=9 log.retention.hours=7200000 log.retention.ms=604800000 ");
+            "retention.ms=5 log.retention.ms=9 log.retention.hours=7200000 log.retention.hours=604800000 ");
 
   const TopicSetting untouched = describe_topic_setting(*key, {}, server());
   EXPECT_EQ(untouched.value, "604800000");
