@@ -44,6 +44,7 @@ ShardPoolOptions shard_options(const ConfigValues& config) {
   ShardPoolOptions options;
   const auto wanted = config.integer("num.network.threads");
   options.shards = wanted > 0 ? static_cast<unsigned>(wanted) : std::max(1U, std::thread::hardware_concurrency());
+  options.stall_warning = std::chrono::milliseconds(config.integer("shard.stall.warning.ms"));
   return options;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -267,14 +268,25 @@ constexpr ConfigKey kKeys[] = {
 };
 // clang-format on
 
-// A name before its protocol, or a protocol before its name: "NAME:PROTOCOL".
+// "NAME:PROTOCOL" for each listener. Kafka's own names stand for their protocol without an entry.
 Result<void> check_protocol_map(const ConfigValues& values) {
+  std::map<std::string, std::string, std::less<>> protocols{
+      {"SSL", "SSL"}, {"SASL_PLAINTEXT", "SASL_PLAINTEXT"}, {"SASL_SSL", "SASL_SSL"}};
   for (const std::string& item : values.list("listener.security.protocol.map")) {
     const std::size_t colon = item.find(':');
     if (colon == std::string::npos || colon == 0 || colon + 1 == item.size()) {
       return fail(ErrorCode::invalid_config,
                   fmt::format("listener.security.protocol.map has '{}', which is not NAME:PROTOCOL.", item));
     }
+    protocols.insert_or_assign(item.substr(0, colon), item.substr(colon + 1));
+  }
+  for (const std::string& listener : values.list("listeners")) {
+    const std::size_t scheme = listener.find("://");
+    const auto protocol = protocols.find(scheme == std::string::npos ? "" : listener.substr(0, scheme));
+    if (protocol == protocols.end() || protocol->second == "PLAINTEXT") continue;
+    return fail(ErrorCode::invalid_config,
+                fmt::format("Listener '{}' would speak {}; only PLAINTEXT is supported.", listener,
+                            protocol->second));
   }
   return {};
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -51,6 +52,20 @@ TEST(ServerConfig, Check_NamesSettingsThatContradictEachOther) {
   EXPECT_THAT(error({{"socket.request.max.bytes", "2048"}}), HasSubstr("message.max.bytes"));
   EXPECT_THAT(error({{"listener.security.protocol.map", "PLAINTEXT"}}), HasSubstr("NAME:PROTOCOL"));
   EXPECT_EQ(error({{"listener.security.protocol.map", "A:PLAINTEXT,B:PLAINTEXT"}}), "good");
+}
+
+TEST(ServerConfig, Check_RefusesListenersThatWouldNotBePlaintext) {
+  const auto good = [](std::string listeners, std::string map) {
+    return check_server_config(server({{"listeners", listeners}, {"listener.security.protocol.map", map}}))
+        .has_value();
+  };
+  EXPECT_TRUE(good("127.0.0.1:9092", "PLAINTEXT:PLAINTEXT"));
+  EXPECT_TRUE(good("IN://127.0.0.1:9092,OUT://127.0.0.1:9093", "IN:PLAINTEXT,OUT:PLAINTEXT"));
+  EXPECT_TRUE(good("IN://127.0.0.1:9092", "CONTROLLER:SSL,IN:PLAINTEXT"));
+  EXPECT_TRUE(good("SSL://127.0.0.1:9092", "SSL:PLAINTEXT"));
+  EXPECT_FALSE(good("IN://127.0.0.1:9092", "IN:SASL_SSL"));
+  EXPECT_FALSE(good("SSL://127.0.0.1:9092", "PLAINTEXT:PLAINTEXT"));
+  EXPECT_FALSE(good("SASL_PLAINTEXT://127.0.0.1:9092", ""));
 }
 
 TEST(ServerConfig, KafkasOtherNames_AreUnderstood) {
@@ -254,14 +269,48 @@ TEST(TopicConfig, Check_RefusesUnknownBadAndContradicting) {
   }
 }
 
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// What stands behind a table's end in its own file.
+std::string behind_table(const std::filesystem::path& path) {
+  const std::string text = text_of(path);
+  const auto end = text.find("// clang-format on");
+  EXPECT_NE(end, std::string::npos) << path;
+  return end == std::string::npos ? "" : text.substr(end);
+}
+
+TEST(ConfigTables, EveryKey_IsReadByTheCodeOrSaysThatItHasNoEffect) {
+  const auto src = test::source_dir() / "src";
+  const std::string topic_code = behind_table(src / "broker" / "topic_config.cc");
+  for (const ConfigKey& key : topic_config_table().keys()) {
+    if (key.no_effect) continue;
+    EXPECT_NE(topic_code.find('"' + std::string(key.name) + '"'), std::string::npos) << key.name;
+  }
+
+  std::string code = behind_table(src / "broker" / "server_config.cc") + topic_code;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(src)) {
+    const auto name = entry.path().filename();
+    if (name == "server_config.cc" || name == "topic_config.cc") continue;
+    if (name.extension() == ".cc" || name.extension() == ".h") code += text_of(entry.path());
+  }
+  for (const ConfigKey& key : topic_config_table().keys()) code += '"' + std::string(key.synonym) + '"';
+  for (const ConfigKey& key : server_config_table().keys()) {
+    if (key.no_effect) continue;
+    if (key.name == "default.replication.factor") continue;  // its range leaves one value
+    EXPECT_NE(code.find('"' + std::string(key.name) + '"'), std::string::npos) << key.name;
+  }
+}
+
 TEST(ConfigurationDocs, Page_IsWhatTheTablesSay) {
   const auto path = test::source_dir() / "docs" / "configuration.md";
   const std::string made = configuration_markdown();
   if (std::getenv("TIDEGATE_UPDATE_DOCS") != nullptr) std::ofstream(path) << made;
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  EXPECT_TRUE(text.str() == made)
+  EXPECT_TRUE(text_of(path) == made)
       << "docs/configuration.md is stale: run this test with TIDEGATE_UPDATE_DOCS=1";
 }
 
