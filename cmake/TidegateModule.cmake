@@ -56,6 +56,11 @@ function(tidegate_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  if(ARG_LABEL MATCHES "^(unit|contract|golden)$")
+    add_dependencies(sanitized_tests ${name})
+  else()
+    add_dependencies(live_tests ${name})
+  endif()
   # One ctest entry a program keeps start-up cost low; ./dev counts the cases from GoogleTest's
   # own XML report, so that each case is still one line of the count.
   set(report ${CMAKE_BINARY_DIR}/reports/${ARG_LABEL}.${name}.xml)
