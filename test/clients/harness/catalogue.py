@@ -16,7 +16,7 @@ class Suite:
     prepare: Callable[[], list]  # installs what is missing, returns the command
     engine: str = "embedded"
     label: str = "client-compat"
-    timeout_s: int = 300
+    timeout_s: int = 900
     on_kafka: bool = True  # False: the case only means something with our own engines
 
 
@@ -61,7 +61,7 @@ def _librdkafka():
 
 SUITES = [
     Suite("kcat", _kcat),
-    Suite("librdkafka", _librdkafka, timeout_s=180),
+    Suite("librdkafka", _librdkafka),
     Suite("confluent-kafka", _venv("confluent_suite.py")),
     Suite("kafka-python", _venv("kafka_python_suite.py")),
     Suite("aiokafka", _venv("aiokafka_suite.py")),

@@ -62,7 +62,7 @@ public class Suite {
     thread.setDaemon(true);
     thread.start();
     Throwable problem;
-    try { problem = done.get(90, TimeUnit.SECONDS); } catch (Exception e) { problem = e; }
+    try { problem = done.get(180, TimeUnit.SECONDS); } catch (Exception e) { problem = e; }
     if (problem instanceof Skip) System.out.println("SKIP " + name + ": " + problem.getMessage());
     else if (problem == null) System.out.println("PASS " + name);
     else {

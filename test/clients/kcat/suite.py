@@ -113,7 +113,7 @@ def many_in_order():
     equal(consume(topic, "%s\n"), lines, "10,000 records")
 
 
-@case(limit_s=90)
+@case(limit_s=150)
 def restart_keeps_records():
     if not suite.DURABLE:
         raise suite.Skip("the engine keeps nothing over a restart")

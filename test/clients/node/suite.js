@@ -259,7 +259,7 @@ async function main() {
     if (TG_CASE && !name.includes(TG_CASE)) continue
     let timer
     const limit = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no end after 90 s')), 90000)
+      timer = setTimeout(() => reject(new Error('no end after 180 s')), 180000)
     })
     try {
       await Promise.race([body(), limit])

@@ -188,7 +188,7 @@ async def idempotent_retry():
     suite.check_numbered({0: [r.value for r in got[0]]}, {0: 200})
 
 
-@case(limit_s=90)
+@case(limit_s=150)
 @asynchronous
 async def restart_in_the_middle():
     if not suite.DURABLE:

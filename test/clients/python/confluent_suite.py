@@ -344,12 +344,12 @@ def restart(command):
     suite.check_numbered({p: [m.value() for m in v] for p, v in got.items()}, {0: 1500, 1: 1500})
 
 
-@case(limit_s=90)
+@case(limit_s=150)
 def restart_in_the_middle():
     restart("restart")
 
 
-@case(limit_s=90)
+@case(limit_s=150)
 def kill_in_the_middle():
     restart("kill")
 

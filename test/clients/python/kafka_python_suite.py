@@ -160,7 +160,7 @@ def idempotent_retry():
     suite.check_numbered({0: [r.value for r in got[0]]}, {0: 200})
 
 
-@case(limit_s=90)
+@case(limit_s=150)
 def restart_in_the_middle():
     if not suite.DURABLE:
         raise suite.Skip("the engine keeps nothing over a restart")

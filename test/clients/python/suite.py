@@ -23,7 +23,7 @@ class Skip(Exception):
     """The client cannot do this case; str() says why."""
 
 
-def case(function=None, *, limit_s=60):
+def case(function=None, *, limit_s=120):
     def register(f):
         _cases.append((f.__name__, f, limit_s))
         return f

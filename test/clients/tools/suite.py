@@ -17,7 +17,7 @@ def tool(name, *arguments, stdin="", ok=True):
     command = [JAVA, "-XX:TieredStopAtLevel=1", "-Xmx256m", "-Xshare:auto",
                f"-Dlog4j2.configurationFile={CONFIG}", "-cp", CLASSPATH, name,
                *map(str, arguments)]
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=80)
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=200)
     if ok:
         assert done.returncode == 0, (
             f"{name}: exit {done.returncode}: {(done.stdout + done.stderr)[-500:]}")
@@ -41,7 +41,7 @@ def end_offsets(topic):
     return {int(p): int(o) for p, o in re.findall(rf"{re.escape(topic)}:(\d+):(\d+)", out)}
 
 
-@case(limit_s=120)
+@case(limit_s=500)
 def kafka_topics():
     name = create("tool-topics", 2, "--config", "retention.ms=3600000")
     assert name in topics("--list").stdout.split(), "not listed"
@@ -57,7 +57,7 @@ def kafka_topics():
     assert name not in topics("--list").stdout.split(), "still listed after the deletion"
 
 
-@case(limit_s=120)
+@case(limit_s=500)
 def kafka_configs():
     name = create("tool-configs", 1)
     config = ("kafka.admin.ConfigCommand", "--bootstrap-server", BOOTSTRAP)
@@ -74,7 +74,7 @@ def kafka_configs():
     assert "segment.bytes=" in text and "DEFAULT_CONFIG" in text, text[-400:]
 
 
-@case(limit_s=120)
+@case(limit_s=500)
 def producer_perf_and_get_offsets():
     name = create("tool-perf", 2)
     text = tool("org.apache.kafka.tools.ProducerPerformance", "--topic", name, "--num-records",
@@ -84,7 +84,7 @@ def producer_perf_and_get_offsets():
     equal(sum(end_offsets(name).values()), 5000, "sum of end offsets")
 
 
-@case(limit_s=120)
+@case(limit_s=500)
 def verifiable_producer():
     name = create("tool-verifiable", 1)
     text = tool("org.apache.kafka.tools.VerifiableProducer", "--topic", name, "--max-messages",
@@ -96,7 +96,7 @@ def verifiable_producer():
     equal(end_offsets(name), {0: 1000}, "end offset")
 
 
-@case(limit_s=120)
+@case(limit_s=500)
 def console_producer_and_consumer():
     name = create("tool-console", 1)
     lines = "".join(f"line {n}\n" for n in range(200))
@@ -109,7 +109,7 @@ def console_producer_and_consumer():
     equal(out, lines, "lines")
 
 
-@case(limit_s=60)
+@case(limit_s=240)
 def broker_api_versions():
     text = tool("org.apache.kafka.tools.BrokerApiVersionsCommand", "--bootstrap-server",
                 BOOTSTRAP).stdout
@@ -119,7 +119,7 @@ def broker_api_versions():
         assert int(found[1]) >= version or suite.SERVER == "kafka", f"{name} only to {found[1]}"
 
 
-@case(limit_s=60)
+@case(limit_s=240)
 def delete_records():
     name = create("tool-delete", 1)
     tool("org.apache.kafka.tools.ConsoleProducer", "--topic", name, "--bootstrap-server",

@@ -86,8 +86,8 @@ func Main(cases []Case) {
 		var outcome any
 		select {
 		case outcome = <-done:
-		case <-time.After(90 * time.Second):
-			outcome = failure{"no end after 90 s"}
+		case <-time.After(180 * time.Second):
+			outcome = failure{"no end after 180 s"}
 		}
 		switch o := outcome.(type) {
 		case nil:
