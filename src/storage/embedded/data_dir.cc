@@ -40,14 +40,15 @@ IoResult<void> make_dirs(Vfs& vfs, const std::string& dir) {
   return {};
 }
 
-Result<void> check_version(Vfs& vfs, const std::string& dir) {
+// True when the file had to be made.
+Result<bool> check_version(Vfs& vfs, const std::string& dir) {
   const std::string path = dir + "/" + std::string(kVersionFile);
   auto content = read_file(vfs, path, 4096);
   if (!content && content.error().code == ENOENT) {
     auto wrote = write_file(vfs, dir, std::string(kVersionFile),
                             fmt::format("{}{}\n", kVersionPrefix, layout::kFormatVersion));
     if (!wrote) return dir_error(dir, wrote.error());
-    return {};
+    return true;
   }
   if (!content) return dir_error(dir, content.error());
   int version = 0;
@@ -65,7 +66,7 @@ Result<void> check_version(Vfs& vfs, const std::string& dir) {
                 fmt::format("data directory {}: its format {} is newer than this program's {}", dir, version,
                             layout::kFormatVersion));
   }
-  return {};
+  return false;
 }
 
 }  // namespace
@@ -78,10 +79,12 @@ Result<std::unique_ptr<VfsLock>> take_data_dir(Vfs& vfs, const std::string& dir)
     return fail(ErrorCode::kafka_storage_error, fmt::format("data directory {}: in use by another process", dir));
   }
   if (!lock) return dir_error(dir, lock.error());
-  if (auto version = check_version(vfs, dir); !version) return fail(std::move(version.error()));
   auto logs = vfs.make_dir(dir + "/logs");
   if (!logs) return dir_error(dir, logs.error());
-  if (*logs) {
+  // A version file that is made now syncs the directory, `logs` with it.
+  auto made_version = check_version(vfs, dir);
+  if (!made_version) return fail(std::move(made_version.error()));
+  if (*logs && !*made_version) {
     if (auto synced = vfs.sync_dir(dir); !synced) return dir_error(dir, synced.error());
   }
   return std::move(*lock);
