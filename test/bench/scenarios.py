@@ -23,8 +23,8 @@ class Row:
 @dataclass(frozen=True)
 class Scenario:
     name: str
-    flush: str  # "os" or "ack": same durability on both servers
-    run: Callable  # (bench, server) -> measurement dict
+    flush: str  # "os" or "ack": same durability on both servers; "cold": starts its own servers
+    run: Callable  # (bench, server, or its kind when cold) -> measurement dict
     rows: tuple
     rounds: int = 3
     in_quick: bool = True
@@ -97,8 +97,8 @@ def end_to_end(bench, server):
                       seconds=3 if bench.quick else 10)
 
 
-def idle_connections(bench, server):
-    return bench.idle(server, 1000)
+def idle_connections(bench, kind):
+    return bench.idle(kind, 1000)
 
 
 def many_topics(bench, server):
@@ -116,8 +116,8 @@ def thousand_dirty(bench, server):
                       value_bytes=1024, total_bytes=(8 if bench.quick else 64) * MB)
 
 
-def cold_start(bench, server):
-    return bench.cold_start(server)
+def cold_start(bench, kind):
+    return bench.cold_start(kind)
 
 
 def throughput_rows(label, ratio, cpu_ratio):
@@ -158,9 +158,6 @@ SCENARIOS = [
             cpu_us_per_request, ratio=8))),
     Scenario("latency-os", "os", latency, latency_rows("one in flight, acks=all, os", "ack")),
     Scenario("end-to-end", "os", end_to_end, latency_rows("end to end at 1,000 msg/s, os", "e2e")),
-    Scenario("idle-connections", "os", idle_connections, (
-        Row("1,000 idle connections: RSS each", "KB", "less", lambda m: m["kb_each"], limit=12),),
-        rounds=1),
     Scenario("produce-1-ack", "ack", produce(1, 16, 256),
              throughput_rows("produce, 64 KB batches, 1 partition, ack", 3, 3.5)),
     Scenario("produce-16-ack", "ack", produce(16, 16, 256),
@@ -174,6 +171,9 @@ SCENARIOS = [
         Row("exec to first Metadata answer, empty directory", "ms", "less",
             lambda m: m["seconds"] * 1000, limit=50),
         Row("idle memory", "MB RSS", "less", lambda m: m["rss_mb"], limit=25))),
+    Scenario("idle-connections", "cold", idle_connections, (
+        Row("1,000 idle connections: RSS each", "KB", "less", lambda m: m["kb_each"], limit=12),),
+        rounds=1),
     Scenario("topics", "os", many_topics, (
         Row("10,000 topics: create", "s", "less", lambda m: m["create_seconds"], limit=5),
         Row("10,000 topics: list all", "ms", "less", lambda m: m["list_seconds"] * 1000,
