@@ -1,0 +1,124 @@
+// Start errors, drain and immediate stop.
+#include "server_fixture.h"
+
+namespace tidegate::server {
+namespace {
+
+using std::chrono::seconds;
+
+struct LifecycleTest : ServerTest {
+  std::string error_of(std::vector<ListenerOptions> listeners) {
+    ServerOptions options;
+    options.listeners = std::move(listeners);
+    Server other(std::move(options), fake_rows(), nullptr, harness.pool(), harness.clock(),
+                 harness.metrics());
+    const auto started = harness.run([&] { return other.start(); });
+    return started ? "started" : started.error().message;
+  }
+  // Starts a drain and tells when it has ended.
+  void drain(Duration limit) {
+    auto task = [](LifecycleTest* test, Duration time) -> Task<void> {
+      co_await test->server->drain(test->harness.clock().now() + time);
+      test->drained = true;
+    };
+    harness.call([=, this] { harness.shard().start(task(this, limit), "test drain"); });
+  }
+  bool has_drained() {
+    return harness.call([this] { return drained; });
+  }
+  bool drained = false;
+};
+
+TEST_F(LifecycleTest, Start_TakenPortAndBadAddressNameTheListenerInOneLine) {
+  start();
+  EXPECT_EQ(error_of({{.name = "MAIN", .port = port}}),
+            "listener MAIN: cannot listen on 127.0.0.1:" + std::to_string(port) +
+                ": the port is taken by another process");
+  EXPECT_EQ(error_of({{.name = "MAIN", .host = "203.0.113.7", .port = 0}}),
+            "listener MAIN: cannot listen on 203.0.113.7:0: this machine has no such address");
+}
+
+TEST_F(LifecycleTest, Start_OneListenerFailsNoneStaysOpen) {
+  start();
+  auto spare = test::SocketClient();
+  EXPECT_THAT(error_of({{.name = "A", .port = 0}, {.name = "B", .port = port}}),
+              ::testing::StartsWith("listener B: "));
+  auto client = connect();
+  EXPECT_TRUE(echoes(client));
+}
+
+TEST_F(LifecycleTest, Endpoints_GiveRealPortsAndWhatIsAdvertised) {
+  ServerOptions options;
+  options.listeners = {
+      {.name = "A", .port = 0},
+      {.name = "B", .port = 0, .advertised_host = "broker.example", .advertised_port = 1234}};
+  start(std::move(options));
+  const auto& endpoints = server->endpoints();
+  ASSERT_EQ(endpoints.size(), 2u);
+  EXPECT_EQ(endpoints[0].advertised_host, "127.0.0.1");
+  EXPECT_NE(endpoints[0].port, 0);
+  EXPECT_EQ(endpoints[0].advertised_port, endpoints[0].port);
+  EXPECT_EQ(endpoints[1].advertised_host, "broker.example");
+  EXPECT_EQ(endpoints[1].advertised_port, 1234);
+  port = endpoints[1].port;
+  auto client = connect();
+  EXPECT_TRUE(echoes(client));
+}
+
+TEST_F(LifecycleTest, Drain_ClosesIdleConnectionsAnswersWhatIsUnderWayAndRefusesNewOnes) {
+  start();
+  auto idle = connect();
+  auto busy = connect();
+  ASSERT_TRUE(echoes(idle));
+  ASSERT_TRUE(busy.send(frame(kHeld, 1, "under way")));
+  ASSERT_TRUE(logged("begin 1"));
+  drain(seconds(10));
+  EXPECT_TRUE(idle.wait_closed());
+  auto late = test::SocketClient::connect(port);
+  EXPECT_FALSE(late.connected());
+  EXPECT_FALSE(has_drained());
+  release(1);
+  EXPECT_EQ(receive(busy), (Answer{1, "under way"}));
+  EXPECT_TRUE(busy.wait_closed());
+  EXPECT_TRUE(eventually([this] { return has_drained(); }));
+  EXPECT_TRUE(closed_for("drained", 2));
+}
+
+TEST_F(LifecycleTest, Drain_WaitingRequestsAnswerAtOnce) {
+  start();
+  auto client = connect();
+  ASSERT_TRUE(client.send(frame(kWaiting, 1, "parked")));
+  ASSERT_TRUE(logged("begin 1"));
+  drain(seconds(10));
+  EXPECT_EQ(receive(client), (Answer{1, "parked"}));
+  EXPECT_TRUE(client.wait_closed());
+  EXPECT_TRUE(eventually([this] { return has_drained(); }));
+}
+
+TEST_F(LifecycleTest, Drain_CutsOffAtItsDeadline) {
+  start();
+  auto client = connect();
+  ASSERT_TRUE(client.send(frame(kHeld, 1)));
+  ASSERT_TRUE(logged("begin 1"));
+  drain(seconds(10));
+  harness.advance(seconds(9));
+  EXPECT_FALSE(has_drained());
+  harness.advance(seconds(1));
+  EXPECT_TRUE(client.wait_closed());
+  EXPECT_TRUE(eventually([this] { return has_drained(); }));
+}
+
+TEST_F(LifecycleTest, StopNow_EndsEverythingAlsoInTheMiddleOfADrain) {
+  start();
+  auto client = connect();
+  ASSERT_TRUE(client.send(frame(kHeld, 1)));
+  ASSERT_TRUE(logged("begin 1"));
+  drain(seconds(1000));
+  EXPECT_FALSE(has_drained());
+  server->stop_now();
+  EXPECT_TRUE(client.wait_closed());
+  EXPECT_TRUE(eventually([this] { return has_drained(); }));
+}
+
+}  // namespace
+}  // namespace tidegate::server
