@@ -39,7 +39,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Incoming {
     const api::ApiRow* row = nullptr;
     protocol::RequestPrefix prefix;
-    MemoryLease lease;
+    AdmittedMemory memory;
     MutableBuffer bytes;
     std::size_t filled = 0;
   };
@@ -104,7 +104,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool large_frames_ = false;       // the last frame was large: read little, so that little is copied
   unsigned rounds_ = 0;             // reads since the loop last waited
   std::size_t wanted_memory_ = 0;   // what a frame in kept_ waits for
-  MemoryLease admitted_;            // granted to it
+  AdmittedMemory admitted_;         // granted to it
   Incoming incoming_;
   Resume read_gate_;  // the read loop, while it may not read
   MonoTime paused_until_{};

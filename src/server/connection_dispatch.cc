@@ -34,13 +34,12 @@ void Connection::dispatch(Incoming frame) {
   request->session = session_;
   request->received = last_activity_;
   request->connection = shared_from_this();
-  request->lease = std::move(frame.lease);
+  request->memory = std::move(frame.memory);
   const SharedBuffer bytes = std::move(frame.bytes).freeze();
   if (row.accepts(request->version)) {
     auto parsed =
         protocol::parse_request(bytes, protocol::request_header_version(row.is_flexible(request->version)));
     if (!parsed) {
-      server_->metrics().request_memory_bytes.add(-static_cast<std::int64_t>(request->lease.size()));
       fail_reading(CloseReason::malformed, parsed.error().message);
       return;
     }
@@ -88,10 +87,7 @@ void Connection::start_request(RequestPtr request) {
   const auto decoded =
       static_cast<std::size_t>(request->row->memory_factor * static_cast<double>(request->body_bytes)) +
       kWaitingBytes;
-  const std::size_t before = request->lease.size();
-  request->lease.shrink_to(decoded);
-  server_->metrics().request_memory_bytes.add(static_cast<std::int64_t>(request->lease.size()) -
-                                              static_cast<std::int64_t>(before));
+  request->memory.shrink_to(decoded);
 }
 
 Task<void> Connection::handle(RequestPtr request) {

@@ -76,7 +76,7 @@ Task<void> Connection::read_loop(std::shared_ptr<Connection> self) {
         waiting.add(1);
         auto lease = co_await c.server_->budget().acquire(c.wanted_memory_);
         waiting.add(-1);
-        if (!c.closed_) c.admitted_ = std::move(lease);
+        if (!c.closed_) c.admitted_ = {std::move(lease), c.server_->metrics().request_memory_bytes};
         break;
       }
       case Next::body:
@@ -200,14 +200,18 @@ Connection::Next Connection::begin_frame(ByteView& input, std::size_t size) {
   frame.row = row;
   frame.prefix = *prefix;
   if (admitted_.size() > 0) {
-    frame.lease = std::move(admitted_);
-  } else if (const auto bytes = estimate(*row, size); !server_->budget().try_acquire(bytes, frame.lease)) {
-    wanted_memory_ = bytes;
-    keep(input);
-    kept_whole_ = true;
-    return Next::memory;
+    frame.memory = std::move(admitted_);
+  } else {
+    const std::size_t bytes = estimate(*row, size);
+    MemoryLease lease;
+    if (!server_->budget().try_acquire(bytes, lease)) {
+      wanted_memory_ = bytes;
+      keep(input);
+      kept_whole_ = true;
+      return Next::memory;
+    }
+    frame.memory = {std::move(lease), server_->metrics().request_memory_bytes};
   }
-  server_->metrics().request_memory_bytes.add(static_cast<std::int64_t>(frame.lease.size()));
   frame.bytes = MutableBuffer(size);
   const auto here = input.subspan(kLengthBytes, std::min(size, input.size() - kLengthBytes));
   std::memcpy(frame.bytes.data(), here.data(), here.size());

@@ -111,8 +111,7 @@ void Connection::release(Request& request) {
     metrics.queued_response_bytes.add(-static_cast<std::int64_t>(request.wire_bytes));
   }
   metrics.in_flight.add(-1);
-  metrics.request_memory_bytes.add(-static_cast<std::int64_t>(request.lease.size()));
-  request.lease.release();
+  request.memory.release();
   request.reply = {};
 }
 
