@@ -131,6 +131,18 @@ TEST_F(Offsets, DeleteRecords_MovesTheLogStart) {
   EXPECT_EQ(delete_records(0, "t", 3).error_code, ErrorCode::unknown_topic_or_partition);
 }
 
+TEST_F(Offsets, Housekeeping_DropsWhatIsTooOldNowAndThen) {
+  const auto old = plane.api.make_topic("old", 1, {{"retention.ms", "1000"}});
+  plane.produce(old, 0, make_batch(5).bytes);
+  for (int i = 0; i < 3; ++i) {
+    plane.api.shards().advance(std::chrono::minutes(6));
+    plane.api.shards().settle(8);
+  }
+  const auto fetched = plane.fetch_one(old, 0, 5);
+  EXPECT_EQ(fetched.error_code, ErrorCode::none);
+  EXPECT_EQ(fetched.log_start_offset, 5);
+}
+
 TEST_F(Offsets, DeleteRecords_LeavesCompactedTopicsAlone) {
   plane.api.make_topic("compacted", 1, {{"cleanup.policy", "compact"}});
   EXPECT_EQ(delete_records(0, "compacted").error_code, ErrorCode::policy_violation);

@@ -105,5 +105,21 @@ TEST_F(ProducerId, Sequences_SurviveARestart) {
   }
 }
 
+TEST_F(ProducerId, RemovedTopic_LeavesNoStateBehind) {
+  const auto topic = plane.api.make_topic("t", 3);
+  for (std::int32_t partition = 0; partition < 3; ++partition) {
+    plane.produce(topic, partition, make_batch(1, from_producer(8, 0, 0)).bytes);
+  }
+  const auto kept = [&] {
+    auto scopes = plane.api.run([&] { return plane.api.engine().meta().scopes("producers/", "", 100); });
+    return scopes ? scopes->size() : 999;
+  };
+  plane.api.run([&] { return plane.api.broker().stop(); });
+  EXPECT_EQ(kept(), 3U);
+  ASSERT_TRUE(plane.api.run([&] { return plane.api.broker().topics().remove(topic->topic.id); }));
+  plane.api.shards().settle(8);
+  EXPECT_EQ(kept(), 0U);
+}
+
 }  // namespace
 }  // namespace tidegate

@@ -27,6 +27,7 @@ struct ApiHarnessOptions {
   std::map<std::string, std::string> config;  // server settings
   NodeId node = 1;
   std::string rack;
+  storage::Cluster* cluster = nullptr;  // instead of one node alone
   // Puts something around the memory engine (a FaultEngine).
   std::function<std::unique_ptr<storage::Engine>(std::unique_ptr<storage::Engine>, ShardPool&)> wrap_engine;
 };
@@ -54,7 +55,7 @@ class ApiHarness {
     session_->advertised_host = "broker.example";
     session_->advertised_port = 19092;
     broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{
-        *engine_, cluster_, shards_.pool(), blocking_, shards_.clock(), rng_, shards_.metrics(), config_});
+        *engine_, options.cluster ? *options.cluster : cluster_, shards_.pool(), blocking_, shards_.clock(), rng_, shards_.metrics(), config_});
     const auto started = run([this]() -> Task<Result<void>> {
       auto engine = co_await engine_->start();
       if (!engine) co_return engine;

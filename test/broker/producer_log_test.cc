@@ -1,0 +1,100 @@
+#include "producer_log.h"
+
+#include <gtest/gtest.h>
+
+namespace tidegate::broker {
+namespace {
+
+using Kind = producers::Verdict::Kind;
+
+protocol::BatchHeader batch(std::int64_t producer, std::int32_t sequence, std::int32_t records = 1) {
+  protocol::BatchHeader header;
+  header.producer_id = producer;
+  header.producer_epoch = 0;
+  header.base_sequence = sequence;
+  header.records_count = records;
+  header.last_offset_delta = records - 1;
+  return header;
+}
+
+// A log whose end runs ahead of its high watermark.
+struct Log {
+  storage::LogOffsets offsets;
+  void append(int records) { offsets.log_end += records; }
+  void sync() { offsets.high_watermark = offsets.log_end; }
+  void lose_tail() { offsets.log_end = offsets.high_watermark; }
+};
+
+class ProducerLogTest : public ::testing::Test {
+ protected:
+  producers::Verdict write(protocol::BatchHeader header) {
+    producers.follow(log.offsets);
+    auto verdict = producers.next(header, log.offsets, MonoTime{});
+    if (verdict.kind == Kind::append) log.append(header.records_count);
+    return verdict;
+  }
+  Log log;
+  ProducerLog producers;
+};
+
+TEST_F(ProducerLogTest, RepeatInFlight_WaitsForTheFirstOnesEnd) {
+  EXPECT_EQ(write(batch(1, 0, 3)).kind, Kind::append);
+  const auto repeat = write(batch(1, 0, 3));
+  EXPECT_EQ(repeat.kind, Kind::duplicate_in_flight);
+  EXPECT_EQ(repeat.wait_for, 3);
+  log.sync();
+  const auto later = write(batch(1, 0, 3));
+  EXPECT_EQ(later.kind, Kind::duplicate);
+  EXPECT_EQ(later.base_offset, 0);
+}
+
+TEST_F(ProducerLogTest, LostTail_TakesItsSequencesWithIt) {
+  write(batch(1, 0));
+  log.sync();
+  write(batch(1, 1));
+  write(batch(1, 2));
+  log.lose_tail();
+  EXPECT_EQ(write(batch(1, 2)).error.code, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(write(batch(1, 1)).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, FirstBatchOfAProducerLost_ComesFirstAgain) {
+  write(batch(7, 0));
+  write(batch(7, 1));
+  log.lose_tail();
+  write(batch(8, 0, 5));  // somebody else goes on meanwhile
+  log.sync();
+  EXPECT_EQ(write(batch(7, 1)).error.code, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(write(batch(7, 0)).kind, Kind::append);
+  EXPECT_EQ(write(batch(7, 1)).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, UnknownProducer_MayBeginAnywhere) {
+  EXPECT_EQ(write(batch(7, 40)).kind, Kind::append);
+  EXPECT_EQ(write(batch(7, 41)).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, DurableDataGone_HasToBeReadBack) {
+  write(batch(1, 0));
+  log.sync();
+  producers.follow(log.offsets);
+  EXPECT_FALSE(producers.is_lost());
+  producers.follow({.log_start = 0, .high_watermark = 0, .log_end = 0});
+  EXPECT_TRUE(producers.is_lost());
+  EXPECT_FALSE(producers.wants_snapshot(true));
+}
+
+TEST_F(ProducerLogTest, Snapshot_IsDueAfterMuchLogOrWhenAsked) {
+  EXPECT_FALSE(producers.wants_snapshot(true));
+  write(batch(1, 0));
+  producers.count(1000);
+  log.sync();
+  producers.follow(log.offsets);
+  EXPECT_TRUE(producers.wants_snapshot(true));
+  EXPECT_FALSE(producers.wants_snapshot(false));
+  producers.count(64U << 20);
+  EXPECT_TRUE(producers.wants_snapshot(false));
+}
+
+}  // namespace
+}  // namespace tidegate::broker
