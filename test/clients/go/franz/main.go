@@ -223,13 +223,13 @@ func topicAdmin() {
 // eventually: Kafka's controller answers a change before its broker part has applied it.
 func eventually(body func() error) {
 	var err error
-	for i := 0; i < 50; i++ {
+	for i := 0; i < 600; i++ {
 		if err = body(); err == nil {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	suite.Check(err, "after 5 s")
+	suite.Check(err, "after 60 s")
 }
 
 func manyInOrder() {
