@@ -27,11 +27,28 @@ def case_counts(report):
             if case.get("result") == "suppressed" or case.get("status") == "notrun":
                 continue  # left out by a filter
             skipped += 1
-            reason = (skip.get("message") or skip.text or "").strip() if skip is not None else ""
-            notes.append(f"skipped: {name}: {reason.splitlines()[0] if reason else 'no reason given'}")
+            lines = (skip.get("message") or skip.text or "").strip().splitlines() if skip is not None else []
+            # GoogleTest puts file and line in front of what the test said.
+            reason = " ".join(lines[1:] or lines) or "no reason given"
+            notes.append(f"skipped: {reason}: {name}")
         else:
             passed += 1
     return passed, failed, skipped, notes
+
+
+def print_notes(notes):
+    """Failures one a line; skips one line a reason, since a suite over many engines repeats itself."""
+    skips = {}
+    for note in notes:
+        label, kind, *rest = note.split(": ", 2)
+        if kind == "skipped":
+            reason, _, name = rest[0].rpartition(": ")
+            skips.setdefault((label, reason), []).append(name)
+        else:
+            print(note)
+    for (label, reason), names in skips.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        print(f"{label}: skipped: {names[0]}{more}: {reason}")
 
 
 def labels_of(build):
@@ -71,7 +88,7 @@ def main():
             if counts is None and ended_well:
                 if entry.find("skipped") is not None:
                     skipped = 1
-                    remarks = [f"skipped: {program}"]
+                    remarks = [f"skipped: no reason given: {program}"]
                 else:
                     passed = 1
             if not ended_well and failed == 0:
@@ -80,8 +97,7 @@ def main():
             for i, n in enumerate((passed, failed, skipped)):
                 total[i] += n
             notes += [f"{label}: {remark}" for remark in remarks]
-    for note in notes:
-        print(note)
+    print_notes(notes)
     for label in sorted(totals):
         print("{}: {} passed, {} failed, {} skipped".format(label, *totals[label]))
     passed, failed, skipped = (sum(t[i] for t in totals.values()) for i in range(3))
