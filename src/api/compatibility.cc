@@ -39,6 +39,13 @@ std::string compatibility_markdown() {
       "- SASL, TLS and ACLs: every client is User:ANONYMOUS. A listener that is not on loopback says so in a warning.\n"
       "- Log compaction: `cleanup.policy=compact` is kept and shown, and has no effect.\n"
       "- Client quotas: throttle_time_ms is always 0.\n"
+      "\n## Record batches\n\n"
+      "- A compressed batch is stored as it came. Its header and CRC are checked, and with lz4 that the frame's blocks are\n"
+      "  independent, since Java clients cannot read others (INVALID_RECORD, 87). Its records are inflated and checked only\n"
+      "  where a topic config asks for it (`cleanup.policy=compact`, `message.timestamp.before.max.ms`, a `compression.type`\n"
+      "  other than the batch's) or where the header's timestamps are out of bounds. Otherwise its record count, offset\n"
+      "  deltas and timestamps are the producer's word, where Kafka would inflate every batch and look.\n"
+      "- Records of an uncompressed batch are always checked.\n"
       "\n## Topic configs without effect\n\n"
       "They are accepted, kept and shown, so that tools which set them go on working; DescribeConfigs says the same in\n"
       "their documentation. Every other topic config takes effect at once.\n\n";

@@ -70,6 +70,16 @@ Result<void> check_trusted_header(const BatchHeader& header, const ProducedBatch
   return {};
 }
 
+// Looks at the frame's descriptor alone: nothing is inflated. What is no frame at all is left to readers,
+// as with the other codecs.
+bool has_linked_lz4_blocks(ByteView records) {
+  constexpr std::uint32_t kFrameMagic = 0x04224D18;  // as its bytes are read in big-endian order
+  constexpr std::uint8_t kIndependentBlocks = 0x20;
+  const auto frame = records.subspan(kBatchHeaderBytes);
+  return frame.size() > 4 && load_big_endian<std::uint32_t>(frame.data()) == kFrameMagic &&
+         (frame[4] & kIndependentBlocks) == 0;
+}
+
 // Differences are taken in 128 bits: any 64-bit time may come in.
 bool time_is_out_of_bounds(std::int64_t timestamp, const RecordRules& rules) {
   if (rules.timestamp_type != TimestampType::create_time || timestamp == kNoTimestamp) return false;
@@ -153,6 +163,9 @@ Result<BatchHeader> check_produced_batch(ByteView records, const ProducedBatchRu
   if (!batch_crc_is_valid(records, *header))
     return fail(ErrorCode::corrupt_message, "record batch CRC does not match");
   if (auto checked = check_trusted_header(*header, rules); !checked) return fail(std::move(checked.error()));
+  if (header->compression() == Compression::lz4 && has_linked_lz4_blocks(records)) {
+    return refuse("lz4 frame of linked blocks, which Java clients cannot read");
+  }
   return header;
 }
 

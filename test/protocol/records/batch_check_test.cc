@@ -111,6 +111,16 @@ TEST(CheckProducedBatch, AllowsZstdOnlyWhereTheVersionDoes) {
   EXPECT_EQ(refusal(gzip.bytes, {.zstd_allowed = false}).code, ErrorCode::none);
 }
 
+// Java's reader stops at them, so that one such batch would stop every Java consumer of the partition.
+TEST(CheckProducedBatch, RefusesLz4FramesOfLinkedBlocks) {
+  const auto batch = build_batch(three_records(), {.compression = Compression::lz4}).value();
+  auto bytes = bytes_of(batch);
+  ASSERT_EQ(bytes[kBatchHeaderBytes + 4], 0x60);
+  bytes[kBatchHeaderBytes + 4] = 0x40;  // version 1 without the bit of independent blocks
+  EXPECT_EQ(refusal(changed({batch.header, SharedBuffer::copy_of(bytes)}, [](BatchHeader&) {}).bytes).code,
+            ErrorCode::invalid_record);
+}
+
 TEST(CheckProducedBatch, RefusesWrongHeaderFields) {
   EXPECT_EQ(code_after([](BatchHeader&) {}), ErrorCode::none);
   EXPECT_EQ(code_after([](BatchHeader& h) { h.records_count = 0; }), ErrorCode::invalid_record);
