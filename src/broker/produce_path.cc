@@ -23,6 +23,26 @@ ProduceOutcome refused(ProduceRefusal refusal) {
           .record_errors = std::move(refusal.record_errors)};
 }
 
+// What a Produce response may say of a failure in storage. Of other codes clients make what they like:
+// librdkafka gives a batch up for good at one that it does not expect.
+ErrorCode told_to_producer(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::unknown_topic_or_partition:
+    case ErrorCode::not_leader_or_follower:
+    case ErrorCode::request_timed_out:
+    case ErrorCode::kafka_storage_error:
+      return code;
+    case ErrorCode::throttling_quota_exceeded:  // the log's queue is full
+      return ErrorCode::request_timed_out;
+    default:
+      return ErrorCode::kafka_storage_error;
+  }
+}
+
+ProduceOutcome storage_failed(Error error) {
+  return {.error = told_to_producer(error.code), .message = std::move(error.message)};
+}
+
 ProduceOutcome failed(Error error) { return {.error = error.code, .message = std::move(error.message)}; }
 
 Task<std::expected<AcceptedBatch, ProduceRefusal>> check(const BrokerParts& parts, PartitionPtr partition,
@@ -50,11 +70,11 @@ Task<ProduceOutcome> write(PartitionPtr partition, AppendOrder::Slot slot, proto
   auto appending = partition->log->append(partition->leader_epoch(), std::move(batches));
   slot.release();  // the next one runs after append() has begun below and taken its offset
   auto appended = co_await std::move(appending);
-  if (!appended) co_return failed(std::move(appended.error()));
+  if (!appended) co_return storage_failed(std::move(appended.error()));
   ProduceOutcome outcome{.base_offset = appended->base_offset, .log_start = partition->log->offsets().log_start};
   if (options.acks == 0) co_return outcome;
   auto durable = co_await partition->log->wait_durable(appended->log_end);
-  if (!durable) co_return failed(std::move(durable.error()));
+  if (!durable) co_return storage_failed(std::move(durable.error()));
   co_return outcome;
 }
 
@@ -62,7 +82,7 @@ Task<ProduceOutcome> write(PartitionPtr partition, AppendOrder::Slot slot, proto
 Task<ProduceOutcome> repeat(PartitionPtr partition, producers::Verdict verdict) {
   if (verdict.kind == producers::Verdict::Kind::duplicate_in_flight) {
     auto durable = co_await partition->log->wait_durable(verdict.wait_for);
-    if (!durable) co_return failed(std::move(durable.error()));
+    if (!durable) co_return storage_failed(std::move(durable.error()));
   }
   co_return ProduceOutcome{
       .base_offset = verdict.base_offset,
@@ -82,7 +102,7 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
                              AppendOrder::Slot slot, SharedBuffer records, ProduceOptions options) {
   if (!partition->is_open()) {
     auto opened = co_await table.open(partition);
-    if (!opened) co_return failed(std::move(opened.error()));
+    if (!opened) co_return storage_failed(std::move(opened.error()));
   }
   if (options.acks == -1 && partition->settings().min_insync_replicas > 1) {
     co_return ProduceOutcome{.error = ErrorCode::not_enough_replicas,
@@ -97,7 +117,7 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
   state.follow(partition->log->offsets());
   if (state.is_lost()) {
     auto recovered = co_await state.recover(parts, partition->id, partition->log);
-    if (!recovered) co_return failed(std::move(recovered.error()));
+    if (!recovered) co_return storage_failed(std::move(recovered.error()));
   }
   // No suspension from here to the append: the offset that the verdict counts on is the one it gets.
   auto verdict = state.next(accepted->batch.header, partition->log->offsets(), parts.clock.now());

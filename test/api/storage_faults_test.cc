@@ -75,6 +75,18 @@ TEST_F(StorageFaults, FailedFirstBatch_IsStillTheFirst) {
   EXPECT_EQ(send(topic, {nth(1)})[0].base_offset, 1);
 }
 
+// 89 belongs to topic changes: clients do not expect it of Produce, and librdkafka gives the batch up.
+TEST_F(StorageFaults, FullAppendQueue_IsATimeoutToTheProducer) {
+  const auto topic = plane.api.make_topic("t");
+  engine->faults().set({.full_queue = 1000});
+  EXPECT_EQ(plane.produce(topic, 0, nth(0).bytes).error_code, ErrorCode::request_timed_out);
+  EXPECT_EQ(send(topic, {nth(0), nth(1)})[0].error, ErrorCode::request_timed_out);
+  engine->faults().heal();
+  EXPECT_EQ(send(topic, {nth(1)})[0].error, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(send(topic, {nth(0)})[0].base_offset, 0);
+  EXPECT_EQ(send(topic, {nth(1)})[0].base_offset, 1);
+}
+
 TEST_F(StorageFaults, LostTail_FailsAllBehindItAndRollsSequencesBack) {
   engine->faults().hold_tails();
   const auto topic = plane.api.make_topic("t");

@@ -2,6 +2,7 @@
 // that want failing storage. Every fault is one that the contract allows, so whoever calls must cope:
 //   delay        a call completes some turns of the shard later (appends keep their order)
 //   error        append, read, meta and topic calls answer kafka_storage_error; nothing is written
+//   full queue   append answers throttling_quota_exceeded at once; nothing is taken
 //   short read   a read stops after its first batch
 //   held tail    appends stay in this engine until wait_durable() or flush() moves them to the inner
 //                one, and the high watermark with them; until then the tail can be lost
@@ -24,6 +25,7 @@ namespace tidegate::test {
 struct FaultRates {
   std::uint32_t delay = 0;
   std::uint32_t append_error = 0;
+  std::uint32_t full_queue = 0;
   std::uint32_t read_error = 0;
   std::uint32_t short_read = 0;
   std::uint32_t lost_tail = 0;  // of each sync in held-tail mode

@@ -39,6 +39,7 @@ FaultLog::~FaultLog() { inner_->set_listener(nullptr); }
 // ------------------------------------------------------------------------------------------ append
 
 Task<Result<Appended>> FaultLog::append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) {
+  if (faults_.strikes(&FaultRates::full_queue)) return refuse_full();
   // What is started behind a failing append fails with it.
   if (refusals_under_way_ > 0 || faults_.strikes(&FaultRates::append_error)) {
     ++refusals_under_way_;
@@ -52,6 +53,10 @@ Task<Result<Appended>> FaultLog::refuse() {
   co_await delay(faults_);
   --refusals_under_way_;
   co_return injected("append");
+}
+
+Task<Result<Appended>> FaultLog::refuse_full() {
+  co_return fail(ErrorCode::throttling_quota_exceeded, "injected: full queue");
 }
 
 Task<Result<Appended>> FaultLog::confirm(Task<Result<Appended>> appending) {

@@ -47,6 +47,7 @@ class FaultLog final : public storage::PartitionLog {
   Task<Result<storage::Appended>> confirm(Task<Result<storage::Appended>> appending);
   Task<Result<storage::Appended>> confirm_held(storage::Appended appended);
   Task<Result<storage::Appended>> refuse();
+  static Task<Result<storage::Appended>> refuse_full();
   Task<Result<void>> sync(Offset end, std::size_t cuts_before);
   Task<Result<void>> move_tail_inwards();
   storage::Appended hold(const std::vector<protocol::RecordBatch>& batches);
