@@ -28,6 +28,7 @@ struct Broker::State {
         producer_ids(p) {}
 
   Task<void> housekeep();
+  Task<void> open_for_retention();
   Task<void> housekeep_tables(bool all);
   void arm();
 
@@ -91,10 +92,20 @@ void Broker::State::arm() {
 Task<void> Broker::State::housekeep() {
   if (stopping) co_return;
   housekeeping = std::make_shared<Event>();
+  co_await open_for_retention();
   co_await parts.engine.housekeeping();
   co_await housekeep_tables(false);
   arm();
   std::exchange(housekeeping, nullptr)->notify_all();
+}
+
+Task<void> Broker::State::open_for_retention() {
+  constexpr std::size_t kAtOnce = 1000;  // a shard and round
+  for (unsigned i = 0; i < parts.shards.size(); ++i) {
+    PartitionTable& table = tables.at(i);
+    auto work = [&table] { return table.open_for_retention(kAtOnce); };
+    co_await submit_to(parts.shards.at(i), std::move(work));
+  }
 }
 
 Task<void> Broker::State::housekeep_tables(bool all) {

@@ -155,6 +155,26 @@ void PartitionTable::topic_changed(const CatalogueTopicPtr& topic) {
   }
 }
 
+Task<void> PartitionTable::open_for_retention(std::size_t limit) {
+  std::vector<PartitionId> closed;
+  for (const PartitionId& id : parts_.engine.partitions_with_data()) {
+    if (closed.size() == limit) break;
+    if (storage::owner_shard(id, parts_.shards.size()) != shard_) continue;
+    if (const auto at = partitions_.find(id); at != partitions_.end() && at->second->is_open()) continue;
+    const CatalogueTopicPtr topic = catalogue_.find(id.topic);
+    if (!topic) continue;
+    const storage::LogConfig& log = topic->settings.log;
+    if (log.cleanup_delete && (log.retention_ms >= 0 || log.retention_bytes >= 0)) closed.push_back(id);
+  }
+  for (const PartitionId& id : closed) {
+    if (stopping_) co_return;
+    auto opened = co_await find_open(id);
+    if (opened || opened.error().code != ErrorCode::kafka_storage_error) continue;
+    spdlog::warn("event=retention_skipped topic_id={} partition={} error=\"{}\"", id.topic.to_string(), id.index,
+                 opened.error().message);
+  }
+}
+
 Task<void> PartitionTable::housekeep(bool all) {
   std::vector<PartitionPtr> open;
   for (const auto& [id, partition] : partitions_) {

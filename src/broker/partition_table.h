@@ -39,6 +39,9 @@ class PartitionTable {
   // Drops producers that wrote nothing for their lifetime, writes snapshots of producer state that has
   // moved on by much (all that moved, when `all`).
   Task<void> housekeep(bool all);
+  // Opens logs that nobody has asked for since the start but that hold data which retention may have to
+  // delete: the engine's housekeeping reaches open logs only. At most `limit`; the next round goes on.
+  Task<void> open_for_retention(std::size_t limit);
   std::size_t size() const { return partitions_.size(); }
   Counter& produced_bytes() { return produced_bytes_; }
 

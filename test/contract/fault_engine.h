@@ -80,6 +80,7 @@ class FaultEngine final : public storage::Engine {
   Task<Result<std::shared_ptr<storage::PartitionLog>>> partition(PartitionId id,
                                                                  storage::LogConfig config) override;
   LeaderEpoch leader_epoch(const PartitionId& id) const override { return inner_->leader_epoch(id); }
+  std::vector<PartitionId> partitions_with_data() const override { return inner_->partitions_with_data(); }
   void apply_config(PartitionId id, storage::LogConfig config) override { inner_->apply_config(id, config); }
   Task<void> housekeeping() override { return inner_->housekeeping(); }
 

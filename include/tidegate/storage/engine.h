@@ -271,10 +271,13 @@ class Engine {
   // The partition's current leader epoch without opening it; 0 for one never written. Any shard,
   // valid after start().
   virtual LeaderEpoch leader_epoch(const PartitionId& id) const = 0;
+  // Partitions that may hold data, those whose logs nobody has opened since the start among them. Any
+  // shard, valid after start(). An engine whose housekeeping() reaches all of its data may give none.
+  virtual std::vector<PartitionId> partitions_with_data() const { return {}; }
   // A changed topic config reaches an open log this way, on its owner shard.
   virtual void apply_config(PartitionId id, LogConfig config) = 0;
   // Retention, segment roll by time, deletion of dropped files: the owner calls it now and then, on
-  // shard 0; the engine goes to the owner shards itself. Retention drops whole segments: by time once
+  // shard 0; the engine goes to the owner shards itself. It reaches open logs, whose configs are known. Retention drops whole segments: by time once
   // the youngest record of one is too old (the active one too), by size while at least
   // retention_bytes remain. A jump of the wall clock alone drops nothing.
   virtual Task<void> housekeeping() = 0;

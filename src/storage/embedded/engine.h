@@ -33,6 +33,9 @@ class EmbeddedEngine final : public Engine {
   MetaStore& meta() override { return meta_; }
   Task<Result<std::shared_ptr<PartitionLog>>> partition(PartitionId id, LogConfig config) override;
   LeaderEpoch leader_epoch(const PartitionId& id) const override { return context_.facts.leader_epoch(id); }
+  std::vector<PartitionId> partitions_with_data() const override {
+    return context_.slots.partitions(std::nullopt);
+  }
   void apply_config(PartitionId id, LogConfig config) override;
   Task<void> housekeeping() override;
 

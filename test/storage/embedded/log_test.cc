@@ -20,6 +20,17 @@ TEST(EmbeddedLog, AppendedRecords_AreReadBackAfterRestart) {
   EXPECT_EQ(values_of(rig.read_all(0).records), (std::vector<std::string>{"a", "b", "c", "d"}));
 }
 
+TEST(EmbeddedLog, PartitionsWithData_AreKnownAfterRestart_Unopened) {
+  EngineRig rig;
+  rig.start_with_topic(3);
+  EXPECT_TRUE(rig.engine().partitions_with_data().empty());
+  ASSERT_TRUE(rig.append_values(1, {"a"}));
+  const std::vector<PartitionId> wanted{{kTopicId, 1}};
+  EXPECT_EQ(rig.engine().partitions_with_data(), wanted);
+  ASSERT_TRUE(rig.start());
+  EXPECT_EQ(rig.engine().partitions_with_data(), wanted);
+}
+
 TEST(EmbeddedLog, KilledProcess_LosesNothing_AndKeepsItsEpoch) {
   for (const auto policy : {storage::FlushPolicy::ack, storage::FlushPolicy::interval, storage::FlushPolicy::os}) {
     EngineRig rig;
