@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "tidegate/base/assert.h"
+#include "tidegate/base/rate_limit.h"
 #include "tidegate/runtime/shard.h"
 
 namespace tidegate {
@@ -48,10 +49,14 @@ struct ShardPool::StallDetector {
     }
     if (std::exchange(probe.reported, true)) return;
     stalls.add();
+    // A machine that is short of cores holds shards up all the time: the counter tells how often, the
+    // lines only what it looks like.
+    std::uint64_t suppressed = 0;
+    if (!lines.allow(suppressed)) return;
     const char* label = shard.label();
-    spdlog::warn("shard is held up shard={} for_ms={} running=\"{}\"", shard.index(),
+    spdlog::warn("shard is held up shard={} for_ms={} running=\"{}\" suppressed={}", shard.index(),
                  std::chrono::duration_cast<std::chrono::milliseconds>(now - probe.sent).count(),
-                 label ? label : "unknown");
+                 label ? label : "unknown", suppressed);
   }
 
   void stop() {
@@ -68,6 +73,7 @@ struct ShardPool::StallDetector {
   std::vector<Probe> probes;
   Counter& stalls;
   SystemClock clock;  // real time whatever the shards' clock is: it is a real thread that is held up
+  LogRateLimit lines{clock, 0.1, 5};
   std::mutex mutex;
   std::condition_variable wake;
   bool stopping = false;

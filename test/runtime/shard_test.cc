@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "support/captured_log.h"
 #include "support/run_task.h"
 #include "tidegate/runtime/event.h"
 
@@ -137,6 +139,30 @@ TEST(Shard, Stall_IsCountedWhenAHandlerHoldsTheShard) {
   });
   EXPECT_EQ(stalls.value(), 1u);
   EXPECT_EQ(pool.at(0).label(), nullptr);
+}
+
+TEST(Shard, StallsInARow_AreAllCountedButNotAllLogged) {
+  constexpr std::uint64_t kStalls = 10;
+  const test::CapturedLog log;
+  {
+    const SystemClock clock;
+    MetricRegistry metrics;
+    ShardPool pool({.shards = 1, .stall_warning = std::chrono::milliseconds(2)}, clock, metrics);
+    auto& stalls = metrics.counter("tidegate_runtime_shard_stalls_total",
+                                   "Times that one handler held a shard longer than the warning limit.");
+    pool.start();
+    for (std::uint64_t i = 0; i < kStalls; ++i) {
+      const std::uint64_t so_far = stalls.value();
+      test::call_on_shard(pool, 0, [&] {
+        const MonoTime give_up = clock.now() + test::kHangLimit;
+        while (stalls.value() == so_far && clock.now() < give_up) {
+        }
+      });
+    }
+    EXPECT_GE(stalls.value(), kStalls);
+  }
+  EXPECT_GE(log.count("held up"), 1U);
+  EXPECT_LT(log.count("held up"), kStalls);
 }
 
 }  // namespace
