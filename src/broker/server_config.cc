@@ -282,7 +282,7 @@ Result<void> check_protocol_map(const ConfigValues& values) {
   }
   for (const std::string& listener : values.list("listeners")) {
     const std::size_t scheme = listener.find("://");
-    const auto protocol = protocols.find(scheme == std::string::npos ? "" : listener.substr(0, scheme));
+    const auto protocol = protocols.find(scheme == std::string::npos ? "PLAINTEXT" : listener.substr(0, scheme));
     if (protocol == protocols.end() || protocol->second == "PLAINTEXT") continue;
     return fail(ErrorCode::invalid_config,
                 fmt::format("Listener '{}' would speak {}; only PLAINTEXT is supported.", listener,

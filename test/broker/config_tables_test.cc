@@ -64,6 +64,7 @@ TEST(ServerConfig, Check_RefusesListenersThatWouldNotBePlaintext) {
   EXPECT_TRUE(good("IN://127.0.0.1:9092", "CONTROLLER:SSL,IN:PLAINTEXT"));
   EXPECT_TRUE(good("SSL://127.0.0.1:9092", "SSL:PLAINTEXT"));
   EXPECT_FALSE(good("IN://127.0.0.1:9092", "IN:SASL_SSL"));
+  EXPECT_FALSE(good("127.0.0.1:9092", "PLAINTEXT:SSL")) << "a listener without a name is called PLAINTEXT";
   EXPECT_FALSE(good("SSL://127.0.0.1:9092", "PLAINTEXT:PLAINTEXT"));
   EXPECT_FALSE(good("SASL_PLAINTEXT://127.0.0.1:9092", ""));
 }
