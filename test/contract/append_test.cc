@@ -170,6 +170,21 @@ TEST_P(AppendContract, WaitDurable_CoversWhatWasAppended) {
   EXPECT_TRUE(log.flush());
 }
 
+// Under every flush policy: what is reported as safe has been written.
+TEST_P(AppendContract, WaitDurable_WaitsForAnAppendUnderWay) {
+  auto log = new_log();
+  const auto high_watermark = log.on_shard([](storage::PartitionLog& at) -> Task<Offset> {
+    auto appending = at.append(at.leader_epoch(), list(numbered_batch("a", 0, 3)));
+    auto durable = co_await at.wait_durable(3);
+    EXPECT_TRUE(durable);
+    const Offset seen = at.offsets().high_watermark;
+    auto appended = co_await std::move(appending);
+    EXPECT_TRUE(appended);
+    co_return seen;
+  });
+  EXPECT_EQ(high_watermark, 3);
+}
+
 TEST_P(AppendContract, WaitDurableAboveTheEnd_IsAStorageError) {
   auto log = new_log();
   log.must_append(batch_of({"a"}));

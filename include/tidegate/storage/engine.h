@@ -91,10 +91,11 @@ class PartitionLog {
   // `epoch` is the caller's leadership; not_leader_or_follower with a message when it is not current.
   // kafka_storage_error when it cannot be written: then every append behind it that has not been
   // confirmed fails too, and the log goes on at its durable end.
+  // throttling_quota_exceeded when too much waits for the disk already: nothing was taken.
   virtual Task<Result<Appended>> append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) = 0;
 
   // Completes when everything below `end` is as durable as storage.flush promises (with interval and
-  // os: at once). kafka_storage_error when it was lost to a failed write or sync, and for an `end`
+  // os: written, so at once when append() has come back). kafka_storage_error when it was lost to a failed write or sync, and for an `end`
   // above the log end. Call it straight after append() came back, with no other wait in between: once
   // a rolled-back log has grown again, an `end` from before says nothing.
   virtual Task<Result<void>> wait_durable(Offset end) = 0;

@@ -102,8 +102,10 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
     std::size_t bytes = 0;
     PendingPtr pending;
   };
+  enum class Stage { written, durable };
   struct DurableWaiter {
     Offset end = 0;
+    Stage stage = Stage::durable;
     std::optional<Error> error;
     Resume resume;
   };
@@ -147,7 +149,10 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   void cut_memory();
   void start_repair();
   Task<void> repair();
-  Task<Result<void>> wait_until_durable(Offset end);
+  // Until everything below `end` has come so far; its failure when it is lost instead.
+  Task<Result<void>> wait_until(Offset end, Stage stage);
+  Offset reached(Stage stage) const { return stage == Stage::durable ? durable_.offset : written_end_; }
+  bool sync_is_awaited() const;
   DurableEnd written_place() const;
   void wake_waiters();
   void fail_waiters(Offset above, const Error& error);

@@ -256,7 +256,7 @@ void EmbeddedLog::on_job_good(std::unique_ptr<LogJob> job, JobOutcome outcome) {
     durable_ = job->slot_after.end;
   } else {
     note_dirty(outcome);
-    if (!waiters_.empty() || context_.files.size() > context_.files.limit()) request_sync();
+    if (sync_is_awaited() || context_.files.size() > context_.files.limit()) request_sync();
   }
   tell();
   resume_all(std::move(resumes));

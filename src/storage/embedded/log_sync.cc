@@ -24,8 +24,10 @@ DurableEnd EmbeddedLog::written_place() const {
 Task<Result<void>> EmbeddedLog::wait_durable(Offset end) {
   if (auto usable = check_usable(); !usable) co_return fail(std::move(usable.error()));
   if (end > log_end_) co_return fail(ErrorCode::kafka_storage_error, "the append was lost to a failed write");
-  if (context_.options.flush != FlushPolicy::ack) co_return Result<void>();
-  co_return co_await wait_until_durable(end);
+  // Without a sync too: a repeat of a batch in flight must not be confirmed before the batch is written.
+  const Stage stage = context_.options.flush == FlushPolicy::ack ? Stage::durable : Stage::written;
+  if (end <= reached(stage)) co_return Result<void>();
+  co_return co_await wait_until(end, stage);
 }
 
 Task<Result<void>> EmbeddedLog::flush() {
@@ -33,14 +35,15 @@ Task<Result<void>> EmbeddedLog::flush() {
   if (auto usable = check_usable(); !usable) co_return fail(std::move(usable.error()));
   if (broken_) co_return fail(broken_by_);
   if (written_end_ > durable_.offset) request_sync();
-  co_return co_await wait_until_durable(log_end_);
+  co_return co_await wait_until(log_end_, Stage::durable);
 }
 
-Task<Result<void>> EmbeddedLog::wait_until_durable(Offset end) {
+Task<Result<void>> EmbeddedLog::wait_until(Offset end, Stage stage) {
   const auto self = shared_from_this();
-  if (end <= durable_.offset) co_return Result<void>();
+  if (end <= reached(stage)) co_return Result<void>();
   DurableWaiter waiter;
   waiter.end = end;
+  waiter.stage = stage;
   auto park = [this, &waiter](Resume resume) {
     waiter.resume = std::move(resume);
     waiters_.push_back(&waiter);
@@ -50,10 +53,15 @@ Task<Result<void>> EmbeddedLog::wait_until_durable(Offset end) {
   co_return Result<void>();
 }
 
+bool EmbeddedLog::sync_is_awaited() const {
+  return std::any_of(waiters_.begin(), waiters_.end(),
+                     [](const DurableWaiter* waiter) { return waiter->stage == Stage::durable; });
+}
+
 void EmbeddedLog::wake_waiters() {
   std::vector<Resume> resumes;
   std::erase_if(waiters_, [&](DurableWaiter* waiter) {
-    if (waiter->end > durable_.offset) return false;
+    if (waiter->end > reached(waiter->stage)) return false;
     resumes.push_back(std::move(waiter->resume));
     return true;
   });
@@ -110,7 +118,7 @@ void EmbeddedLog::on_sync_done(std::unique_ptr<LogJob> job, JobOutcome outcome) 
   if (!removed_ && !broken_) {
     if (outcome.kind == JobOutcome::Kind::done) {
       durable_ = job->slot_after.end;
-      if (std::exchange(sync_again_, false) || !waiters_.empty()) request_sync();
+      if (std::exchange(sync_again_, false) || sync_is_awaited()) request_sync();
       wake_waiters();
     } else {
       break_log(storage_error("sync of " + dir_, outcome.error), durable_);

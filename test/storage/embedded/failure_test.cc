@@ -104,6 +104,27 @@ TEST(EmbeddedFailure, FailedSyncUnderInterval_TellsReadersByTheEpoch) {
   EXPECT_EQ(values_of(rig.read_all(0).records), (std::vector<std::string>{"a", "c"}));
 }
 
+// A repeat of a batch in flight asks for the end of an append that it did not make.
+TEST(EmbeddedFailure, WaitForAnAppendThatFails_FailsUnderEveryPolicy) {
+  using storage::FlushPolicy;
+  for (const FlushPolicy flush : {FlushPolicy::ack, FlushPolicy::interval, FlushPolicy::os}) {
+    SCOPED_TRACE(static_cast<int>(flush));
+    EngineRig rig;
+    rig.options.flush = flush;
+    rig.start_with_topic(1);
+    auto& log = rig.log(0);
+    rig.disk().fail_writes(1, 100, ENOSPC);
+    rig.shards().run([&]() -> Task<void> {
+      auto appending = log.append(0, list(sized_batch(200)));
+      auto durable = co_await log.wait_durable(1);
+      EXPECT_FALSE(durable);
+      if (!durable) EXPECT_EQ(durable.error().code, ErrorCode::kafka_storage_error);
+      auto appended = co_await std::move(appending);
+      EXPECT_FALSE(appended);
+    });
+  }
+}
+
 TEST(EmbeddedFailure, OpenFiles_StayWithinTheirLimit) {
   EngineRig rig;
   rig.options.open_file_limit = 8;
