@@ -95,8 +95,8 @@ class PartitionLog {
   virtual Task<Result<Appended>> append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) = 0;
 
   // Completes when everything below `end` is as durable as storage.flush promises (with interval and
-  // os: written, so at once when append() has come back). kafka_storage_error when it was lost to a failed write or sync, and for an `end`
-  // above the log end. Call it straight after append() came back, with no other wait in between: once
+  // os: written, so at once when append() has come back). kafka_storage_error when it was lost to a
+  // failed write or sync, and for an `end` above the log end. Call it straight after append() came back, with no other wait in between: once
   // a rolled-back log has grown again, an `end` from before says nothing.
   virtual Task<Result<void>> wait_durable(Offset end) = 0;
 
