@@ -27,6 +27,7 @@ TEST(EmbeddedLog, PartitionsWithData_AreKnownAfterRestart_Unopened) {
   ASSERT_TRUE(rig.append_values(1, {"a"}));
   const std::vector<PartitionId> wanted{{kTopicId, 1}};
   EXPECT_EQ(rig.engine().partitions_with_data(), wanted);
+  rig.stop();
   ASSERT_TRUE(rig.start());
   EXPECT_EQ(rig.engine().partitions_with_data(), wanted);
 }
