@@ -5,10 +5,13 @@
 #include <algorithm>
 #include <cctype>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 namespace tidegate::app {
 namespace {
+
+constexpr std::string_view kEnvironmentPrefix = "TIDEGATE_";
 
 std::string at_line(const std::string& name, std::size_t line) { return name + ":" + std::to_string(line); }
 
@@ -76,6 +79,18 @@ Result<void> flatten(const YAML::Node& node, const std::string& prefix, const st
   return fail(ErrorCode::invalid_config, where + ": not understood");
 }
 
+// A name given twice in YAML is a mistake (YAML itself forbids it): which one counts would be a guess.
+Result<void> check_once(const std::vector<Setting>& settings) {
+  std::map<std::string_view, std::string_view> first;
+  for (const auto& setting : settings) {
+    const auto [at, fresh] = first.emplace(setting.key, setting.where);
+    if (fresh) continue;
+    return fail(ErrorCode::invalid_config,
+                setting.where + ": " + setting.key + " is there already, at " + std::string(at->second));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<Setting>> parse_properties(std::string_view text, const std::string& name) {
@@ -116,6 +131,7 @@ Result<std::vector<Setting>> parse_yaml(const std::string& text, const std::stri
     if (root.IsNull()) return out;
     if (!root.IsMap()) return fail(ErrorCode::invalid_config, name + ": expected a map of settings");
     if (auto done = flatten(root, "", name, out, 0); !done) return fail(std::move(done.error()));
+    if (auto done = check_once(out); !done) return fail(std::move(done.error()));
   } catch (const YAML::Exception& error) {
     return fail(ErrorCode::invalid_config,
                 at_line(name, static_cast<std::size_t>(error.mark.line + 1)) + ": " + error.msg);
@@ -135,7 +151,7 @@ Result<std::vector<Setting>> read_config_file(const std::string& path) {
 }
 
 std::string environment_name(std::string_view key) {
-  std::string out = "TIDEGATE_";
+  std::string out(kEnvironmentPrefix);
   for (const char c : key) {
     out.push_back(c == '.' || c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
   }
@@ -163,6 +179,23 @@ Result<void> apply_environment(ConfigValues& values, const char* (*get)(const ch
     }
   }
   return {};
+}
+
+std::vector<std::string> unknown_environment(const ConfigTable& table, const char* const* environment) {
+  std::vector<std::string> out;
+  for (; environment && *environment; ++environment) {
+    const std::string_view entry = *environment;
+    const auto name = entry.substr(0, entry.find('='));
+    if (!name.starts_with(kEnvironmentPrefix)) continue;
+    const auto is_named = [&](const ConfigKey& key) { return environment_name(key.name) == name; };
+    if (std::ranges::any_of(table.keys(), is_named)) continue;
+    std::string key(name.substr(kEnvironmentPrefix.size()));
+    std::ranges::replace(key, '_', '.');
+    auto line = std::string(name) + " is no setting and has no effect";
+    if (const auto near = table.nearest(key)) line += ". Did you mean " + environment_name(*near) + "?";
+    out.push_back(std::move(line));
+  }
+  return out;
 }
 
 Result<void> apply_assignment(ConfigValues& values, std::string_view assignment) {

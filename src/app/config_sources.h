@@ -31,6 +31,10 @@ std::string environment_name(std::string_view key);
 Result<void> apply_file(ConfigValues& values, const std::string& path);
 // `get` is std::getenv in production.
 Result<void> apply_environment(ConfigValues& values, const char* (*get)(const char* name));
+// A line for each TIDEGATE_* name that no setting has, with the nearest that one has. Warnings, not
+// errors: orchestrators put names of their own there (a Kubernetes service called tidegate does).
+// `environment` is environ in production.
+std::vector<std::string> unknown_environment(const ConfigTable& table, const char* const* environment);
 // "key=value", from --set.
 Result<void> apply_assignment(ConfigValues& values, std::string_view assignment);
 

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "config_sources.h"
 #include "engine_choice.h"
 #include "listeners.h"
 #include "logging.h"
@@ -75,7 +76,7 @@ class Daemon {
   Task<void> start_and_report();
   Task<void> stop();
   void wait_for_signal();
-  void begin_stop(const char* why);
+  void begin_stop();
   void print_ready() const;
   void warn_of_open_listeners() const;
 
@@ -150,7 +151,7 @@ Task<void> Daemon::start_and_report() {
     boost::asio::post(control_, [this, message = std::move(message)] {
       spdlog::error("cannot start: {}", message);
       status_ = 1;
-      begin_stop("start failed");
+      begin_stop();
     });
     co_return;
   }
@@ -169,7 +170,9 @@ void Daemon::print_ready() const {
   nlohmann::ordered_json listeners = nlohmann::ordered_json::object();
   std::string first;
   for (const auto& endpoint : server_->endpoints()) {
-    const auto address = to_text({endpoint.host, endpoint.port});
+    // Nobody can connect to a wildcard: then it is the advertised address, which has the real port too.
+    const auto address = is_wildcard(endpoint.host) ? to_text({endpoint.advertised_host, endpoint.advertised_port})
+                                                    : to_text({endpoint.host, endpoint.port});
     if (first.empty()) first = address;
     listeners[endpoint.name] = address;
   }
@@ -202,10 +205,9 @@ Task<void> Daemon::stop() {
   boost::asio::post(control_, [this] { control_.stop(); });
 }
 
-void Daemon::begin_stop(const char* why) {
+void Daemon::begin_stop() {
   if (stopping_) return;
   stopping_ = true;
-  spdlog::info("stopping reason=\"{}\"", why);
   shards_.at(0).post([this] { shards_.at(0).spawn(stop(), "shutdown"); });
 }
 
@@ -218,7 +220,8 @@ void Daemon::wait_for_signal() {
       finish_logging();
       _exit(status_);
     }
-    begin_stop(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    spdlog::info("stopping reason={}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    begin_stop();
     wait_for_signal();
   });
 }
@@ -234,7 +237,7 @@ int Daemon::run() {
 
 }  // namespace
 
-int run_daemon(const CommandLine& line, const ConfigValues& config) {
+int run_daemon(const CommandLine& command_line, const ConfigValues& config) {
   auto sound = broker::check_server_config(config);
   auto listeners = make_listeners(config.list("listeners"), config.list("advertised.listeners"));
   auto admin_address = parse_host_port(config.text("admin.listen"), "--admin");
@@ -251,7 +254,8 @@ int run_daemon(const CommandLine& line, const ConfigValues& config) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
-  const int status = Daemon(line, config, std::move(*listeners), std::move(*admin_address)).run();
+  for (const auto& line : unknown_environment(config.table(), environ)) spdlog::warn("{}", line);
+  const int status = Daemon(command_line, config, std::move(*listeners), std::move(*admin_address)).run();
   finish_logging();
   return status;
 }

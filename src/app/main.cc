@@ -1,9 +1,12 @@
 // The tidegate command: one subcommand a function.
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include "command_line.h"
+#include "config_sources.h"
 #include "daemon.h"
 #include "listeners.h"
 #include "tidegate/admin/health_client.h"
@@ -43,6 +46,9 @@ const char* source_name(ConfigSource source) {
 }
 
 int config(const CommandLine& line, const ConfigValues& values) {
+  for (const auto& warning : unknown_environment(values.table(), environ)) {
+    std::fprintf(stderr, "tidegate: warning: %s\n", warning.c_str());
+  }
   if (const auto sound = broker::check_server_config(values); !sound) return complain(sound.error());
   if (line.check_only) {
     std::printf("%s: good\n", line.config_file.empty() ? "settings" : line.config_file.c_str());

@@ -75,7 +75,7 @@ class RefusedStarts(unittest.TestCase):
                                    *options)
         self.assertEqual(status, 1, err)
         self.assertEqual(out, "")
-        told = [line for line in err.splitlines() if " info " not in line]
+        told = [line for line in err.splitlines() if "event=engine_started" not in line]
         self.assertEqual(len(told), 1, err)
         self.assertIn(expected, told[0])
 
@@ -149,8 +149,16 @@ class Life(unittest.TestCase):
 
     def test_open_listener_warns(self):
         with Daemon("--advertise", "127.0.0.1:0", kafka="0.0.0.0:0") as daemon:
+            host, port = daemon.kafka
+            self.assertEqual(host, "127.0.0.1", "a wildcard is no address to connect to")
+            self.assertIn(18, api_versions((host, port)))
             daemon.stop()
             self.assertIn("open to anyone", daemon.stderr())
+
+    def test_unknown_environment_name_warns(self):
+        with Daemon(environment={"TIDEGATE_NUM_PARTITION": "3"}) as daemon:
+            daemon.stop()
+            self.assertIn("Did you mean TIDEGATE_NUM_PARTITIONS?", daemon.stderr())
 
     def test_sigterm_exits_0_within_5_seconds_with_clients_connected(self):
         with Daemon() as daemon, socket.create_connection(daemon.kafka):

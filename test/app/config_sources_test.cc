@@ -50,6 +50,21 @@ TEST(ConfigSources, BadYaml_NamesTheLine) {
   EXPECT_FALSE(parse_yaml("a: [[1]]\n", "t.yaml"));
 }
 
+TEST(ConfigSources, Yaml_RefusesANameGivenTwice) {
+  const auto twice = parse_yaml("log.retention.ms: 1\nnum.partitions: 3\nlog:\n  retention.ms: 2\n", "t.yaml");
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().message, "t.yaml:4: log.retention.ms is there already, at t.yaml:1");
+}
+
+TEST(ConfigSources, UnknownEnvironmentNames_AreTold) {
+  const char* const environment[] = {"PATH=/bin", "TIDEGATE_NUM_PARTITIONS=3", "TIDEGATE_NUM_PARTITION=4",
+                                     "TIDEGATE_PORT_9092_TCP=tcp://10.0.0.1:9092", nullptr};
+  const auto told = unknown_environment(table(), environment);
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0], "TIDEGATE_NUM_PARTITION is no setting and has no effect. Did you mean TIDEGATE_NUM_PARTITIONS?");
+  EXPECT_TRUE(told[1].starts_with("TIDEGATE_PORT_9092_TCP is no setting")) << told[1];
+}
+
 TEST(ConfigSources, UnknownKey_SuggestsTheNearest) {
   ConfigValues values(table());
   const auto done = apply_assignment(values, "num.partition=3");

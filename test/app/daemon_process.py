@@ -13,13 +13,18 @@ import time
 BINARY = os.environ.get("TIDEGATE_BINARY", "build/release/tidegate")
 
 
+def clean_environment(extra=None):
+    """The caller's, without names that the daemon would take for settings of its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")} | (extra or {})
+
+
 class Daemon:
     def __init__(self, *options, data_dir=None, engine="embedded", environment=None, kafka="127.0.0.1:0"):
         self.own_dir = data_dir is None
         self.data_dir = data_dir or tempfile.mkdtemp(prefix="tidegate-test-")
         self.command = [BINARY, "serve", "--listen", kafka, "--admin", "127.0.0.1:0", "--ready-json",
                         "--engine", engine, "--data-dir", self.data_dir, *options]
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment = clean_environment(environment)
         self.process = None
 
     def __enter__(self):
@@ -60,7 +65,7 @@ class Daemon:
 def run(*arguments, timeout=30, environment=None):
     """One command to its end: (status, standard output, standard error)."""
     done = subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=timeout,
-                          env={**os.environ, **(environment or {})})
+                          env=clean_environment(environment))
     return done.returncode, done.stdout, done.stderr
 
 
