@@ -16,6 +16,7 @@
 #include "recovery.h"
 #include "segment_reader.h"
 #include "tail_cache.h"
+#include "tidegate/base/rate_limit.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/suspend.h"
 #include "tidegate/storage/engine.h"
@@ -27,7 +28,11 @@ class EmbeddedLog;
 // What the logs of one shard share.
 struct LogShard {
   LogShard(Shard& the_shard, EngineContext& the_context, std::size_t cache_bytes)
-      : shard(the_shard), context(the_context), cache(cache_bytes, the_context.metrics.cache_bytes) {}
+      : shard(the_shard),
+        context(the_context),
+        cache(cache_bytes, the_context.metrics.cache_bytes),
+        refusal_lines(the_context.clock, 0.1, 3),
+        damage_lines(the_context.clock, 0.1, 3) {}
   Shard& shard;
   EngineContext& context;
   TailCache cache;
@@ -35,6 +40,10 @@ struct LogShard {
   std::vector<std::shared_ptr<EmbeddedLog>> dirty;
   // Jobs of this shard's logs that have not come back.
   std::size_t jobs = 0;
+  // A disk that is full refuses every append, and clients read damage again and again: the daemon's log
+  // says so now and then.
+  LogRateLimit refusal_lines;
+  LogRateLimit damage_lines;
 };
 
 class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_this<EmbeddedLog> {
@@ -154,6 +163,8 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   Offset reached(Stage stage) const { return stage == Stage::durable ? durable_.offset : written_end_; }
   bool sync_is_awaited() const;
   DurableEnd written_place() const;
+  // What a read that met damage answers; counts it and tells the operator.
+  Error damaged_at(Offset offset, const char* how);
   void wake_waiters();
   void fail_waiters(Offset above, const Error& error);
   void wake_idle();

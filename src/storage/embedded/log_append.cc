@@ -1,6 +1,8 @@
 // Appending: offsets at the call, a queue per log, one write job at a time.
 #include <algorithm>
 
+#include <spdlog/spdlog.h>
+
 #include "embedded_log.h"
 #include "layout.h"
 #include "tidegate/base/assert.h"
@@ -280,6 +282,11 @@ void EmbeddedLog::on_job_failed(const LogJob& job, const JobOutcome& outcome) {
     } else {
       const Error error = storage_error("append to " + dir_, outcome.error);
       if (taken_back) {
+        std::uint64_t suppressed = 0;
+        if (home_.refusal_lines.allow(suppressed)) {
+          spdlog::error("event=append_failed topic_id={} partition={} error=\"{}\" suppressed={}", id_.topic.to_string(),
+                        id_.index, error.message, suppressed);
+        }
         fail_appends(error);
       } else {
         break_log(error, outcome.kind == JobOutcome::Kind::sync_failed ? durable_ : written_place());

@@ -89,6 +89,17 @@ Task<Result<void>> EmbeddedLog::load_index(Offset base, bool distrust_file) {
   co_return Result<void>();
 }
 
+Error EmbeddedLog::damaged_at(Offset offset, const char* how) {
+  context_.metrics.corrupt_reads.add();
+  Error error{ErrorCode::corrupt_message, fmt::format("offset {} is {} {}", offset, how, dir_)};
+  std::uint64_t suppressed = 0;
+  if (home_.damage_lines.allow(suppressed)) {
+    spdlog::error("event=damaged_data topic_id={} partition={} error=\"{}\" suppressed={}", id_.topic.to_string(),
+                  id_.index, error.message, suppressed);
+  }
+  return error;
+}
+
 Task<Result<ReadResult>> EmbeddedLog::read(Offset from, ReadLimits limits) {
   const auto self = shared_from_this();
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
@@ -104,8 +115,7 @@ Task<Result<ReadResult>> EmbeddedLog::read(Offset from, ReadLimits limits) {
     }
     Segment* segment = find_segment(from);
     if (segment == nullptr) {
-      context_.metrics.corrupt_reads.add();
-      co_return fail(ErrorCode::corrupt_message, fmt::format("offset {} is missing from {}", from, dir_));
+      co_return fail(damaged_at(from, "missing from"));
     }
     const Offset base = segment->base;
     auto planned = plan_read(*segment, from, limits);
@@ -136,8 +146,7 @@ Task<Result<ReadResult>> EmbeddedLog::read(Offset from, ReadLimits limits) {
     }
     if (outcome->kind == Kind::damaged) {
       if (from >= written_end_) continue;  // cut meanwhile
-      context_.metrics.corrupt_reads.add();
-      co_return fail(ErrorCode::corrupt_message, fmt::format("offset {} is damaged in {}", from, dir_));
+      co_return fail(damaged_at(from, "damaged in"));
     }
     if (outcome->kind == Kind::nothing) co_return nothing_at(from);
     keep_cursor(base, *outcome);

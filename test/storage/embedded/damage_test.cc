@@ -4,6 +4,7 @@
 
 #include "engine_rig.h"
 #include "slot_file.h"
+#include "support/captured_log.h"
 
 namespace tidegate::test {
 namespace {
@@ -139,6 +140,7 @@ TEST(EmbeddedDamage, TornTail_IsCutAndRaisesTheEpoch_AndWritingGoesOn) {
 }
 
 TEST(EmbeddedDamage, BadMiddle_IsReported_BehindItIsServed_AndAppendsGoOn) {
+  CapturedLog log;  // before the rig's threads
   EngineRig rig(7);
   rig.options.tail_cache_bytes = 0;
   rig.start_with_topic(1);
@@ -152,9 +154,11 @@ TEST(EmbeddedDamage, BadMiddle_IsReported_BehindItIsServed_AndAppendsGoOn) {
   bytes[bytes.size() * 45 / 100] ^= 0x10;  // in the fifth of ten equal batches
   rig.disk().set_content(path, bytes);
   ASSERT_TRUE(rig.start());
+  log.listen();
   const auto all = rig.read_all(0);
   EXPECT_EQ(all.damaged, std::vector<Offset>{4});
   EXPECT_EQ(all.records.size(), 9U);
+  EXPECT_EQ(log.count("event=damaged_data"), 1U) << log.text();
   EXPECT_EQ(rig.engine().leader_epoch({kTopicId, 0}), 0);
   auto appended = rig.append_values(0, {"more"});
   ASSERT_TRUE(appended);

@@ -1,7 +1,9 @@
 // Disks that are full or fail: producers are told, readers go on, and the log goes on when it can.
 #include <cerrno>
+#include <system_error>
 
 #include "engine_rig.h"
+#include "support/captured_log.h"
 
 namespace tidegate::test {
 namespace {
@@ -50,6 +52,20 @@ TEST(EmbeddedFailure, DiskWithoutRoom_ResumesWhenThereIsSome) {
   rig.disk().set_capacity(1U << 20);
   EXPECT_TRUE(rig.append_values(0, {"room again"}));
   EXPECT_EQ(rig.read_all(0).records.back().value, "room again");
+}
+
+TEST(EmbeddedFailure, DiskWithoutRoom_IsSaidInTheLog_NotForEveryAppend) {
+  CapturedLog log;  // before the rig's threads
+  EngineRig rig;
+  rig.start_with_topic(1);
+  ASSERT_TRUE(rig.append_values(0, {"first"}));
+  rig.disk().set_capacity(1);
+  log.listen();
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(rig.append_values(0, {std::string(3000, 'x')}));
+  rig.stop();
+  EXPECT_GE(log.count("event=append_failed"), 1U);
+  EXPECT_LE(log.count("event=append_failed"), 10U);
+  EXPECT_GE(log.count(std::generic_category().message(ENOSPC)), 1U) << log.text();
 }
 
 TEST(EmbeddedFailure, FailedSync_RollsBackToTheDurableEnd_AndProvesTheDisk) {
