@@ -85,8 +85,8 @@ class PartitionLog {
   virtual ~PartitionLog() = default;
 
   // Offsets are assigned in call order, at the call: two appends started (awaited or spawned) one
-  // after the other get consecutive offsets, whatever order they finish in. Base offset and leader epoch are written by
-  // the engine into a copy of the header; the given buffers are not changed.
+  // after the other get consecutive offsets, whatever order they finish in. Base offset and leader epoch
+  // are written by the engine into a copy of the header; the given buffers are not changed.
   // Completes when the batches are in the log and readable up to the log end (not yet durable).
   // `epoch` is the caller's leadership; not_leader_or_follower with a message when it is not current.
   // kafka_storage_error when it cannot be written: then every append behind it that has not been
@@ -96,8 +96,9 @@ class PartitionLog {
 
   // Completes when everything below `end` is as durable as storage.flush promises (with interval and
   // os: written, so at once when append() has come back). kafka_storage_error when it was lost to a
-  // failed write or sync, and for an `end` above the log end. Call it straight after append() came back, with no other wait in between: once
-  // a rolled-back log has grown again, an `end` from before says nothing.
+  // failed write or sync, and for an `end` above the log end. Call it straight after
+  // append() came back, with no other wait in between: once a rolled-back log has grown again, an `end`
+  // from before says nothing.
   virtual Task<Result<void>> wait_durable(Offset end) = 0;
 
   // offset_out_of_range below log start or above log end. Reading at the end returns nothing. May
@@ -278,15 +279,16 @@ class Engine {
   // A changed topic config reaches an open log this way, on its owner shard.
   virtual void apply_config(PartitionId id, LogConfig config) = 0;
   // Retention, segment roll by time, deletion of dropped files: the owner calls it now and then, on
-  // shard 0; the engine goes to the owner shards itself. It reaches open logs, whose configs are known. Retention drops whole segments: by time once
-  // the youngest record of one is too old (the active one too), by size while at least
-  // retention_bytes remain. A jump of the wall clock alone drops nothing.
+  // shard 0; the engine goes to the owner shards itself. It reaches open logs, whose configs are
+  // known. Retention drops whole segments: by time once the youngest record of one is too old (the active
+  // one too), by size while at least retention_bytes remain. A jump of the wall clock alone drops nothing.
   virtual Task<void> housekeeping() = 0;
 };
 
 // Which shard owns a partition, among `shards`.
 inline unsigned owner_shard(const PartitionId& id, unsigned shards) {
-  return static_cast<unsigned>((std::hash<TopicId>{}(id.topic) / 7 + static_cast<std::size_t>(id.index)) % shards);
+  const std::size_t hash = std::hash<TopicId>{}(id.topic) / 7 + static_cast<std::size_t>(id.index);
+  return static_cast<unsigned>(hash % shards);
 }
 
 }  // namespace tidegate::storage

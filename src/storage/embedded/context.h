@@ -21,15 +21,19 @@ namespace tidegate::storage::embedded {
 struct StorageMetrics {
   explicit StorageMetrics(MetricRegistry& registry)
       : fsync_latency(registry.histogram("tidegate_storage_fsync_seconds", "Time of a sync to disk")),
-        appended_bytes(registry.counter("tidegate_storage_appended_bytes", "Record bytes written to segments")),
-        cache_hits(registry.counter("tidegate_storage_cache_hits", "Reads answered from the tail cache")),
-        cache_misses(registry.counter("tidegate_storage_cache_misses", "Reads that went to segment files")),
+        appended_bytes(
+            registry.counter("tidegate_storage_appended_bytes_total", "Record bytes written to segments")),
+        cache_hits(registry.counter("tidegate_storage_cache_hits_total", "Reads answered from the tail cache")),
+        cache_misses(registry.counter("tidegate_storage_cache_misses_total", "Reads that went to segment files")),
         cache_bytes(registry.gauge("tidegate_storage_cache_bytes", "Memory held by the tail cache")),
         dirty_partitions(registry.gauge("tidegate_storage_dirty_partitions", "Logs with unsynced bytes")),
         open_partitions(registry.gauge("tidegate_storage_open_partitions", "Logs that are open")),
-        append_failures(registry.counter("tidegate_storage_append_failures", "Groups of appends that failed")),
-        corrupt_reads(registry.counter("tidegate_storage_corrupt_reads", "Reads that met damaged batches")),
-        recovered_cuts(registry.counter("tidegate_storage_recovered_cuts", "Logs whose torn tail was cut")) {}
+        append_failures(
+            registry.counter("tidegate_storage_append_failures_total", "Groups of appends that failed")),
+        corrupt_reads(
+            registry.counter("tidegate_storage_corrupt_reads_total", "Reads that met damaged batches")),
+        recovered_cuts(
+            registry.counter("tidegate_storage_recovered_cuts_total", "Logs whose torn tail was cut")) {}
   Histogram& fsync_latency;
   Counter& appended_bytes;
   Counter& cache_hits;

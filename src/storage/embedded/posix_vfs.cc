@@ -208,7 +208,9 @@ class PosixVfs final : public Vfs {
     if (fd.get() < 0) return io_fail(errno, "open");
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return io_fail(errno, "flock");
     // syncfs wants a descriptor that stays open. Not a dup(): that would hold the lock as well.
-    filesystem_ = std::make_unique<Fd>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    Fd filesystem(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (filesystem.get() < 0) return io_fail(errno, "open");
+    filesystem_ = std::make_unique<Fd>(std::move(filesystem));
     return std::make_unique<PosixLock>(std::move(fd));
   }
 

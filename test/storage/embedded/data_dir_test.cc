@@ -1,7 +1,9 @@
 // The engine on a real directory with RocksDB: locks, versions, rights, many partitions.
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "engine_rig.h"
@@ -53,6 +55,27 @@ TEST(EmbeddedDataDir, FileInItsPlace_IsNamed) {
   const auto refused = rig.start();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().message, "data directory " + dir + ": open: Not a directory");
+}
+
+// The descriptor for syncfs is the second one that the lock needs.
+TEST(EmbeddedDataDir, NoDescriptorLeftForTheLock_IsAnError) {
+  EngineRig rig;
+  const std::string dir = rig.use_real_dir();
+  std::filesystem::create_directories(dir);
+  const auto vfs = storage::embedded::make_posix_vfs();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest = ::dup(STDERR_FILENO);
+  ASSERT_GE(lowest, 0);
+  ::close(lowest);
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(lowest) + 1;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  const auto locked = vfs->lock(dir + "/LOCK");
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(locked);
+  EXPECT_EQ(locked.error().code, EMFILE);
+  EXPECT_TRUE(vfs->lock(dir + "/LOCK"));
 }
 
 TEST(EmbeddedDataDir, ClusterId_IsMadeOnce) {
