@@ -1,0 +1,78 @@
+// The state of a classic group: what is durable (head, members, assignments; changed by records only) and
+// what a restart forgets (parked requests, timers, pending ids). The rules that act on it are in join.cc,
+// rebalance.cc, sync.cc, heartbeat.cc and leave.cc.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tidegate/base/result.h"
+#include "tidegate/groups/record.h"
+#include "timers.h"
+
+namespace tidegate::groups {
+
+struct ClassicMember {
+  // Durable.
+  ClassicMemberData data;
+  Bytes assignment;
+
+  // Volatile.
+  std::optional<ReplyId> join;  // parked until the joining phase ends
+  std::optional<ReplyId> sync;  // parked until the leader's assignment
+  bool synced = false;          // has asked for its assignment in this generation
+  bool is_new = false;          // was never answered: its joining counts towards no session
+  Timer session;
+
+  bool is_static() const { return data.instance_id.has_value(); }
+};
+
+struct PendingId {
+  Timer expiry;
+};
+
+class ClassicGroup {
+ public:
+  using Members = std::map<std::string, ClassicMember, std::less<>>;
+
+  ClassicGroup() = default;
+  ClassicGroup(const ClassicGroup&) = delete;
+  ClassicGroup& operator=(const ClassicGroup&) = delete;
+
+  // Durable state.
+  Result<void> apply(const PutClassicHead& record);
+  Result<void> apply(const PutClassicMember& record);
+  Result<void> apply(const PutClassicAssignment& record);
+  Result<void> apply(const EraseClassicMember& record);
+  void clear_head() { head_ = {}; }
+
+  const ClassicHead& head() const { return head_; }
+  ClassicPhase phase() const { return head_.phase; }
+  Members& members() { return members_; }
+  const Members& members() const { return members_; }
+  ClassicMember* find(std::string_view member_id);
+  const ClassicMember* find(std::string_view member_id) const;
+  // The member id that holds a group instance id; nullptr when nobody does.
+  const std::string* holder_of(std::string_view instance_id) const;
+  // How many members speak a protocol.
+  std::size_t support_for(std::string_view protocol) const;
+
+  // Volatile state.
+  std::map<std::string, PendingId, std::less<>> pending_ids;
+  Timer join_timer;
+  Timer sync_timer;
+
+ private:
+  void count_protocols(const ClassicMemberData& member, int by);
+
+  ClassicHead head_;
+  Members members_;
+  std::map<std::string, std::string, std::less<>> instances_;  // instance id -> member id
+  std::map<std::string, std::size_t, std::less<>> support_;    // protocol -> members
+};
+
+}  // namespace tidegate::groups
