@@ -1,6 +1,8 @@
 #include "protocol/message_type_of.h"
 #include "tidegate/protocol/messages/alter_configs.h"
 #include "tidegate/protocol/messages/api_versions.h"
+#include "tidegate/protocol/messages/consumer_group_describe.h"
+#include "tidegate/protocol/messages/consumer_group_heartbeat.h"
 #include "tidegate/protocol/messages/create_partitions.h"
 #include "tidegate/protocol/messages/create_topics.h"
 #include "tidegate/protocol/messages/delete_groups.h"
@@ -30,6 +32,8 @@ void add_messages_from_18(std::vector<MessageType>& types) {
   add_api<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(types);
   add_api<OffsetDeleteRequest, OffsetDeleteResponse>(types);
   add_api<DescribeClusterRequest, DescribeClusterResponse>(types);
+  add_api<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(types);
+  add_api<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(types);
   add_api<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(types);
 }
 

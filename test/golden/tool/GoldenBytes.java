@@ -27,7 +27,7 @@ import org.apache.kafka.common.protocol.types.RawTaggedField;
 public class GoldenBytes {
     // The APIs that Tidegate speaks. Add a key here with the message that implements it.
     static final int[] KEYS = {0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23,
-                               32, 33, 37, 42, 44, 47, 60, 75};
+                               32, 33, 37, 42, 44, 47, 60, 68, 69, 75};
     static final int RANDOM_VECTORS = 8, UNKNOWN_TAG_VECTORS = 2;
     static final int UNKNOWN_TAG = 1000;
 
@@ -99,7 +99,9 @@ public class GoldenBytes {
                 versions = Range.parse(node.get("validVersions").asText(), new Range(0, api.highestSupportedVersion(false)));
                 String flexible = node.get("flexibleVersions").asText();
                 flexibleFrom = flexible.equals("none") ? -1 : Integer.parseInt(flexible.replace("+", ""));
-                fields = FieldDef.parse(node.get("fields"), versions, new HashMap<>());
+                Map<String, JsonNode> structs = new HashMap<>();
+                for (JsonNode common : node.path("commonStructs")) structs.put(common.get("name").asText(), common.get("fields"));
+                fields = FieldDef.parse(node.get("fields"), versions, structs);
             }
         }
         ApiMessage instance() { return request ? api.newRequest() : api.newResponse(); }
