@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <new>
 
+#include "golden/vectors.h"
 #include "protocol/message_types.h"
+#include "tidegate/protocol/headers.h"
 
 namespace {
 thread_local bool counting = false;
@@ -119,6 +121,28 @@ TEST(DecodeMemory, HostileBytes_StayBelowTheFactor) {
       }
     }
   });
+}
+
+// What Kafka's own client wrote, and every shorter beginning of it.
+TEST(DecodeMemory, GoldenRequestsAndTheirTruncations_StayBelowTheFactor) {
+  std::size_t whole = 0;
+  for (const test::GoldenVector& vector : test::golden_vectors()) {
+    ASSERT_NE(vector.type, nullptr) << vector.message;
+    if (!vector.type->is_request) continue;
+    SCOPED_TRACE(fmt::format("{} v{}", vector.message, vector.version));
+    const auto parsed = parse_request(vector.frame, vector.type->header_version(vector.version));
+    ASSERT_TRUE(parsed.has_value()) << parsed.error().message;
+    const Measured measured = measure(*vector.type, parsed->body, vector.version);
+    EXPECT_TRUE(measured.decoded);
+    EXPECT_LE(measured.allocated, limit_of(*vector.type, parsed->body));
+    for (std::size_t length = 0; length < parsed->body.size(); ++length) {
+      const SharedBuffer cut = parsed->body.slice(0, length);
+      ASSERT_LE(measure(*vector.type, cut, vector.version).allocated, limit_of(*vector.type, cut))
+          << "cut to " << length;
+    }
+    ++whole;
+  }
+  EXPECT_GT(whole, 1'000U);
 }
 
 }  // namespace
