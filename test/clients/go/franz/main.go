@@ -188,7 +188,7 @@ func topicAdmin() {
 	suite.Check(err, "alter")
 	_, err = changed.On(name, nil)
 	suite.Check(err, "alter "+name)
-	eventually(func() error {
+	suite.Eventually(func() error {
 		configs, err := admin.DescribeTopicConfigs(ctx, name)
 		if err != nil {
 			return err
@@ -200,36 +200,21 @@ func topicAdmin() {
 			}
 		}
 		return fmt.Errorf("retention.ms is not what was set (%v)", err)
-	})
+	}, "retention.ms")
 	grown, err := admin.CreatePartitions(ctx, 3, name) // three more
 	suite.Check(err, "create partitions")
 	_, err = grown.On(name, nil)
 	suite.Check(err, "create partitions of "+name)
-	eventually(func() error {
+	suite.Eventually(func() error {
 		topics, err := admin.ListTopics(ctx, name)
-		if err == nil && len(topics[name].Partitions) != 5 {
-			err = fmt.Errorf("%d partitions, wanted 5", len(topics[name].Partitions))
-		}
-		return err
-	})
+		return suite.Wanted(len(topics[name].Partitions) == 5, topics[name].Partitions, err)
+	}, "five partitions")
 	_, err = admin.DeleteTopic(ctx, name)
 	suite.Check(err, "delete")
 	_, err = admin.DeleteTopic(ctx, name)
 	if !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		suite.Failf("delete twice: %v", err)
 	}
-}
-
-// eventually: Kafka's controller answers a change before its broker part has applied it.
-func eventually(body func() error) {
-	var err error
-	for i := 0; i < 600; i++ {
-		if err = body(); err == nil {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	suite.Check(err, "after 60 s")
 }
 
 func manyInOrder() {

@@ -180,24 +180,16 @@ func topicAdmin() {
 		Topics: []kafka.TopicPartitionsConfig{{Name: name, Count: 5}}})
 	suite.Check(err, "create partitions")
 	suite.Check(grown.Errors[name], "create partitions of "+name)
-	eventually(func() bool {
+	suite.Eventually(func() error {
 		found, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{name}})
-		return err == nil && len(found.Topics) == 1 && len(found.Topics[0].Partitions) == 5
+		if err != nil {
+			return err
+		}
+		return suite.Wanted(len(found.Topics) == 1 && len(found.Topics[0].Partitions) == 5, found.Topics, nil)
 	}, "five partitions")
 	deleted, err := client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: []string{name}})
 	suite.Check(err, "delete")
 	suite.Check(deleted.Errors[name], "delete "+name)
-}
-
-// eventually: Kafka's controller answers a change before its broker part has applied it.
-func eventually(body func() bool, what string) {
-	for range 600 { // the client keeps its metadata for six seconds
-		if body() {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	suite.Failf("%s: not seen after 60 s", what)
 }
 
 func manyInOrder() {

@@ -196,33 +196,22 @@ func topicAdmin() {
 	suite.Check(admin.IncrementalAlterConfig(sarama.TopicResource, name,
 		map[string]sarama.IncrementalAlterConfigsEntry{"retention.ms": {
 			Operation: sarama.IncrementalAlterConfigsOperationSet, Value: &value}}, false), "alter")
-	eventually(func() bool {
+	suite.Eventually(func() error {
 		entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource,
 			Name: name, ConfigNames: []string{"retention.ms"}})
-		return err == nil && len(entries) == 1 && entries[0].Value == value
+		return suite.Wanted(len(entries) == 1 && entries[0].Value == value, entries, err)
 	}, "retention.ms")
 	suite.Check(admin.CreatePartitions(name, 5, nil, false), "create partitions")
-	eventually(func() bool {
+	suite.Eventually(func() error {
 		found, err := admin.DescribeTopics([]string{name})
-		return err == nil && len(found) == 1 && len(found[0].Partitions) == 5
+		return suite.Wanted(len(found) == 1 && len(found[0].Partitions) == 5, found, err)
 	}, "five partitions")
 	suite.Check(admin.DeleteTopic(name), "delete")
-	eventually(func() bool {
+	suite.Eventually(func() error {
 		topics, err := admin.ListTopics()
 		_, there := topics[name]
-		return err == nil && !there
+		return suite.Wanted(!there, "the topic", err)
 	}, "deletion")
-}
-
-// eventually: Kafka's controller answers a change before its broker part has applied it.
-func eventually(body func() bool, what string) {
-	for range 600 {
-		if body() {
-			return
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	suite.Failf("%s: not seen after 60 s", what)
 }
 
 func manyInOrder() {

@@ -156,6 +156,25 @@ func NeedDurable() {
 	}
 }
 
+// Eventually waits until body returns no error: Kafka's controller answers a change before its broker
+// part has applied it, and some clients keep their metadata for seconds.
+func Eventually(body func() error, what string) {
+	err := body()
+	for left := 600; err != nil && left > 0; left-- {
+		time.Sleep(100 * time.Millisecond)
+		err = body()
+	}
+	Check(err, what+" after 60 s")
+}
+
+// Wanted is nil when the condition holds, else an error with what was found instead.
+func Wanted(holds bool, found any, err error) error {
+	if err == nil && !holds {
+		err = fmt.Errorf("found %v", found)
+	}
+	return err
+}
+
 func TopicName(prefix string) string { return fmt.Sprintf("%s-%x", prefix, rand.Uint64()) }
 
 // Numbered is the value of record n of a partition; its length varies.
