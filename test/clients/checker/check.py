@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks one history: exit status 0 when it is clean, 1 when not, 2 when it cannot be read."""
+"""Checks a history: exit status 0 when it is clean, 1 when not, 2 when it cannot be read."""
 import argparse
 import json
 import sys
@@ -7,20 +7,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from checker.checker import check  # noqa: E402  (the package is found by the line above)
-from checker.history import HistoryError, parse  # noqa: E402
+from checker.history import HistoryError, merge, parse  # noqa: E402
 
 
 def main(arguments=None, out=sys.stdout):
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("history", help="JSON lines, or - for standard input")
+    options.add_argument("history", nargs="+", help="JSON lines, or - for standard input; several are "
+                         "merged by their time stamps")
     options.add_argument("--json", action="store_true", help="one JSON object instead of text")
     options.add_argument("--limit", type=int, default=20, help="violations to show")
     chosen = options.parse_args(arguments)
     try:
-        if chosen.history == "-":
+        if chosen.history == ["-"]:
             report = check(parse(sys.stdin))
+        elif len(chosen.history) > 1:
+            report = check(parse(merge(chosen.history)))
         else:
-            with open(chosen.history, encoding="utf-8") as lines:
+            with open(chosen.history[0], encoding="utf-8") as lines:
                 report = check(parse(lines))
     except (HistoryError, OSError) as error:
         print(f"tidegate-check: {error}", file=sys.stderr)

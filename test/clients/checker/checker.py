@@ -10,7 +10,7 @@ from .report import Report
 def check(ops):
     report = Report()
     facts = Facts(ops, report)
-    for verdict in (_values_at_offsets, _reads_of_nothing, _missing, _skips, _commits, _circles):
+    for verdict in (_values_at_offsets, _reads_of_nothing, _missing, _gaps, _skips, _commits, _circles):
         verdict(facts, report)
     report.violations.sort(key=lambda violation: violation.lines)
     return report
@@ -71,6 +71,13 @@ def _missing(facts, report):
         else:
             kind, why = "unseen", "the partition was drained"
         report.add(kind, tp, f"{value!r}, acknowledged at {offset}, was never read; {why}", send.ended)
+
+
+def _gaps(facts, report):
+    """send-gap: an idempotent sender that stops at its first lost record went on without one."""
+    for absent, later in facts.send_gaps():
+        report.add("send-gap", later.get("tp"),
+                   f"{later.get('value')!r} is there, {absent.get('value')!r}, sent before it, is not", later.ended)
 
 
 def _skips(facts, report):

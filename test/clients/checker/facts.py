@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from .history import HistoryError
+from .ownership import Ownership
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Facts:
         self._positions = defaultdict(dict)     # client -> {tp: offset or None}
         self._commits = defaultdict(list)       # (group, tp) -> [(invoked, ended, type, offset)]
         self._resumes = []
+        self.ownership = Ownership(report)
         self._marks = Floors()
         self._offsets = Floors()
         # An answer counts from where it is told; what a committer had read, from where it asked.
@@ -139,20 +141,40 @@ class Facts:
         """An idempotent producer's records are in the log in the order in which it sent them."""
         last = {}
         for op in sorted(self.sends.values(), key=lambda op: op.invoked):
-            offset = self.offset_of(op)
-            if op.type != "ok" or offset is None or not op.get("idempotent", True):
+            offset = self._place_of(op)
+            if offset is None or not op.get("idempotent", True):
                 continue
             key = (op.client, op.get("tp"))
             before = last.get(key)
-            if before is not None and offset < self.offset_of(before):
+            if before is not None and offset < before[0]:
                 self._report.add("nonmonotonic-send", key[1],
-                                f"{op.client} sent {before.get('value')!r} before {op.get('value')!r}, but they are at "
-                                f"{self.offset_of(before)} and {offset}", before.ended, op.ended)
-            last[key] = op
+                                f"{op.client} sent {before[1].get('value')!r} before {op.get('value')!r}, but they are at "
+                                f"{before[0]} and {offset}", before[1].ended, op.ended)
+            last[key] = (offset, op)
+
+    def _place_of(self, send):
+        """Where the record is: as acknowledged, else as read. None: not there, as far as is known."""
+        offset = self.offset_of(send) if send.type == "ok" else None
+        if offset is not None:
+            return offset
+        return min((at for tp, at in self.places.get(send.get("value"), ()) if tp == send.get("tp")), default=None)
+
+    def send_gaps(self):
+        """(absent, later) of senders that promise to stop at the first record that is not written."""
+        absent = {}
+        for op in sorted(self.sends.values(), key=lambda op: op.invoked):
+            tp = op.get("tp")
+            if not op.get("chained") or tp not in self.drained or self.may_be_gone(op):
+                continue
+            if op.get("value") not in self.places:
+                absent.setdefault((op.client, tp), op)
+            elif before := absent.pop((op.client, tp), None):
+                yield before, op
 
     def _poll(self, op):
         if op.type != "ok":
             return
+        self.ownership.read(op)
         committed_only = op.get("isolation", "read_committed") == "read_committed"
         positions = self._positions[op.client]
         in_this_poll = set()
@@ -240,6 +262,28 @@ class Facts:
         self._resumes.append(op)
         if op.get("offset") >= 0:
             self._positions[op.client][op.get("tp")] = op.get("offset")
+
+    def _own(self, op):
+        if op.type == "ok":
+            self.ownership.own(op)
+            positions = self._positions[op.client]
+            self._positions[op.client] = {tp: positions.get(tp) for tp in op.get("tps")}
+
+    def _revoke(self, op):
+        if op.type == "ok":
+            self.ownership.revoke(op)
+            for tp in op.get("tps"):
+                self._positions[op.client].pop(tp, None)
+
+    def _lost(self, op):
+        if op.type == "ok":
+            self.ownership.lose(op)
+            for tp in op.get("tps"):
+                self._positions[op.client].pop(tp, None)
+
+    def _describe(self, op):
+        if op.type == "ok":
+            self.ownership.describe(op)
 
     def _check_resumes(self):
         for op in self._resumes:

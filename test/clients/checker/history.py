@@ -1,6 +1,8 @@
 """Reading and writing histories. The format is in README.md."""
+import heapq
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 
 TYPES = ("invoke", "ok", "fail", "unknown")
@@ -11,6 +13,10 @@ REQUIRED = {
     "seek": ("positions",),
     "commit": ("group", "offsets"),
     "resume": ("group", "tp", "offset"),
+    "own": ("group", "generation", "tps"),
+    "revoke": ("group", "tps"),
+    "lost": ("group", "tps"),
+    "describe": ("group", "assignments"),
     "end": ("txn", "outcome"),
     "watermark": ("tp",),
     "drain": ("offsets",),
@@ -73,6 +79,30 @@ def parse(lines):
     return ops
 
 
+def merge(paths):
+    """The lines of several processes' files as one history, by their time stamps `t` (nanoseconds of
+    CLOCK_MONOTONIC, which all processes of a machine share). A line that a SIGKILL cut off is no line."""
+    return (line for _, _, line in heapq.merge(*(_stamped(at, path) for at, path in enumerate(paths))))
+
+
+def _stamped(at, path):
+    last = 0
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith("\n"):
+                return
+            if not line.strip():
+                continue
+            try:
+                stamp = json.loads(line)["t"]
+            except (ValueError, KeyError, TypeError):
+                raise HistoryError(f"{path}: line {number} has no time stamp t") from None
+            if stamp < last:
+                raise HistoryError(f"{path}: line {number} goes back in time")
+            last = stamp
+            yield stamp, at, line
+
+
 def _entry(number, line):
     try:
         entry = json.loads(line)
@@ -94,10 +124,12 @@ def _entry(number, line):
 
 
 class Recorder:
-    """Writes a history from a test with many threads: `op = r.invoke(...)`, then `r.ok(op, ...)`."""
+    """Writes a history from a test with many threads: `op = r.invoke(...)`, then `r.ok(op, ...)`.
+    With `stamped`, lines carry the time that merge() orders several files by."""
 
-    def __init__(self, out):
+    def __init__(self, out, stamped=False):
         self._out = out
+        self._stamped = stamped
         self._lock = threading.Lock()
         self._next = 0
 
@@ -128,4 +160,6 @@ class Recorder:
             self._write({**op, **fields, "type": type_})
 
     def _write(self, entry):
+        if self._stamped:
+            entry = {**entry, "t": time.monotonic_ns()}
         self._out.write(json.dumps(entry, separators=(",", ":")) + "\n")

@@ -227,6 +227,71 @@ def nonmonotonic_send(lines, random):
     return True
 
 
+def send_gap(lines, random):
+    """A record whose outcome is unknown is not there, but what its sender sent next is."""
+    seen = set(read_by_drain(lines).values())
+    of = {}
+    for line in lines:
+        if line["f"] == "send" and line["type"] != "invoke" and line.get("chained") and line["value"] in seen:
+            of.setdefault(line["tp"], []).append(line)
+    choices = [send for members in of.values() for send in members[:-1] if send["type"] == "unknown"]
+    if not choices:
+        return False
+    forget(lines, random.choice(choices)["value"])
+    return True
+
+
+def owns(lines):
+    return [at for at, line in enumerate(lines) if line["f"] == "own" and line["type"] == "ok"]
+
+
+def two_owners(lines, random):
+    pairs = [(lines[one], lines[two]) for one in owns(lines) for two in owns(lines)
+             if lines[one]["client"] != lines[two]["client"] and lines[one]["generation"] == lines[two]["generation"]
+             and lines[one]["tps"]]
+    one, two = random.choice(pairs)
+    two["tps"] = two["tps"] + [random.choice(one["tps"])]
+    return True
+
+
+def described_twice(lines, random):
+    choices = [line for line in lines if line["f"] == "describe" and line["type"] == "ok"
+               and any(line["assignments"].values())]
+    assignments = random.choice(choices)["assignments"]
+    one = random.choice([member for member, tps in sorted(assignments.items()) if tps])
+    two = random.choice([member for member in sorted(assignments) if member != one])
+    assignments[two] = assignments[two] + assignments[one][:1]
+    return True
+
+
+def needless_revocation(lines, random):
+    last, choices = {}, []
+    for at in owns(lines):
+        own = lines[at]
+        if own["cooperative"]:
+            choices += [(at, tp) for tp in own["tps"] if tp in last.get(own["client"], ())]
+        last[own["client"]] = own["tps"]
+    if not choices:
+        return False
+    at, tp = random.choice(choices)
+    lines.insert(at, {"client": lines[at]["client"], "op": "taken", "type": "ok", "f": "revoke",
+                      "group": lines[at]["group"], "tps": [tp]})
+    return True
+
+
+def read_unowned(lines, random):
+    """A member goes on with a partition after it was taken from it."""
+    known = read_by_drain(lines)
+    choices = [(at, tp, offset, value) for at, line in enumerate(lines) if line["f"] == "revoke" and line["type"] == "ok"
+               for (tp, offset), value in known.items() if tp in line["tps"]]
+    if not choices:
+        return False
+    at, tp, offset, value = random.choice(choices)
+    lines.insert(at + 1, {"client": lines[at]["client"], "op": "on", "type": "ok", "f": "poll",
+                          "records": [[tp, offset, value]]})
+    return True
+
+
 def stale_commit(lines, random):
     acked = {}
     under_way = {}  # never answered: may still take effect
@@ -314,5 +379,6 @@ MUTATIONS = (
     ("nonmonotonic-poll", nonmonotonic_poll), ("internal-nonmonotonic-poll", internal_nonmonotonic_poll),
     ("nonmonotonic-send", nonmonotonic_send), ("stale-commit", stale_commit),
     ("commit-ahead", commit_ahead), ("commit-ahead", resume_ahead), ("watermark-back", watermark_back),
-    ("g1c", g1c),
+    ("g1c", g1c), ("send-gap", send_gap), ("two-owners", two_owners), ("two-owners", described_twice),
+    ("needless-revocation", needless_revocation), ("read-unowned", read_unowned),
 )

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 KINDS = ("lost-write", "unseen", "duplicate", "inconsistent-offset", "unwritten-read", "aborted-read",
          "read-above-watermark", "torn-transaction", "poll-skip", "internal-poll-skip", "nonmonotonic-poll",
-         "internal-nonmonotonic-poll", "nonmonotonic-send", "stale-commit", "commit-ahead",
-         "watermark-back", "g1c")
+         "internal-nonmonotonic-poll", "nonmonotonic-send", "send-gap", "stale-commit", "commit-ahead",
+         "two-owners", "needless-revocation", "read-unowned", "watermark-back", "g1c")
 
 
 @dataclass(slots=True)

@@ -47,13 +47,13 @@ class Simulation:
         self.committed = {}          # (group, tp) -> offset
         self.counter = 0
         self.txns = 0
-        self.last_invoke = None
+        self.generation = 0
         free = Consumer("free", "read_uncommitted")
         self.consumers = [free, Consumer("m0", "read_committed", "g"), Consumer("m1", "read_committed", "g")]
         self._assign(free, PARTITIONS)
         self._rebalance()
         actions = ([self._sends] * 5 + [self._transaction] * 3 + [self._poll] * 8 + [self._commit] * 3
-                   + [self._watermarks] * 2 + [self._rebalance, self._loose_sends])
+                   + [self._watermarks] * 2 + [self._rebalance, self._loose_sends, self._chained_sends])
         for _ in range(steps):
             self.random.choice(actions)()
         self._drain()
@@ -111,6 +111,18 @@ class Simulation:
             offset = self.logs[tp].append(fields["value"])
         self._line("loose", op, "ok", "send", **fields, offset=offset)
 
+    def _chained_sends(self):
+        """A sender that promises to stop at the first record it loses: it loses answers only."""
+        for _ in range(self.random.randint(2, 5)):
+            op = self._number()
+            fields = {"tp": self.random.choice(PARTITIONS), "value": f"c{op}", "chained": True}
+            self._line("chain", op, "invoke", "send", **fields)
+            offset = self.logs[fields["tp"]].append(fields["value"])
+            if self.random.random() < 0.4:
+                self._line("chain", op, "unknown", "send", **fields)
+            else:
+                self._line("chain", op, "ok", "send", **fields, offset=offset)
+
     def _transaction(self):
         self.txns += 1
         txn = f"txn{self.txns}"
@@ -152,17 +164,39 @@ class Simulation:
         self._told(consumer.name, "assign", positions=dict(consumer.positions))
 
     def _rebalance(self):
+        """Eager: all is given up first. Cooperative: a generation in which what moves is given up, then one in
+        which it is given out."""
         members = [consumer for consumer in self.consumers if consumer.group]
-        for consumer in members:
-            consumer.positions = {}
-            self._told(consumer.name, "assign", positions={})
+        placed = {consumer.name: set() for consumer in members}
         for tp in PARTITIONS:
-            consumer = self.random.choice(members)
-            offset = self.committed.get((consumer.group, tp), -1)
-            self._told(consumer.name, "resume", group=consumer.group, tp=tp, offset=offset)
-            consumer.positions[tp] = max(offset, 0)
-            if offset < 0:
-                self._told(consumer.name, "seek", positions={tp: 0})
+            placed[self.random.choice(members).name].add(tp)
+        cooperative = self.random.random() < 0.5
+        for consumer in members:
+            going = set(consumer.positions) - (placed[consumer.name] if cooperative else set())
+            if going:
+                self._told(consumer.name, "revoke", group=consumer.group, tps=sorted(going))
+            consumer.positions = {tp: at for tp, at in consumer.positions.items() if tp not in going}
+        if cooperative:
+            self._generation(members, cooperative)
+        for consumer in members:
+            for tp in sorted(placed[consumer.name] - set(consumer.positions)):
+                consumer.positions[tp] = None
+        self._generation(members, cooperative)
+        for consumer in members:
+            for tp in sorted(tp for tp, at in consumer.positions.items() if at is None):
+                offset = self.committed.get((consumer.group, tp), -1)
+                self._told(consumer.name, "resume", group=consumer.group, tp=tp, offset=offset)
+                consumer.positions[tp] = max(offset, 0)
+                if offset < 0:
+                    self._told(consumer.name, "seek", positions={tp: 0})
+
+    def _generation(self, members, cooperative):
+        self.generation += 1
+        for consumer in members:
+            self._told(consumer.name, "own", group=consumer.group, generation=self.generation,
+                       tps=sorted(consumer.positions), cooperative=cooperative)
+        self._told("admin", "describe", group=members[0].group,
+                   assignments={consumer.name: sorted(consumer.positions) for consumer in members})
 
     def _poll(self):
         self._poll_of(self.random.choice(self.consumers))

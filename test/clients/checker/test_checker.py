@@ -12,7 +12,7 @@ from pathlib import Path
 from . import check as command
 from .checker import check
 from .graph import circles
-from .history import HistoryError, Recorder, parse
+from .history import HistoryError, Recorder, merge, parse
 from .mutations import MUTATIONS
 from .report import KINDS
 from .simulation import Simulation
@@ -199,6 +199,98 @@ class Rules(unittest.TestCase):
         written = [send("a", 0, txn="x"), send("b", 1, txn="y"), {"f": "end", "txn": "x", "outcome": "commit"}]
         self.assert_kinds(history(*written, {"f": "end", "txn": "y", "outcome": "commit"}, *reads), "g1c")
         self.assert_kinds(history(*written, {"f": "end", "txn": "y", "outcome": "abort"}, *reads))
+
+
+class Groups(unittest.TestCase):
+    def own(self, client, generation, *tps, **more):
+        return {"f": "own", "client": client, "group": "g", "generation": generation, "tps": list(tps), **more}
+
+    def revoke(self, client, *tps, f="revoke"):
+        return {"f": f, "client": client, "group": "g", "tps": list(tps)}
+
+    def kinds(self, *entries):
+        return verdict(history(*entries)).kinds()
+
+    def test_one_owner_a_generation(self):
+        self.assertEqual(set(), self.kinds(self.own("a", 1, "t-0"), self.own("b", 2, "t-0")))
+        self.assertEqual({"two-owners"}, self.kinds(self.own("a", 1, "t-0"), self.own("b", 1, "t-0")))
+
+    def test_a_static_member_comes_back_as_another_process(self):
+        self.assertEqual(set(), self.kinds(self.own("a", 1, "t-0", instance="i"), self.own("b", 1, "t-0", instance="i")))
+
+    def test_a_cooperative_member_keeps_what_it_keeps(self):
+        one, two = (self.own("a", n, "t-0", cooperative=True) for n in (1, 2))
+        self.assertEqual(set(), self.kinds(one, two))
+        self.assertEqual({"needless-revocation"}, self.kinds(one, self.revoke("a", "t-0"), two))
+        between = self.own("a", 2, cooperative=True)  # it was really without it for a generation
+        self.assertEqual(set(), self.kinds(one, self.revoke("a", "t-0"), between,
+                                           self.own("a", 3, "t-0", cooperative=True)))
+        self.assertEqual(set(), self.kinds(one, self.revoke("a", "t-0", f="lost"), two))
+
+    def test_an_eager_member_gives_up_everything(self):
+        self.assertEqual(set(), self.kinds(self.own("a", 1, "t-0"), self.revoke("a", "t-0"), self.own("a", 2, "t-0")))
+
+    def test_what_was_given_up_is_not_read(self):
+        read = poll((0, "x"), client="a")
+        start = [send("x", 0), self.own("a", 1, "t-0"), {**START, "client": "a"}]
+        self.assertEqual(set(), self.kinds(*start, read))
+        for f in ("revoke", "lost"):
+            self.assertEqual({"read-unowned"}, self.kinds(*start, self.revoke("a", "t-0", f=f), read))
+        self.assertEqual({"read-unowned"}, self.kinds(*start, self.own("a", 2), read))
+        self.assertEqual(set(), self.kinds(*start, self.revoke("a", "t-0"), self.own("a", 2, "t-0"), read))
+
+    def test_what_the_coordinator_says_has_one_owner_each(self):
+        for twice in (["t-1"], ["t-0"]):
+            said = {"f": "describe", "group": "g", "assignments": {"m1": ["t-0"], "m2": twice}}
+            self.assertEqual({"two-owners"} if twice == ["t-0"] else set(), self.kinds(said))
+
+
+class Chains(unittest.TestCase):
+    DRAIN = {"f": "drain", "offsets": {"t-0": 2}}
+
+    def kinds(self, *entries):
+        return verdict(history(START, *entries, self.DRAIN)).kinds()
+
+    def test_nothing_follows_a_lost_record(self):
+        lost = send("b", None, type="unknown", chained=True)
+        later = send("c", 1, chained=True)
+        self.assertEqual({"send-gap"}, self.kinds(send("a", 0, chained=True), lost, later, poll((0, "a"), (1, "c"))))
+        self.assertEqual(set(), self.kinds(send("a", 0, chained=True), lost, poll((0, "a"))))
+        self.assertEqual(set(), self.kinds(send("a", 0), {**lost, "chained": False}, later, poll((0, "a"), (1, "c"))))
+
+    def test_records_of_unknown_outcome_are_in_order_too(self):
+        unknown = send("a", None, type="unknown")
+        self.assertEqual({"nonmonotonic-send"}, self.kinds(unknown, send("b", 0), poll((0, "b"), (1, "a"))))
+        self.assertEqual(set(), self.kinds(unknown, send("b", 1), poll((0, "a"), (1, "b"))))
+
+
+class Merge(unittest.TestCase):
+    def merged(self, *texts):
+        with tempfile.TemporaryDirectory() as directory:
+            paths = [Path(directory) / str(n) for n in range(len(texts))]
+            for path, text in zip(paths, texts):
+                path.write_text(text)
+            return [json.loads(line)["t"] for line in merge(paths)]
+
+    def test_lines_of_all_files_come_in_the_order_of_their_stamps(self):
+        self.assertEqual([1, 2, 3, 4], self.merged('{"t":1}\n{"t":4}\n', '{"t":2}\n\n{"t":3}\n'))
+
+    def test_a_line_cut_off_by_a_kill_is_left_out(self):
+        self.assertEqual([1], self.merged('{"t":1}\n{"t":4', ''))
+
+    def test_lines_without_order_are_refused(self):
+        for text in ('{"t":2}\n{"t":1}\n', '{"x":1}\n', 'nonsense\n'):
+            with self.assertRaises(HistoryError):
+                self.merged(text)
+
+    def test_stamped_recorder(self):
+        out = io.StringIO()
+        recorder = Recorder(out, stamped=True)
+        recorder.ok(recorder.invoke("p", "send", tp="t-0", value="a"), offset=0)
+        recorder.note("c", "poll", records=[])
+        stamps = self.merged(out.getvalue())
+        self.assertEqual(sorted(stamps), stamps)
+        self.assertEqual(3, len(stamps))
 
 
 class Format(unittest.TestCase):
