@@ -9,6 +9,13 @@ namespace tidegate::storage::embedded {
 
 using protocol::kBatchHeaderBytes;
 
+namespace {
+// Bytes of candidates whose CRC resync() looks at, in ranges behind the damage, and at least this much:
+// records can be made to look like headers.
+constexpr std::uint64_t kResyncRanges = 4;
+constexpr std::uint64_t kResyncBytes = 64U << 20;
+}  // namespace
+
 bool header_fits(const protocol::BatchHeader& header, const WalkRange& range, const std::vector<EpochStart>& epochs) {
   return header.base_offset == range.expected && header.last_offset_delta >= 0 &&
          header.size_bytes() <= range.end_position - range.position && header.next_offset() <= range.end_offset &&
@@ -75,7 +82,7 @@ void BatchWalker::pass() {
 bool BatchWalker::is_followed_up(WalkRange at, const protocol::BatchHeader& header) {
   at.position += header.size_bytes();
   at.expected = header.next_offset();
-  if (at.position == at.end_position) return at.expected == at.end_offset;
+  if (at.position == at.end_position) return at.end_offset == kOpenEnd || at.expected == at.end_offset;
   if (at.end_position - at.position < kBatchHeaderBytes || !load(at.position, kBatchHeaderBytes)) return false;
   auto next = protocol::parse_batch_header(window(at.position, kBatchHeaderBytes));
   return next && header_fits(*next, at, *epochs_);
@@ -84,6 +91,7 @@ bool BatchWalker::is_followed_up(WalkRange at, const protocol::BatchHeader& head
 bool BatchWalker::resync() {
   WalkRange probe = range_;
   const Offset lowest = resync_offset_;
+  std::uint64_t budget = std::max(kResyncRanges * (range_.end_position - resync_from_), kResyncBytes);
   for (std::uint64_t at = resync_from_; at + kBatchHeaderBytes <= range_.end_position; ++at) {
     if (!load(at, kBatchHeaderBytes)) return false;
     const ByteView bytes = window(at, kBatchHeaderBytes);
@@ -94,6 +102,8 @@ bool BatchWalker::resync() {
     probe.position = at;
     probe.expected = offset;
     if (!header || !header_fits(*header, probe, *epochs_)) continue;
+    if (header->size_bytes() > budget) return false;
+    budget -= header->size_bytes();
     if (!load(at, header->size_bytes())) return false;
     if (!protocol::batch_crc_is_valid(window(at, header->size_bytes()), *header)) continue;
     if (!is_followed_up(probe, *header)) continue;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "epochs.h"
@@ -17,8 +18,10 @@ struct WalkRange {
   std::uint64_t position = 0;
   std::uint64_t end_position = 0;
   Offset expected = 0;    // of the first batch
-  Offset end_offset = 0;  // no batch reaches above
+  Offset end_offset = 0;  // no batch reaches above; kOpenEnd: not known
 };
+
+inline constexpr Offset kOpenEnd = std::numeric_limits<Offset>::max();
 
 struct WalkOptions {
   bool check_crc = false;
@@ -40,7 +43,8 @@ class BatchWalker {
   Step look();
   // Steps over the batch that look() found.
   void pass();
-  // After `damaged`: looks byte by byte for the next good batch. False when there is none.
+  // After `damaged`: looks byte by byte for the next good batch. False when there is none, or when too
+  // much that looked like one was not: the work stays within a few times the size of the range.
   bool resync();
 
   const protocol::BatchHeader& header() const { return header_; }

@@ -26,7 +26,6 @@ EmbeddedLog::EmbeddedLog(LogShard& shard, PartitionId id, LogConfig config, Reco
     segments_.push_back(std::move(segment));
   }
   if (!segments_.empty() && active_index) segments_.back()->index = std::move(active_index);
-  if (const auto slot = context_.slots.find(id)) slot_ = slot->ref;
   context_.metrics.open_partitions.add(1);
 }
 
@@ -126,11 +125,10 @@ Task<void> EmbeddedLog::close() {
     auto flush = segment->index->take_flush(SparseIndex::Seal{segment->end, segment->size});
     job->index_writes.push_back({layout::index_path(dir_, segment->base), std::move(flush)});
   }
-  job->slot = slot_;
-  const Slot clean{SlotState::clean, durable_};
+  const Slot clean{.state = SlotState::clean, .end = durable_};
   auto finish = [this, self, &job, clean] {
     for (const IndexWrite& write : job->index_writes) IndexFile::write(*context_.vfs, write.path, write.flush);
-    return context_.slots.write(id_, job->slot, clean).has_value();
+    return context_.slots.write(id_, clean).has_value();
   };
   const bool settled = co_await context_.pool.run(Lane::log_write, std::move(finish));
   slot_dirty_ = !settled;

@@ -229,7 +229,6 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   std::vector<FileRef> orphans_;   // files of failed jobs that must be gone before the log goes on
   MonoTime retry_repair_;
   MonoTime dirty_since_;
-  SlotRef slot_;
   std::vector<FilePtr> unsynced_;
   bool unsynced_names_ = false;
   std::vector<DurableWaiter*> waiters_;

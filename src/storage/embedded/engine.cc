@@ -8,6 +8,7 @@
 #include "keys.h"
 #include "layout.h"
 #include "tidegate/base/uuid.h"
+#include "tidegate/protocol/record_batch.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage {
@@ -64,7 +65,14 @@ Result<void> EmbeddedEngine::open_metadata() {
   if (auto taken = take_cluster_id(); !taken) return taken;
   if (auto loaded = topics_.load(); !loaded) return loaded;
   if (auto loaded = context_.facts.load(); !loaded) return loaded;
-  if (auto opened = context_.slots.open(*context_.vfs, context_.options.data_dir + "/slots"); !opened) {
+  RunMark run;
+  run.shows_unsynced = context_.options.flush != FlushPolicy::ack;
+  if (const auto boot = context_.vfs->boot_id()) {
+    run.boot = std::max(protocol::crc32c(as_bytes(*boot)), 1U);
+  } else {
+    spdlog::warn("event=boot_id_unknown error=\"{}\"", boot.error().text());
+  }
+  if (auto opened = context_.slots.open(*context_.vfs, context_.options.data_dir, run); !opened) {
     return fail(storage_error("data directory " + context_.options.data_dir + ": slots", opened.error()));
   }
   return {};
@@ -129,6 +137,11 @@ Task<void> EmbeddedEngine::recover_dirty() {
     }
   };
   co_await suspend(park);
+  // What a slot says of the power cut behind it has been dealt with, and must not come back with the next.
+  auto sync = [this] {
+    if (auto synced = context_.slots.sync(); !synced) spdlog::warn("event=slots_sync error=\"{}\"", synced.error().text());
+  };
+  co_await context_.pool.run(Lane::log_sync, std::move(sync));
 }
 
 Task<Result<void>> EmbeddedEngine::start() {

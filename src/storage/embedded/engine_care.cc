@@ -100,6 +100,11 @@ Task<void> EmbeddedEngine::delete_remains() {
         return;
       }
       for (std::int32_t i = 0; i < remains.partitions; ++i) context_.slots.release({remains.id, i});
+      // Nobody releases them once the remains are forgotten.
+      if (auto synced = context_.slots.sync(); !synced) {
+        spdlog::warn("event=slots_sync error=\"{}\"", synced.error().text());
+        return;
+      }
       if (auto forgotten = topics_.forget_remains(remains.id); !forgotten) {
         spdlog::warn("event=topic_remains error=\"{}\"", forgotten.error().message);
       }

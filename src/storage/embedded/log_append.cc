@@ -126,10 +126,10 @@ std::unique_ptr<LogJob> EmbeddedLog::plan_job() {
     job_steps_.push_back(job->steps.size() - 1);
   }
   plan_index_writes(*job);
-  if (!slot_dirty_) job->slot_before = Slot{SlotState::dirty, durable_};
-  job->slot = slot_;
+  if (!slot_dirty_) job->slot_before = Slot{.state = SlotState::dirty, .end = durable_};
   job->sync = context_.options.flush == FlushPolicy::ack;
   const WriteStep& last = job->steps.back();
+  job->slot_broken = {.state = SlotState::dirty, .end = durable_, .broken = true};
   job->slot_after.state = SlotState::dirty;
   job->slot_after.end = {.offset = job->batches.back().header.next_offset(),
                          .segment = 0,
@@ -235,9 +235,7 @@ void EmbeddedLog::note_dirty(const JobOutcome& outcome) {
 
 void EmbeddedLog::on_job_done(std::unique_ptr<LogJob> job, JobOutcome outcome) {
   busy_ = false;
-  if (job->slot_before && outcome.kind != JobOutcome::Kind::write_failed) slot_dirty_ = true;
-  // A sync may have told the slot meanwhile: later copies count from the higher number.
-  slot_ = {.index = job->slot.index, .sequence = std::max(slot_.sequence, job->slot.sequence)};
+  if (job->slot_before && !job->mark_error) slot_dirty_ = true;
   if (outcome.kind == JobOutcome::Kind::done && !broken_ && !removed_) {
     on_job_good(std::move(job), std::move(outcome));
   } else {

@@ -38,6 +38,28 @@ void take_back(EngineContext& context, LogJob& job, std::size_t tried, JobOutcom
 
 }  // namespace
 
+// The order counts: a partition with bytes that a crash may keep, lose or tear has a slot that says where to
+// begin checking, whatever else is lost. Without it the first segment could be gone and a later one be taken
+// for the log.
+void mark_slots(EngineContext& context, std::span<LogJob* const> jobs) {
+  bool any = false;
+  for (LogJob* job : jobs) {
+    job->slot_marked = true;
+    if (!job->slot_before) continue;
+    context.slots.allot(job->id);
+    if (auto wrote = context.slots.write(job->id, *job->slot_before); !wrote) {
+      job->mark_error = wrote.error();
+    } else {
+      any = true;
+    }
+  }
+  if (!any) return;
+  const auto synced = context.slots.sync();
+  for (LogJob* job : jobs) {
+    if (job->slot_before && !job->mark_error && !synced) job->mark_error = synced.error();
+  }
+}
+
 JobOutcome write_job(EngineContext& context, LogJob& job) {
   JobOutcome outcome;
   const auto failed = [&](const IoError& error, std::size_t tried) {
@@ -48,10 +70,11 @@ JobOutcome write_job(EngineContext& context, LogJob& job) {
   };
   // An index that cannot be written is made anew when it is needed.
   for (const IndexWrite& write : job.index_writes) IndexFile::write(*context.vfs, write.path, write.flush);
-  if (job.slot_before) {
-    job.slot = context.slots.allot(job.id);
-    if (auto wrote = context.slots.write(job.id, job.slot, *job.slot_before); !wrote) return failed(wrote.error(), 0);
+  if (!job.slot_marked) {
+    LogJob* const one = &job;
+    mark_slots(context, {&one, 1});
   }
+  if (job.mark_error) return failed(*job.mark_error, 0);
   for (std::size_t i = 0; i < job.steps.size(); ++i) {
     const WriteStep& step = job.steps[i];
     auto file = open_for_write(context, job, step);
@@ -95,11 +118,15 @@ void sync_job(EngineContext& context, LogJob& job, JobOutcome& outcome) {
 }
 
 void settle_job(EngineContext& context, LogJob& job, JobOutcome& outcome) {
-  if (outcome.kind != JobOutcome::Kind::done) return;
-  outcome.made_files = false;
-  outcome.written.clear();
-  // The slot may lag behind what is durable, so a failure costs recovery some time and nothing else.
-  static_cast<void>(context.slots.write(job.id, job.slot, job.slot_after));
+  if (outcome.kind == JobOutcome::Kind::write_failed) return;
+  const bool synced = outcome.kind == JobOutcome::Kind::done;
+  if (synced) {
+    outcome.made_files = false;
+    outcome.written.clear();
+  }
+  // The slot may lag behind what is durable, so a failure costs recovery some time and nothing else. That
+  // a sync failed is for a start without a reboot, which finds the page cache as it is now.
+  static_cast<void>(context.slots.write(job.id, synced ? job.slot_after : job.slot_broken));
 }
 
 }  // namespace tidegate::storage::embedded

@@ -3,6 +3,7 @@
 // At most one write job and one sync-only job of a log are under way.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,10 +41,13 @@ struct LogJob {
   std::vector<FilePtr> unsynced;
   bool sync_dirs = false;
   bool sync = false;
-  // What the slot says before the first write, when it does not say so already, and after the sync.
+  // What the slot says, on disk, before the first write, when it does not say so already; after the sync;
+  // and after one that failed.
   std::optional<Slot> slot_before;
   Slot slot_after;
-  SlotRef slot;
+  Slot slot_broken;
+  bool slot_marked = false;           // slot_before was tried, with
+  std::optional<IoError> mark_error;
 };
 
 struct JobOutcome {
@@ -56,11 +60,14 @@ struct JobOutcome {
   bool made_files = false;
 };
 
-// Writes the steps. After a failure nothing of the job is left in the files, but for `residue`.
+// Writes the jobs' slot_before, with one sync for all of them.
+void mark_slots(EngineContext& context, std::span<LogJob* const> jobs);
+// Marks the slot, unless that was done, and writes the steps. After a failure nothing of the job is left
+// in the files, but for `residue`.
 JobOutcome write_job(EngineContext& context, LogJob& job);
 // Syncs one job's files and directories.
 void sync_job(EngineContext& context, LogJob& job, JobOutcome& outcome);
-// After its sync: tells the slot.
+// After its sync, also a failed one: tells the slot.
 void settle_job(EngineContext& context, LogJob& job, JobOutcome& outcome);
 // Makes the partition's names durable: its directory and those above up to the data directory.
 IoResult<void> sync_dirs(EngineContext& context, const std::string& partition_dir);

@@ -99,8 +99,8 @@ void EmbeddedLog::request_sync() {
   job->unsynced = std::exchange(unsynced_, {});
   job->sync_dirs = std::exchange(unsynced_names_, false);
   job->sync = true;
-  job->slot = slot_;
-  job->slot_after = {SlotState::dirty, written_place()};
+  job->slot_after = {.state = SlotState::dirty, .end = written_place()};
+  job->slot_broken = {.state = SlotState::dirty, .end = durable_, .broken = true};
   ++home_.jobs;
   auto come_back = [self = shared_from_this()](std::unique_ptr<LogJob> done, JobOutcome outcome) mutable {
     Shard& shard = self->home_.shard;
@@ -114,17 +114,16 @@ void EmbeddedLog::request_sync() {
 
 void EmbeddedLog::on_sync_done(std::unique_ptr<LogJob> job, JobOutcome outcome) {
   syncing_ = false;
-  slot_.sequence = std::max(slot_.sequence, job->slot.sequence);
-  if (!removed_ && !broken_) {
+  if (!removed_) {
     if (outcome.kind == JobOutcome::Kind::done) {
+      // A log that broke meanwhile did so in a write, and keeps what was written before.
       durable_ = job->slot_after.end;
       if (std::exchange(sync_again_, false) || sync_is_awaited()) request_sync();
       wake_waiters();
+      start_repair();
     } else {
       break_log(storage_error("sync of " + dir_, outcome.error), durable_);
     }
-  } else if (broken_) {
-    start_repair();
   }
   wake_idle();
 }
@@ -188,8 +187,11 @@ void EmbeddedLog::cut_memory() {
   const bool seen = high_watermark() > cut_to_.offset;
   written_end_ = cut_to_.offset;
   if (durable_.offset > written_end_) durable_ = cut_to_;
-  unsynced_.clear();
-  unsynced_names_ = false;
+  // After a failed write what was written before is still to be synced.
+  if (written_end_ <= durable_.offset) {
+    unsynced_.clear();
+    unsynced_names_ = false;
+  }
   sync_again_ = false;
   if (seen) raise_epoch_at_repair_ = true;
   tell();
@@ -241,11 +243,14 @@ Task<void> EmbeddedLog::repair() {
   std::optional<FileRef> cut;
   if (!segments_.empty() && segments_.back()->base == cut_to_.segment) cut = segments_.back()->file;
   const auto raised = raise_epoch_at_repair_ ? next_epoch(epochs_, cut_to_.offset) : epochs_;
-  auto work = [this, orphans = orphans_, cut, raised, raise = raise_epoch_at_repair_]() -> Result<void> {
+  const Slot sound{.state = SlotState::dirty, .end = durable_};
+  auto work = [this, orphans = orphans_, cut, raised, sound, raise = raise_epoch_at_repair_]() -> Result<void> {
     if (raise) {
       if (auto stored = context_.facts.set_epochs(id_, raised); !stored) return stored;
     }
     auto repaired = repair_files(context_, dir_, orphans, cut, cut_to_.position);
+    // Only then: until the files are back at their durable end, a start must not believe them.
+    if (repaired) repaired = context_.slots.write(id_, sound);
     if (!repaired) return fail(storage_error("repair of " + dir_, repaired.error()));
     return {};
   };
@@ -261,6 +266,7 @@ Task<void> EmbeddedLog::repair() {
     retry_repair_ = MonoTime();
     roll_next_ = true;
     spdlog::info("event=log_repaired topic_id={} partition={} log_end={}", id_.topic.to_string(), id_.index, log_end_);
+    request_sync();  // of what a failed write left unsynced
   } else {
     broken_by_ = done.error();
   }

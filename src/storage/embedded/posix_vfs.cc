@@ -214,6 +214,16 @@ class PosixVfs final : public Vfs {
     return std::make_unique<PosixLock>(std::move(fd));
   }
 
+  IoResult<std::string> boot_id() override {
+    const Fd fd(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+    if (fd.get() < 0) return io_fail(errno, "open");
+    // No size is known of such a file before it is read.
+    std::array<char, 64> text{};
+    const ssize_t n = ::read(fd.get(), text.data(), text.size());
+    if (n <= 0) return io_fail(n < 0 ? errno : ENODATA, "read");
+    return std::string(text.data(), static_cast<std::size_t>(n));
+  }
+
  private:
   std::unique_ptr<Fd> filesystem_;
 };

@@ -28,10 +28,11 @@ class Recovery {
     }
     const bool clean = found && found->slot.state == SlotState::clean && ends_at_durable();
     if (!clean) {
-      if (auto scanned = scan(); !scanned) return error("cannot read", scanned.error());
+      auto scanned = !found ? survey() : is_poisoned(*found) ? drop_above_durable() : scan();
+      if (!scanned) return error("cannot read", scanned.error());
     }
     finish_ends();
-    if (log_.cut) {
+    if (log_.cut || (found && may_have_lost_more(*found))) {
       if (auto raised = raise_epoch(); !raised) return fail(std::move(raised.error()));
     }
     if (auto applied = apply(); !applied) return error("cannot cut", applied.error());
@@ -75,6 +76,46 @@ class Recovery {
     return last.base == durable_.segment && last.size == durable_.position;
   }
 
+  // A sync failed and the machine was not started again: reads above the durable end may show what the
+  // disk never got.
+  bool is_poisoned(const SlotFile::Found& found) const {
+    return found.slot.broken && context_.slots.is_of_this_boot(found.run);
+  }
+
+  // Readers may have seen what a power cut took, also when it took it at a batch's border, where nothing
+  // looks torn. As long as the machine was not started again the page cache has lost nothing.
+  bool may_have_lost_more(const SlotFile::Found& found) const {
+    return found.slot.state == SlotState::dirty && found.run.shows_unsynced &&
+           !context_.slots.is_of_this_boot(found.run);
+  }
+
+  IoResult<void> drop_above_durable() {
+    auto& segments = log_.segments;
+    std::size_t kept = 0;
+    while (kept < segments.size() && segments[kept].base < durable_.segment) ++kept;
+    if (kept < segments.size() && segments[kept].base == durable_.segment && durable_.position > 0) {
+      FoundSegment& last = segments[kept++];
+      if (last.size > durable_.position) {
+        log_.cut = true;
+        last.size = durable_.position;
+        truncate_ = last;
+        checked_.push_back(last.base);
+      }
+    }
+    drop_from(kept);
+    log_.must_roll = true;
+    log_.log_end = durable_.offset;
+    return {};
+  }
+
+  void drop_from(std::size_t first) {
+    for (std::size_t i = first; i < log_.segments.size(); ++i) {
+      log_.cut |= log_.segments[i].size > 0;
+      removed_.push_back(log_.segments[i].base);
+    }
+    log_.segments.resize(std::min(first, log_.segments.size()));
+  }
+
   // Checks everything above the durable end.
   IoResult<void> scan() {
     auto& segments = log_.segments;
@@ -84,6 +125,9 @@ class Recovery {
     while (i < segments.size() && segments[i].base < durable_.segment) ++i;
     if (i < segments.size() && segments[i].base == durable_.segment) {
       position = durable_.position;
+    } else if (i < segments.size() && segments[i].base > expected && segments[i].base <= log_.log_start) {
+      // The slot is from before log start moved beyond it. What is left begins at or below log start.
+      expected = segments[i].base;
     } else {
       // That file is gone, or never came to be: the log goes on in a file that begins at the durable end.
       while (i < segments.size() && segments[i].base < durable_.offset) ++i;
@@ -104,12 +148,53 @@ class Recovery {
       ++i;
       break;
     }
-    for (std::size_t dropped = i; dropped < segments.size(); ++dropped) {
-      log_.cut |= segments[dropped].size > 0;
-      removed_.push_back(segments[dropped].base);
-    }
-    segments.resize(std::min(i, segments.size()));
+    drop_from(i);
     log_.log_end = expected;
+    return {};
+  }
+
+  // Without its slot nothing is known of what was durable. A slot is on disk before its partition's first
+  // batch, so it was lost to damage and not to a power cut: bad bytes with good batches behind them are
+  // damage too, and only those at the end are a torn tail.
+  IoResult<void> survey() {
+    auto& segments = log_.segments;
+    std::size_t kept = 0;  // up to and with the last one that holds a good batch
+    Offset end = durable_.offset;
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      FoundSegment& segment = segments[i];
+      const bool last = i + 1 == segments.size();
+      const Offset next_base = last ? kOpenEnd : segments[i + 1].base;
+      auto file = context_.vfs->open(layout::segment_path(dir_, segment.base), OpenMode::existing);
+      if (!file) return std::unexpected(file.error());
+      BatchWalker walker(**file, {0, segment.size, segment.base, next_base}, log_.epochs,
+                         {.check_crc = true, .window_bytes = 1U << 20});
+      checked_.push_back(segment.base);
+      for (;;) {
+        const BatchWalker::Step step = walker.look();
+        if (step == BatchWalker::Step::failed) return std::unexpected(walker.error());
+        if (step == BatchWalker::Step::end) break;
+        if (step == BatchWalker::Step::damaged && !walker.resync()) break;
+        if (step == BatchWalker::Step::batch) walker.pass();
+        if (walker.expected() == segment.base) continue;
+        kept = i + 1;
+        end = walker.expected();
+        tail_position_ = walker.position();
+      }
+    }
+    if (kept < segments.size()) {
+      // With nothing good anywhere the first file stays, empty: its name says where the log was.
+      if (kept == 0) {
+        kept = 1;
+        tail_position_ = 0;
+      }
+      drop_from(kept);
+    }
+    if (!segments.empty() && segments.back().size > tail_position_) {
+      log_.cut = true;
+      segments.back().size = tail_position_;
+      truncate_ = segments.back();
+    }
+    log_.log_end = end;
     return {};
   }
 
@@ -121,7 +206,7 @@ class Recovery {
     auto file = context_.vfs->open(layout::segment_path(dir_, segment.base), OpenMode::existing);
     if (!file) return std::unexpected(file.error());
     const bool last = i + 1 == log_.segments.size();
-    const Offset next_base = last ? std::numeric_limits<Offset>::max() : log_.segments[i + 1].base;
+    const Offset next_base = last ? kOpenEnd : log_.segments[i + 1].base;
     BatchWalker walker(**file, {position, segment.size, expected, next_base}, log_.epochs,
                        {.check_crc = true, .window_bytes = 1U << 20});
     BatchWalker::Step step;
@@ -165,9 +250,10 @@ class Recovery {
     auto raised = next_epoch(log_.epochs, log_.log_end);
     if (auto stored = context_.facts.set_epochs(id_, raised); !stored) return stored;
     log_.epochs = std::move(raised);
-    context_.metrics.recovered_cuts.add();
-    spdlog::warn("event=log_cut topic_id={} partition={} log_end={} leader_epoch={}", id_.topic.to_string(),
-                 id_.index, log_.log_end, log_.epochs->back().epoch);
+    if (log_.cut) context_.metrics.recovered_cuts.add();
+    spdlog::warn("event={} topic_id={} partition={} log_end={} leader_epoch={}",
+                 log_.cut ? "log_cut" : "log_tail_unknown", id_.topic.to_string(), id_.index, log_.log_end,
+                 log_.epochs->back().epoch);
     return {};
   }
 
@@ -193,8 +279,8 @@ class Recovery {
   }
 
   void settle() {
-    SlotRef ref = context_.slots.allot(id_);
-    static_cast<void>(context_.slots.write(id_, ref, {SlotState::clean, log_.durable}));
+    context_.slots.allot(id_);
+    static_cast<void>(context_.slots.write(id_, {.state = SlotState::clean, .end = log_.durable}));
   }
 
   EngineContext& context_;
@@ -205,6 +291,7 @@ class Recovery {
   std::vector<Offset> removed_;
   std::vector<Offset> checked_;  // with bytes that may not be synced
   std::optional<FoundSegment> truncate_;
+  std::uint64_t tail_position_ = 0;  // behind the last good batch
 };
 
 }  // namespace

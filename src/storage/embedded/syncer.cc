@@ -55,6 +55,10 @@ void Syncer::run_single(Item item) {
 }
 
 void Syncer::run_round(std::vector<Item> items) {
+  std::vector<LogJob*> jobs;
+  jobs.reserve(items.size());
+  for (Item& item : items) jobs.push_back(item.job.get());
+  mark_slots(context_, jobs);
   std::vector<JobOutcome> outcomes;
   outcomes.reserve(items.size());
   for (Item& item : items) outcomes.push_back(write_job(context_, *item.job));

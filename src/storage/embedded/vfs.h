@@ -85,6 +85,8 @@ class Vfs {
   virtual IoResult<std::uint64_t> free_bytes(const std::string& path) = 0;
   // EWOULDBLOCK when another holder has it, in this process or another.
   virtual IoResult<std::unique_ptr<VfsLock>> lock(const std::string& path) = 0;
+  // Another one after each start of the machine: what was unsynced before is gone or on disk since.
+  virtual IoResult<std::string> boot_id() = 0;
 };
 
 std::unique_ptr<Vfs> make_posix_vfs();

@@ -60,7 +60,12 @@ class FaultFile final : public se::VfsFile {
     op.truncate = true;
     op.at = size;
     const std::lock_guard lock(disk_->mutex_);
-    return disk_->write(inode_, std::move(op), disk_->enter(generation_));
+    int code = disk_->enter(generation_);
+    if (code == 0 && disk_->truncate_faults_ > 0) {
+      --disk_->truncate_faults_;
+      code = EIO;
+    }
+    return disk_->write(inode_, std::move(op), code);
   }
   IoResult<void> reserve(std::uint64_t) override { return {}; }
   IoResult<std::uint64_t> size() override {
@@ -170,6 +175,11 @@ class FaultVfs final : public se::Vfs {
     return {};
   }
   IoResult<std::uint64_t> free_bytes(const std::string&) override { return UINT64_MAX; }
+  IoResult<std::string> boot_id() override {
+    const std::lock_guard lock(disk_->mutex_);
+    if (int code = disk_->enter(generation_)) return se::io_fail(code, "open");
+    return "boot " + std::to_string(disk_->boots_);
+  }
   IoResult<std::unique_ptr<se::VfsLock>> lock(const std::string& path) override {
     const std::lock_guard lock(disk_->mutex_);
     if (int code = disk_->enter(generation_)) return se::io_fail(code, "open");
@@ -366,6 +376,32 @@ void FaultDisk::crash() {
     if (!durable_names_.contains(path) && rng_.below(2) == 0) durable_names_[path] = inode;
   }
   std::erase_if(durable_names_, [&](const auto& entry) { return !names_.contains(entry.first) && rng_.below(2) == 0; });
+  // The metadata store's own log keeps a first part.
+  const std::size_t kept = rng_.below(unsynced_kv_.size() + 1);
+  for (std::size_t i = 0; i < kept; ++i) FaultKv::apply(durable_kv_, unsynced_kv_[i]);
+  boot();
+}
+
+void FaultDisk::crash_keeping(const std::function<bool(const std::string&)>& keeps) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [path, inode] : durable_names_) {
+    if (names_.contains(path)) continue;  // below
+    inode->unsynced.clear();
+    inode->current = inode->durable;
+  }
+  for (const auto& [path, inode] : names_) {
+    if (keeps(path)) {
+      sync_inode(*inode);
+      durable_names_[path] = inode;
+      for (std::string up = parent(path); !up.empty(); up = parent(up)) durable_dirs_.insert(up);
+    }
+    inode->unsynced.clear();
+    inode->current = inode->durable;
+  }
+  boot();
+}
+
+void FaultDisk::boot() {
   std::erase_if(durable_dirs_, [&](const std::string& dir) {
     for (std::string up = parent(dir); !up.empty(); up = parent(up)) {
       if (!durable_dirs_.contains(up)) return true;
@@ -375,12 +411,10 @@ void FaultDisk::crash() {
   std::erase_if(durable_names_, [&](const auto& entry) { return !durable_dirs_.contains(parent(entry.first)); });
   dirs_ = durable_dirs_;
   names_ = durable_names_;
-  // The metadata store's own log keeps a first part.
-  const std::size_t kept = rng_.below(unsynced_kv_.size() + 1);
-  for (std::size_t i = 0; i < kept; ++i) FaultKv::apply(durable_kv_, unsynced_kv_[i]);
   unsynced_kv_.clear();
   kv_ = durable_kv_;
   ++generation_;
+  ++boots_;
   dark_at_ = 0;
   dark_ = false;
   locked_.clear();
@@ -408,6 +442,11 @@ void FaultDisk::fail_syncs(std::uint64_t after, std::uint64_t times) {
   const std::lock_guard lock(mutex_);
   syncs_until_fault_ = after;
   sync_faults_ = times;
+}
+
+void FaultDisk::fail_truncates(std::uint64_t times) {
+  const std::lock_guard lock(mutex_);
+  truncate_faults_ = times;
 }
 
 std::vector<std::string> FaultDisk::files() const {

@@ -32,6 +32,9 @@ class FaultDisk : public std::enable_shared_from_this<FaultDisk> {
 
   // Power off: unsynced writes and names meet their fate, and every mount is dead.
   void crash();
+  // A power cut with a chosen outcome: of what was not synced only the paths that `keeps` names survive,
+  // whole (with the directories above them).
+  void crash_keeping(const std::function<bool(const std::string& path)>& keeps);
   // The process was killed: nothing is lost, every mount is dead.
   void kill();
 
@@ -42,6 +45,8 @@ class FaultDisk : public std::enable_shared_from_this<FaultDisk> {
   void fail_writes(std::uint64_t after, std::uint64_t times, int code);
   // The n-th sync from now on fails and loses what it was to make durable.
   void fail_syncs(std::uint64_t after, std::uint64_t times);
+  // So many truncates from now on fail.
+  void fail_truncates(std::uint64_t times);
   void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
   std::uint64_t calls() const { return calls_; }
   std::uint64_t syncs() const { return syncs_; }
@@ -77,6 +82,8 @@ class FaultDisk : public std::enable_shared_from_this<FaultDisk> {
   void sync_inode(Inode& inode);
   void lose_inode(Inode& inode);
   std::uint64_t used() const;
+  // Ends a crash: what is durable is all there is.
+  void boot();
 
   mutable std::mutex mutex_;
   SeededRng rng_;
@@ -89,6 +96,7 @@ class FaultDisk : public std::enable_shared_from_this<FaultDisk> {
   std::map<std::string, std::string> durable_kv_;
   std::vector<std::vector<storage::embedded::KvOp>> unsynced_kv_;
   std::uint64_t generation_ = 1;
+  std::uint64_t boots_ = 1;
   std::uint64_t calls_ = 0;
   std::uint64_t syncs_ = 0;
   std::uint64_t dark_at_ = 0;
@@ -98,6 +106,7 @@ class FaultDisk : public std::enable_shared_from_this<FaultDisk> {
   int write_fault_code_ = 0;
   std::uint64_t syncs_until_fault_ = 0;
   std::uint64_t sync_faults_ = 0;
+  std::uint64_t truncate_faults_ = 0;
   std::uint64_t capacity_ = UINT64_MAX;
 };
 
