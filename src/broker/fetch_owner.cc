@@ -89,14 +89,38 @@ FetchedItem FetchOwner::look(const Result<PartitionPtr>& found, const FetchItem&
   return out;
 }
 
+// `found` outlives the call, and is touched by it alone until then.
+Task<void> FetchOwner::open_all(std::vector<Result<PartitionPtr>>& found) {
+  auto closed = std::make_shared<ToOpen>();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!found[i] || (*found[i])->is_open()) continue;
+    closed->partitions.push_back(*found[i]);
+    closed->places.push_back(i);
+  }
+  const std::size_t count = closed->partitions.size();
+  closed->outcomes.resize(count);
+  Gather gather;
+  for (std::size_t i = 0; i < std::min(count, kOpenAtOnce); ++i) gather.add(open_some(table_, closed), "fetch open");
+  co_await gather.all();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!closed->outcomes[i]) found[closed->places[i]] = fail(std::move(closed->outcomes[i].error()));
+  }
+}
+
+// One of those who share the work.
+Task<void> FetchOwner::open_some(PartitionTable& table, std::shared_ptr<ToOpen> work) {
+  while (work->next < work->partitions.size()) {
+    const std::size_t mine = work->next++;
+    work->outcomes[mine] = co_await table.open(work->partitions[mine]);
+  }
+}
+
 Task<FetchVisited> FetchOwner::visit(FetchVisit visit) {
   std::vector<Result<PartitionPtr>> found;
   found.reserve(visit.items.size());
   for (const FetchItem& item : visit.items) found.push_back(table_.find(item.partition));
-  for (auto& partition : found) {
-    if (!partition || (*partition)->is_open()) continue;
-    auto opened = co_await table_.open(*partition);
-    if (!opened) partition = fail(std::move(opened.error()));
+  if (std::ranges::any_of(found, [](const auto& each) { return each && !(*each)->is_open(); })) {
+    co_await open_all(found);
   }
 
   // No suspension from here to the registration.
@@ -122,7 +146,7 @@ Task<FetchVisited> FetchOwner::visit(FetchVisit visit) {
     for (std::size_t i = 0; i < items->size(); ++i) {
       sizes.push_back({(*items)[i].readable, visit.items[i].max_bytes});
     }
-    const auto allotments = allot(sizes, visit.max_bytes);
+    const auto allotments = allot(sizes, visit.max_bytes, visit.first_whole);
     for (std::size_t i = 0; i < allotments.size(); ++i) visit.items[i].allotment = allotments[i];
   }
 

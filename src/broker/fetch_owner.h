@@ -47,6 +47,7 @@ struct FetchVisit {
   std::vector<FetchItem> items;
   Then then = Then::nothing;
   std::size_t max_bytes = 0;
+  bool first_whole = true;  // read_all: the first batch, however large
   // Fewer bytes than this and nothing wrong: register a waiter instead of reading. 0: never.
   std::size_t need = 0;
   // Where the waiter reports to. Runs on `home`.
@@ -79,6 +80,16 @@ class FetchOwner {
     std::unique_ptr<FetchWaiter> waiter;
     std::vector<PartitionPtr> partitions;
   };
+  // Logs that a visit has to open first, side by side.
+  static constexpr std::size_t kOpenAtOnce = 16;
+  struct ToOpen {
+    std::vector<PartitionPtr> partitions;
+    std::vector<std::size_t> places;
+    std::vector<Result<void>> outcomes;
+    std::size_t next = 0;
+  };
+  Task<void> open_all(std::vector<Result<PartitionPtr>>& found);
+  static Task<void> open_some(PartitionTable& table, std::shared_ptr<ToOpen> work);
   FetchedItem look(const Result<PartitionPtr>& found, const FetchItem& item) const;
   std::uint64_t watch(const FetchVisit& visit, const std::vector<Result<PartitionPtr>>& found,
                       const std::vector<FetchedItem>& seen);

@@ -6,15 +6,14 @@
 #include <unordered_set>
 #include <utility>
 
+#include "fetch_memory.h"
+#include "fetch_names.h"
 #include "fetch_owner.h"
 #include "fetch_session.h"
 #include "partition_table.h"
 #include "scatter.h"
 #include "tidegate/broker/broker.h"
-#include "tidegate/broker/topic_catalogue.h"
-#include "tidegate/runtime/memory_budget.h"
 #include "tidegate/runtime/submit.h"
-#include "zstd_guard.h"
 
 namespace tidegate::broker {
 namespace {
@@ -29,12 +28,13 @@ struct FetchPath::State {
     PerShard(unsigned shard, State& all)
         : owner(all.tables.at(shard), all.parts.cluster, kMaxWaitersPerShard, all.waiters),
           sessions(shard, all.parts.shards.size(), all.parts.rng.next(), all.slots),
-          budget(static_cast<std::size_t>(all.parts.config.integer("fetch.response.memory.bytes")) /
-                 all.parts.shards.size()) {}
+          memory(static_cast<std::size_t>(all.parts.config.integer("fetch.response.memory.bytes")) /
+                     all.parts.shards.size(),
+                 all.memory_metrics) {}
     FetchOwner owner;
     FetchSessions sessions;
-    MemoryBudget budget;
-    std::unordered_set<FetchCollector*> waiting;
+    FetchMemory memory;
+    std::unordered_set<Round*> waiting;  // for records or memory
     bool stopping = false;
   };
 
@@ -48,6 +48,7 @@ struct FetchPath::State {
         max_wait_ms(p.config.integer("fetch.max.wait.ms")),
         fetched_bytes(p.metrics.counter("tidegate_broker_fetched_bytes_total", "Record bytes given to Fetch")),
         waiters(p.metrics.gauge("tidegate_broker_fetch_waiters", "Waiters of long-poll fetches, on all shards")),
+        memory_metrics(p.metrics),
         session_count(p.metrics.gauge("tidegate_broker_fetch_sessions", "Fetch sessions (KIP-227) of all shards")) {
     for (unsigned i = 0; i < parts.shards.size(); ++i) shards.push_back(std::make_unique<PerShard>(i, *this));
   }
@@ -59,16 +60,23 @@ struct FetchPath::State {
     });
   }
 
-  Task<FetchSessions::Incremental> open_session(FetchQuery query);
+  struct Opened {
+    FetchSessions::Incremental session;
+    std::shared_ptr<SessionTurn> turn;  // of an incremental request; given back on the session's shard
+  };
+  Task<Opened> open_session(FetchQuery query);
+  Task<Opened> advance_session(unsigned at, FetchQuery query);
   void drop_session(std::int32_t id);
   std::int32_t create_session(const FetchQuery& query, const std::vector<FetchSeen>& seen);
-  Task<FetchReply> trim_to_changes(std::int32_t session_id, FetchReply reply, std::vector<FetchSeen> seen);
+  Task<FetchReply> trim_to_changes(std::shared_ptr<Round> round, FetchReply reply, std::vector<FetchSeen> seen);
+  // Charges round->charge for `bytes`, for a part of them, or for nothing.
+  Task<void> admit(std::shared_ptr<Round> round, std::size_t bytes);
   Task<void> fetch_one_shard(std::shared_ptr<Round> round);
   Task<void> fetch_many_shards(std::shared_ptr<Round> round);
   // True when there is enough to answer.
   Task<bool> look_everywhere(std::shared_ptr<Round> round, bool register_waiters);
   Task<void> wait(std::shared_ptr<Round> round);
-  Task<FetchReply> answer(std::shared_ptr<Round> round, std::int32_t session_id);
+  Task<FetchReply> answer(std::shared_ptr<Round> round);
 
   const BrokerParts& parts;
   TopicCatalogue& catalogue;
@@ -78,6 +86,7 @@ struct FetchPath::State {
   std::int64_t max_wait_ms;
   Counter& fetched_bytes;
   Gauge& waiters;
+  FetchMemoryMetrics memory_metrics;
   Gauge& session_count;
   std::vector<std::unique_ptr<PerShard>> shards;
 };
@@ -91,7 +100,10 @@ struct FetchPath::Round {
   };
 
   Round(State& s, FetchQuery q) : state(s), query(std::move(q)) {}
-  ~Round() { cancel_waiters(); }
+  ~Round() {
+    cancel_waiters();
+    give_turn_back();
+  }
 
   // Idempotent; on the connection's shard.
   void cancel_waiters() {
@@ -105,7 +117,19 @@ struct FetchPath::Round {
       }
     }
   }
-  bool may_wait() const { return min_bytes > 0 && query.max_wait_ms > 0 && !trouble; }
+  // The next request of the session may go on.
+  void give_turn_back() {
+    if (!turn) return;
+    const unsigned at = FetchSessions::shard_of(session_id, state.parts.shards.size());
+    state.parts.shards.at(at).post([turn = std::move(turn)] {});
+  }
+  // The client is gone or the server stops: no more waiting, for records or for memory.
+  void end_waits() {
+    ended = true;
+    if (collector) collector->cancel();
+    admission.give_up();
+  }
+  bool may_wait() const { return !ended && min_bytes > 0 && query.max_wait_ms > 0 && !trouble; }
 
   State& state;
   FetchQuery query;
@@ -119,93 +143,42 @@ struct FetchPath::Round {
   std::vector<ErrorCode> refused;           // one a want; none where there is an item
   std::shared_ptr<FetchCollector> collector;
   std::vector<Waiting> waiters;
-  std::shared_ptr<FetchCancel> cancel;
-  MemoryLease lease;
+  bool ended = false;
+  MemoryWait admission;
+  FetchCharge charge;
+  std::int32_t session_id = kNoSession;     // of an incremental request
+  std::shared_ptr<SessionTurn> turn;
 };
 
 FetchPath::FetchPath(const BrokerParts& parts, TopicCatalogue& catalogue, PartitionTables& tables)
     : state_(std::make_unique<State>(parts, catalogue, tables)) {}
 FetchPath::~FetchPath() = default;
 
-namespace {
-
-// Which topics and partitions there are, from this shard's replica of the catalogue.
-void resolve(const TopicCatalogue& catalogue, const FetchQuery& query, std::vector<FetchItem>& items,
-             std::vector<std::size_t>& places, std::vector<ErrorCode>& refused) {
-  refused.assign(query.wants.size(), ErrorCode::none);
-  CatalogueTopicPtr topic;
-  const FetchKey* last = nullptr;
-  for (std::size_t i = 0; i < query.wants.size(); ++i) {
-    const FetchWant& want = query.wants[i];
-    if (!last || last->name != want.key.name || last->id != want.key.id) {
-      topic = query.by_id ? catalogue.find(want.key.id) : catalogue.find(std::string_view(want.key.name));
-      last = &want.key;
-    }
-    if (!topic) {
-      refused[i] = query.by_id ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
-    } else if (want.key.partition < 0 || want.key.partition >= topic->topic.partitions) {
-      refused[i] = ErrorCode::unknown_topic_or_partition;
-    } else if (query.follower) {
-      refused[i] = ErrorCode::not_leader_or_follower;
-    } else if (!query.zstd_allowed && topic->settings.compression == protocol::Compression::zstd) {
-      refused[i] = ErrorCode::unsupported_compression_type;
-    } else {
-      items.push_back({.partition = {topic->topic.id, want.key.partition},
-                       .current_leader_epoch = want.current_leader_epoch,
-                       .fetch_offset = want.fetch_offset,
-                       .last_fetched_epoch = want.last_fetched_epoch,
-                       .max_bytes = static_cast<std::size_t>(std::max(want.max_bytes, 0))});
-      places.push_back(i);
-    }
-  }
-}
-
-FetchedPartition to_partition(const FetchWant& want, ErrorCode refused, FetchedItem* item, bool zstd_allowed) {
-  FetchedPartition out;
-  out.key = want.key;
-  out.error = item ? item->error : refused;
-  if (!item || out.error != ErrorCode::none) {
-    if (item) out.leader = item->leader;
-    return out;
-  }
-  if (!zstd_allowed && holds_zstd(item->chunks)) {
-    out.error = ErrorCode::unsupported_compression_type;
-    return out;
-  }
-  if (item->diverging) out.diverging = {item->diverging->epoch, item->diverging->end};
-  out.high_watermark = item->high_watermark;
-  out.log_start = item->log_start;
-  out.records = std::move(item->chunks);
-  return out;
-}
-
-FetchSeen to_seen(const FetchedPartition& partition) {
-  return {.key = partition.key,
-          .error = partition.error,
-          .diverging = partition.diverging.has_value(),
-          .has_records = !partition.records.empty(),
-          .high_watermark = partition.high_watermark,
-          .log_start = partition.log_start};
-}
-
-}  // namespace
-
 Task<FetchReply> FetchPath::fetch(FetchQuery query, std::shared_ptr<FetchCancel> cancel) {
   State& state = *state_;
   FetchQuery asked = std::move(query);
   FetchQuery limits = asked.limits();
-  FetchSessions::Incremental opened = co_await state.open_session(std::move(asked));
-  if (opened.error != ErrorCode::none) co_return FetchReply{.error = opened.error};
+  State::Opened opened = co_await state.open_session(std::move(asked));
+  if (opened.session.error != ErrorCode::none) co_return FetchReply{.error = opened.session.error};
 
   auto round = std::make_shared<Round>(state, std::move(limits));
+  round->session_id = opened.session.session_id;
+  round->turn = std::move(opened.turn);
+  if (cancel) {
+    round->ended = cancel->cancelled_;
+    cancel->call_ = [weak = std::weak_ptr(round)] {
+      if (const auto alive = weak.lock()) alive->end_waits();
+    };
+  }
   FetchQuery& q = round->query;
-  q.wants = std::move(opened.wants);
+  q.wants = std::move(opened.session.wants);
   q.max_wait_ms = static_cast<std::int32_t>(std::clamp<std::int64_t>(q.max_wait_ms, 0, state.max_wait_ms));
   if (state.local().stopping) q.max_wait_ms = 0;
-  round->min_bytes = static_cast<std::size_t>(std::max(q.min_bytes, 0));
-  round->max_bytes = static_cast<std::size_t>(std::clamp<std::int64_t>(q.max_bytes, 0, state.max_bytes));
+  round->max_bytes = std::min(static_cast<std::size_t>(std::clamp<std::int64_t>(q.max_bytes, 0, state.max_bytes)),
+                              state.local().memory.largest_answer());
+  // More than there can be in an answer would never come.
+  round->min_bytes = std::min(static_cast<std::size_t>(std::max(q.min_bytes, 0)), round->max_bytes);
   round->deadline = state.parts.clock.now() + std::chrono::milliseconds(q.max_wait_ms);
-  round->cancel = std::move(cancel);
   resolve(state.catalogue, q, round->items, round->places, round->refused);
   round->trouble = round->items.size() != q.wants.size();
   round->fetched.resize(round->items.size());
@@ -216,10 +189,10 @@ Task<FetchReply> FetchPath::fetch(FetchQuery query, std::shared_ptr<FetchCancel>
       co_await state.fetch_many_shards(round);
     }
   }
-  co_return co_await state.answer(round, opened.session_id);
+  co_return co_await state.answer(round);
 }
 
-Task<FetchReply> FetchPath::State::answer(std::shared_ptr<Round> round, std::int32_t session_id) {
+Task<FetchReply> FetchPath::State::answer(std::shared_ptr<Round> round) {
   const FetchQuery& q = round->query;
   const bool opens_session = q.session_epoch == kInitialSessionEpoch;
   FetchReply reply;
@@ -232,29 +205,39 @@ Task<FetchReply> FetchPath::State::answer(std::shared_ptr<Round> round, std::int
     if (next_item < round->places.size() && round->places[next_item] == i) item = &round->fetched[next_item++];
     if (item) bytes += item->size_bytes;
     reply.partitions.push_back(to_partition(q.wants[i], round->refused[i], item, q.zstd_allowed));
-    if (opens_session || session_id != kNoSession) seen.push_back(to_seen(reply.partitions.back()));
+    if (opens_session || round->session_id != kNoSession) seen.push_back(to_seen(reply.partitions.back()));
   }
   fetched_bytes.add(bytes);
-  if (round->lease.size() > 0) reply.charge = std::make_shared<MemoryLease>(std::move(round->lease));
+  if (round->charge.size() > 0) reply.charge = std::make_shared<FetchCharge>(std::move(round->charge));
   if (opens_session) reply.session_id = create_session(q, seen);
-  if (session_id == kNoSession) co_return reply;
-  co_return co_await trim_to_changes(session_id, std::move(reply), std::move(seen));
+  if (round->session_id == kNoSession) co_return reply;
+  co_return co_await trim_to_changes(round, std::move(reply), std::move(seen));
 }
 
-Task<FetchSessions::Incremental> FetchPath::State::open_session(FetchQuery query) {
-  const unsigned count = parts.shards.size();
-  const unsigned at = FetchSessions::shard_of(query.session_id, count);
-  FetchSessions& sessions = shards[at]->sessions;
+Task<FetchPath::State::Opened> FetchPath::State::open_session(FetchQuery query) {
   if (query.session_epoch == kInitialSessionEpoch || query.session_epoch == kFinalSessionEpoch) {
     // Both ask for everything; whatever session the client had is over.
     if (query.session_id != kNoSession) drop_session(query.session_id);
-    co_return FetchSessions::Incremental{.wants = std::move(query.wants)};
+    co_return Opened{.session = {.wants = std::move(query.wants)}, .turn = nullptr};
   }
-  auto advance = [&sessions, now = parts.clock.now(), query = std::move(query)]() mutable {
-    return sessions.advance(query.session_id, query.session_epoch, query.by_id, std::move(query.wants),
-                            query.forgotten, now);
-  };
+  const unsigned at = FetchSessions::shard_of(query.session_id, parts.shards.size());
+  auto advance = [this, at, query = std::move(query)]() mutable { return advance_session(at, std::move(query)); };
   co_return co_await submit_to(parts.shards.at(at), std::move(advance));
+}
+
+// On the session's shard. Requests of one session are answered one after the other, as Kafka does: the
+// next one looks at the epoch, and at what was told, when the one before it has been answered.
+Task<FetchPath::State::Opened> FetchPath::State::advance_session(unsigned at, FetchQuery query) {
+  FetchSessions& sessions = shards[at]->sessions;
+  Opened out;
+  if (const auto queue = sessions.turns(query.session_id)) {
+    auto turn = co_await queue->take();
+    out.turn = std::make_shared<SessionTurn>(queue, std::move(turn));
+  }
+  out.session = sessions.advance(query.session_id, query.session_epoch, query.by_id, std::move(query.wants),
+                                 query.forgotten, parts.clock.now());
+  if (out.session.session_id == kNoSession) out.turn.reset();
+  co_return out;
 }
 
 void FetchPath::State::drop_session(std::int32_t id) {
@@ -275,12 +258,15 @@ std::int32_t FetchPath::State::create_session(const FetchQuery& query, const std
 }
 
 // Leaves in the reply what an incremental answer has to carry.
-Task<FetchReply> FetchPath::State::trim_to_changes(std::int32_t session_id, FetchReply reply,
+Task<FetchReply> FetchPath::State::trim_to_changes(std::shared_ptr<Round> round, FetchReply reply,
                                                    std::vector<FetchSeen> seen) {
+  const std::int32_t session_id = round->session_id;
   const unsigned at = FetchSessions::shard_of(session_id, parts.shards.size());
   FetchSessions& sessions = shards[at]->sessions;
-  auto record = [&sessions, session_id, seen = std::move(seen)] {
-    return sessions.record_reply(session_id, seen);
+  auto record = [&sessions, session_id, seen = std::move(seen), turn = std::move(round->turn)]() mutable {
+    auto carry = sessions.record_reply(session_id, seen);
+    turn.reset();
+    return carry;
   };
   const std::vector<bool> carry = co_await submit_to(parts.shards.at(at), std::move(record));
   std::size_t kept = 0;
@@ -304,26 +290,29 @@ Task<void> FetchPath::State::fetch_one_shard(std::shared_ptr<Round> round) {
 
   for (bool again = round->may_wait();; again = false) {
     if (again && !round->collector) round->collector = std::make_shared<FetchCollector>(round->min_bytes, 1);
+    // What the visit may bring at most is charged before it reads, and set to what it brought.
+    co_await admit(round, wanted);
+    const bool admitted = round->charge.size() > 0;
+    again = again && admitted && !round->ended;
     FetchVisit visit{.items = round->items,
-                     .then = FetchVisit::Then::read_all,
-                     .max_bytes = round->max_bytes,
+                     .then = admitted ? FetchVisit::Then::read_all : FetchVisit::Then::nothing,
+                     .max_bytes = std::min(round->max_bytes, round->charge.size()),
+                     .first_whole = round->charge.size() >= wanted,
                      .need = again ? round->min_bytes : 0,
                      .home = Shard::current(),
                      .collector = round->collector,
                      .report_from = round->min_bytes};
-    // What the visit may bring at most is charged before it reads, and cut back to what it brought.
-    round->lease = co_await local().budget.acquire(wanted);
     auto call = [&owner, visit = std::move(visit)]() mutable { return owner.visit(std::move(visit)); };
     FetchVisited visited = co_await submit_to(target, std::move(call));
     std::size_t brought = 0;
     for (const FetchedItem& item : visited.items) brought += item.size_bytes;
-    round->lease.shrink_to(std::min(brought, round->lease.size()));
+    round->charge.set(brought);
     round->fetched = std::move(visited.items);
     const bool waits = again && !visited.trouble && visited.bytes < round->min_bytes;
     if (!waits) co_return;
     if (visited.waiter != 0) round->waiters.push_back({at, visited.waiter});
     co_await wait(round);
-    if (round->collector->cancelled() && !local().stopping) co_return;  // nobody reads the answer
+    if (round->ended) co_return;  // with what was seen before the wait
   }
 }
 
@@ -376,7 +365,7 @@ Task<void> FetchPath::State::fetch_many_shards(std::shared_ptr<Round> round) {
   const bool enough = co_await look_everywhere(round, may_wait);
   if (may_wait && !enough) {
     co_await wait(round);
-    if (round->collector->cancelled() && !local().stopping) co_return;  // nobody reads the answer
+    if (round->ended) co_return;  // with what was seen before the wait
     co_await look_everywhere(round, false);
   }
   round->cancel_waiters();
@@ -385,19 +374,21 @@ Task<void> FetchPath::State::fetch_many_shards(std::shared_ptr<Round> round) {
   for (std::size_t i = 0; i < round->items.size(); ++i) {
     sizes.push_back({round->fetched[i].readable, round->items[i].max_bytes});
   }
-  const auto allotments = allot(sizes, round->max_bytes);
   std::size_t planned = 0;
+  for (const FetchAllotment& share : allot(sizes, round->max_bytes)) planned += share.max_bytes;
+  if (std::ranges::all_of(sizes, [](const FetchSize& size) { return size.readable == 0; })) co_return;
+  co_await admit(round, planned);
+  if (round->charge.size() == 0) co_return;  // no memory in time: what there is, without records
+  const bool first_whole = round->charge.size() >= planned;
+  const auto allotments = allot(sizes, std::min(round->max_bytes, round->charge.size()), first_whole);
   std::vector<FetchItem> reads;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < allotments.size(); ++i) {
     if (allotments[i].max_bytes == 0 && !allotments[i].at_least_one) continue;
-    planned += allotments[i].max_bytes;
     reads.push_back(round->items[i]);
     reads.back().allotment = allotments[i];
     places.push_back(i);
   }
-  if (reads.empty()) co_return;
-  round->lease = co_await local().budget.acquire(planned);
 
   auto shares = share_out(std::move(reads), parts.shards.size());
   Gather gather;
@@ -418,25 +409,27 @@ Task<void> FetchPath::State::fetch_many_shards(std::shared_ptr<Round> round) {
       round->fetched[places[shares[i].places[k]]] = std::move(item);
     }
   }
-  round->lease.shrink_to(std::min(brought, round->lease.size()));
+  round->charge.set(brought);
 }
 
 Task<void> FetchPath::State::wait(std::shared_ptr<Round> round) {
   PerShard& mine = local();
-  FetchCollector* collector = round->collector.get();
-  if (mine.stopping || (round->cancel && round->cancel->cancelled_)) {
-    collector->cancel();
-  } else {
-    if (round->cancel) {
-      round->cancel->call_ = [weak = std::weak_ptr(round->collector)] {
-        if (const auto alive = weak.lock()) alive->cancel();
-      };
-    }
-    mine.waiting.insert(collector);
-    co_await collector->wait_until(Shard::current()->timers(), round->deadline);
-    mine.waiting.erase(collector);
+  if (mine.stopping) round->end_waits();
+  if (!round->ended) {
+    mine.waiting.insert(round.get());
+    co_await round->collector->wait_until(Shard::current()->timers(), round->deadline);
+    mine.waiting.erase(round.get());
   }
   round->cancel_waiters();
+}
+
+Task<void> FetchPath::State::admit(std::shared_ptr<Round> round, std::size_t bytes) {
+  PerShard& mine = local();
+  // One that has ended takes what there is at once, or goes without.
+  const MonoTime deadline = round->ended ? MonoTime{} : round->deadline;
+  mine.waiting.insert(round.get());
+  round->charge = co_await mine.memory.admit(round->query.connection, bytes, deadline, round->admission);
+  mine.waiting.erase(round.get());
 }
 
 Task<void> FetchPath::stop() {
@@ -444,7 +437,7 @@ Task<void> FetchPath::stop() {
     State::PerShard& shard = *state_->shards[i];
     auto wake = [&shard] {
       shard.stopping = true;
-      for (FetchCollector* collector : shard.waiting) collector->cancel();
+      for (Round* round : shard.waiting) round->end_waits();
     };
     co_await submit_to(state_->parts.shards.at(i), std::move(wake));
   }

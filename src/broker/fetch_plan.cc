@@ -5,9 +5,9 @@
 
 namespace tidegate::broker {
 
-std::vector<FetchAllotment> allot(std::span<const FetchSize> sizes, std::size_t max_bytes) {
+std::vector<FetchAllotment> allot(std::span<const FetchSize> sizes, std::size_t max_bytes, bool first_whole) {
   std::vector<FetchAllotment> out(sizes.size());
-  bool first = true;
+  bool first = first_whole;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i].readable == 0) continue;
     const std::size_t share = std::min({sizes[i].readable, sizes[i].partition_max, max_bytes});

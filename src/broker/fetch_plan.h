@@ -20,8 +20,9 @@ struct FetchAllotment {
 };
 
 // In request order until `max_bytes` are spent; the first partition with anything to read gets at
-// least one batch.
-std::vector<FetchAllotment> allot(std::span<const FetchSize> sizes, std::size_t max_bytes);
+// least one batch, unless `first_whole` is false (there is less memory than that may take).
+std::vector<FetchAllotment> allot(std::span<const FetchSize> sizes, std::size_t max_bytes,
+                                  bool first_whole = true);
 
 // What counts towards min_bytes: never more of a partition than one response could carry.
 std::size_t countable_bytes(std::span<const FetchSize> sizes);

@@ -151,6 +151,11 @@ std::vector<bool> FetchSessions::record_reply(std::int32_t session_id, const std
   return carry;
 }
 
+std::shared_ptr<TurnQueue> FetchSessions::turns(std::int32_t session_id) const {
+  const auto found = sessions_.find(session_id);
+  return found == sessions_.end() ? nullptr : found->second.turns;
+}
+
 void FetchSessions::close(std::int32_t session_id) {
   if (sessions_.erase(session_id) > 0) slots_.release(session_id);
 }

@@ -1,5 +1,5 @@
 // Fetch sessions (KIP-227): what a consumer wants is remembered, so that it sends changes only and is
-// answered with changes only. Pure: no I/O, no clock. One FetchSessions lives on each shard and is
+// answered with changes only. No I/O, no clock. One FetchSessions lives on each shard and is
 // touched there alone; a session's id names its shard (id % shards). FetchSessionSlots is the one limit
 // that all shards share. Called by fetch_path.
 #pragma once
@@ -8,6 +8,7 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "tidegate/base/ids.h"
 #include "tidegate/base/rng.h"
 #include "tidegate/broker/fetch_path.h"
+#include "turn_queue.h"
 
 namespace tidegate::broker {
 
@@ -34,6 +36,13 @@ struct FetchSeen {
   bool has_records = false;
   Offset high_watermark = -1;
   Offset log_start = -1;
+};
+
+// A request's place in the order of its session, while it holds it. Given up on the session's shard.
+struct SessionTurn {
+  SessionTurn(std::shared_ptr<TurnQueue> of, TurnQueue::Turn taken) : queue(std::move(of)), turn(std::move(taken)) {}
+  std::shared_ptr<TurnQueue> queue;  // outlives the turn, even when the session is closed
+  TurnQueue::Turn turn;
 };
 
 // The session slots of the whole process. Thread-safe; held for a few instructions.
@@ -89,6 +98,8 @@ class FetchSessions {
   std::vector<bool> record_reply(std::int32_t session_id, const std::vector<FetchSeen>& seen);
 
   void close(std::int32_t session_id);
+  // In which requests of the session take turns, before advance(); null when there is none such.
+  std::shared_ptr<TurnQueue> turns(std::int32_t session_id) const;
   std::size_t size() const { return sessions_.size(); }
 
  private:
@@ -103,6 +114,7 @@ class FetchSessions {
   struct Session {
     bool by_id = false;
     std::int32_t next_epoch = 1;
+    std::shared_ptr<TurnQueue> turns = std::make_shared<TurnQueue>();
     std::list<Remembered> order;
     std::unordered_map<FetchKey, std::list<Remembered>::iterator, KeyHash> by_key;
   };

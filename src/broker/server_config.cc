@@ -188,7 +188,8 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Longest time that a Fetch may wait for data, whatever the client asks for, in milliseconds.", .min = 0},
     {.name = "fetch.response.memory.bytes", .type = int64, .default_value = "268435456",
      .doc = "Memory for the records of Fetch answers that are being read or written, in bytes, shared out evenly among "
-            "the shards. Past it a Fetch waits. A single answer larger than a shard's share is admitted alone.",
+            "the shards. Past it a Fetch waits, up to its max_wait_ms, and is then answered with fewer records or none. "
+            "One connection gets at most a quarter of a shard's share.",
      .min = 1'048'576},
     {.name = "max.incremental.fetch.session.cache.slots", .type = int32, .default_value = "1000",
      .doc = "Fetch sessions of all connections together. 0 turns sessions off.", .min = 0, .max = 1'000'000},

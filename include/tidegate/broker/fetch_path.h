@@ -1,6 +1,6 @@
 // Fetching: sessions, long poll across shards, reading. Called by api/fetch on the connection's shard.
-// Split: fetch_session (what a client wants), fetch_plan (who may read how much), fetch_wait (long
-// poll), fetch_owner (the owner shards' half), fetch_path (the way through all of them).
+// Split: fetch_session (what a client wants), fetch_plan (who may read how much), fetch_memory (what
+// answers may take), fetch_wait (long poll), fetch_owner (the owner shards' half), fetch_path (the way through all of them).
 #pragma once
 
 #include <cstdint>
@@ -47,12 +47,13 @@ struct FetchQuery {
   bool by_id = false;         // Fetch 13 on
   bool zstd_allowed = true;   // Fetch 10 on
   bool follower = false;      // names a replica id: no such replica is known
+  std::uint64_t connection = 0;  // whose share of the memory for answers this takes; 0: nobody's
   std::vector<FetchWant> wants;
   std::vector<FetchKey> forgotten;
 
   // All but the partitions.
   FetchQuery limits() const {
-    return {max_wait_ms, min_bytes, max_bytes, session_id, session_epoch, by_id, zstd_allowed, follower, {}, {}};
+    return {max_wait_ms, min_bytes, max_bytes, session_id, session_epoch, by_id, zstd_allowed, follower, connection, {}, {}};
   }
 };
 

@@ -19,8 +19,10 @@ constexpr std::int16_t kTopicIdsFrom = 13;
 constexpr std::int16_t kReplicaStateFrom = 15;
 constexpr std::int8_t kReadCommitted = 1;
 
-broker::FetchQuery to_query(FetchRequest& request, std::int16_t version) {
+broker::FetchQuery to_query(const RequestContext& context, FetchRequest& request) {
+  const std::int16_t version = context.version;
   broker::FetchQuery query;
+  if (context.session) query.connection = context.session->connection_id;
   query.max_wait_ms = request.max_wait_ms;
   query.min_bytes = request.min_bytes;
   query.max_bytes = request.max_bytes;
@@ -103,7 +105,7 @@ Task<Reply> handle(RequestContextPtr context, FetchRequest request) {
   const bool read_committed = request.isolation_level == kReadCommitted;
   auto cancel = std::make_shared<broker::FetchCancel>();
   const CloseWatch watch(context->session, cancel);
-  auto reply = co_await context->broker->fetch().fetch(to_query(request, context->version), std::move(cancel));
+  auto reply = co_await context->broker->fetch().fetch(to_query(*context, request), std::move(cancel));
   ErrorCode error = ErrorCode::none;
   FetchResponse response = to_response(*context, reply, read_committed, error);
   Reply out = make_reply(*context, std::move(response), error);
