@@ -16,7 +16,8 @@ struct Dispatch {
   Step& step;
 
   void operator()(Join& request) const {
-    if (is_consumer(step.group)) return consumer::on_join(step, std::move(request));
+    // An empty group of the other kind changes its type.
+    if (!step.group.consumer.members().empty()) return consumer::on_join(step, std::move(request));
     classic::on_join(step, std::move(request));
   }
   void operator()(Sync& request) const {
@@ -110,7 +111,8 @@ Result<void> Group::apply(const Record& record) { return machine_->apply(record)
 bool Group::exists() const { return machine_->exists(); }
 
 bool Group::can_forget() const {
-  return !machine_->exists() && machine_->classic.pending_ids.empty() && counts().parked == 0;
+  // Without members nothing is parked.
+  return !machine_->exists() && machine_->classic.pending_ids.empty();
 }
 
 std::uint64_t Group::last_persist() const { return machine_->last_persist; }

@@ -76,6 +76,13 @@ Effects Step::finish(bool was_wake) {
   return std::move(effects_);
 }
 
+void erase_head(Step& step) {
+  std::vector<std::string> regexes;
+  for (const auto& [regex, resolved] : step.group.consumer.regexes()) regexes.push_back(regex);
+  for (auto& regex : regexes) step.emit(EraseRegex{std::move(regex)});
+  if (step.group.type != GroupType::none) step.emit(EraseHead{});
+}
+
 std::string make_member_id(Rng& rng, std::string_view prefix) {
   const auto bytes = random_uuid(rng).bytes;
   std::string id(prefix);

@@ -54,6 +54,7 @@ class Step {
   void reply(ReplyId id, ReplyBody body);
   // For answers that rest on nothing that a failed write could take back.
   void reply_at_once(ReplyId id, ReplyBody body);
+  void note(Note note) { effects_.notes.push_back(std::move(note)); }
   MonoTime after(Duration delay) const { return now.mono + delay; }
   // Closes the step: numbers the persist, names it in the replies, decides on the wake-up.
   Effects finish(bool was_wake);
@@ -66,6 +67,9 @@ class Step {
   std::vector<Record> records_;
   std::vector<std::size_t> held_;  // replies that wait for this event's persist, too
 };
+
+// Takes the head away, and what is stored beside it without being a member. The members went before.
+void erase_head(Step& step);
 
 // "<prefix>-<uuid>": how Kafka makes member ids.
 std::string make_member_id(Rng& rng, std::string_view prefix);

@@ -2,6 +2,9 @@
 // side needs of them when a group changes its type.
 #pragma once
 
+#include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "machine.h"
@@ -16,25 +19,24 @@ void on_sync(Step& step, Sync request);
 void on_heartbeat(Step& step, const Heartbeat& request);
 void on_leave(Step& step, const Leave& request);
 
-// A member's request to commit; none when it may.
+// Whether somebody may commit now; a member that may has shown that it lives.
 ErrorCode check_commit(Step& step, const CommitOffsets& request);
-// A commit shows that the member lives.
-void on_member_commit(Step& step, std::string_view member_id);
 
 // After a load: timers for everybody, the rebalance goes on where it stood.
 void on_loaded(Step& step);
 // `member` is a copy: what it names may go away.
 void on_timer(Step& step, TimerKind kind, const std::string& member);
-// Whether a member's subscription names the topic; true when one cannot be read.
-bool may_be_subscribed(const Machine& group, std::string_view topic);
+// What the members subscribe to, read from the metadata of the chosen protocol. nullopt when that is not
+// known: no protocol chosen yet, or metadata that is not of the consumer protocol.
+std::optional<std::set<std::string>> subscribed_topics(const Machine& group);
 
 // Conversion. disband answers every parked request with `error` and erases members and head: the group
 // has no type afterwards. adopt takes over a group whose head and members were just emitted: everybody
 // gets a session timer.
 void disband(Step& step, ErrorCode error);
 void adopt(Step& step);
-// Starts a rebalance of a group with members, if none is under way.
-void prepare_rebalance(Step& step, std::string_view reason);
+// Starts a rebalance, if none is under way. `why` is a literal, `client_reason` what a client said.
+void prepare_rebalance(Step& step, std::string_view why, std::string client_reason = {});
 
 GroupState state_of(const Machine& group);
 ClassicDescription describe(const Machine& group);
@@ -49,7 +51,6 @@ void on_delete(Step& step, const DeleteOffsets& request);
 void on_topics_changed(Step& step, const TopicsChanged& event);
 void on_expire(Step& step);
 void on_delete_group(Step& step, const DeleteGroup& request);
-void erase_all(Step& step);
 
 }  // namespace offsets
 

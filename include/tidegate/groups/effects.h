@@ -4,9 +4,11 @@
 // COORDINATOR_NOT_AVAILABLE, the Group is destroyed, and a new one is loaded from what is stored.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -114,12 +116,23 @@ struct Persist {
   std::vector<Record> records;  // one atomic batch, in order; already applied
 };
 
+// For the log: one line a note, at info. Views are of literals.
+struct Note {
+  std::string_view event;  // "rebalance", "generation", "member_removed", ...
+  std::string_view why;
+  std::string member;            // may be empty
+  std::string client_reason;     // KIP-800, as the client gave it; may be empty
+  std::int32_t generation = -1;  // after the event
+  std::size_t members = 0;
+};
+
 struct Effects {
   std::optional<Persist> persist;  // none: nothing changed
   std::vector<Reply> replies;
   // Send a Wake at this time; it takes the place of an earlier wish. nullopt: the last wish stands, and
   // after a Wake there is none.
   std::optional<MonoTime> wake_at;
+  std::vector<Note> notes;
 };
 
 }  // namespace tidegate::groups

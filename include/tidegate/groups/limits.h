@@ -17,14 +17,15 @@ namespace tidegate::groups {
 enum class MigrationPolicy { disabled, upgrade, downgrade, bidirectional };
 
 struct GroupLimits {
-  // group.coordinator.rebalance.protocols
-  bool classic_enabled = true;
+  // group.coordinator.rebalance.protocols; "classic" is always among them.
   bool consumer_enabled = true;
 
   // Classic groups.
-  Duration min_session_timeout = std::chrono::seconds(6);                 // group.min.session.timeout.ms
-  Duration max_session_timeout = std::chrono::minutes(30);                // group.max.session.timeout.ms
-  Duration initial_rebalance_delay = std::chrono::seconds(3);             // group.initial.rebalance.delay.ms
+  Duration min_session_timeout = std::chrono::seconds(6);      // group.min.session.timeout.ms
+  Duration max_session_timeout = std::chrono::minutes(30);     // group.max.session.timeout.ms
+  Duration initial_rebalance_delay = std::chrono::seconds(3);  // group.initial.rebalance.delay.ms
+  // How long a member that joins for the first time may be parked: it has no session yet.
+  Duration new_member_join_timeout = std::chrono::minutes(5);
   std::size_t max_group_size = std::numeric_limits<std::int32_t>::max();  // group.max.size
   bool cooperative_sticky_enabled = true;                                 // group.cooperative.sticky.enable
   // Member ids given out with MEMBER_ID_REQUIRED and not yet used. One more forgets the oldest.

@@ -13,7 +13,9 @@ Result<void> ClassicGroup::apply(const PutClassicHead& record) {
 Result<void> ClassicGroup::apply(const PutClassicMember& record) {
   const auto& data = record.member;
   if (data.member_id.empty()) return fail(ErrorCode::corrupt_message, "classic member without an id");
-  auto& member = members_[data.member_id];
+  const auto place = members_.try_emplace(data.member_id).first;
+  auto& member = place->second;
+  member.id = place->first;
   count_protocols(member.data, -1);
   if (member.data.instance_id && member.data.instance_id != data.instance_id) {
     instances_.erase(*member.data.instance_id);

@@ -3,13 +3,14 @@
 // rebalance.cc, sync.cc, heartbeat.cc and leave.cc.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "classic/pending_ids.h"
 #include "tidegate/base/result.h"
 #include "tidegate/groups/record.h"
 #include "timers.h"
@@ -22,17 +23,23 @@ struct ClassicMember {
   Bytes assignment;
 
   // Volatile.
+  std::string_view id;          // the key of the map: timers keep it
   std::optional<ReplyId> join;  // parked until the joining phase ends
   std::optional<ReplyId> sync;  // parked until the leader's assignment
   bool synced = false;          // has asked for its assignment in this generation
-  bool is_new = false;          // was never answered: its joining counts towards no session
+  // Joins for the first time and knows its id perhaps not yet: it cannot send heartbeats, so that its
+  // session is the time it may wait for the group.
+  bool is_new = false;
   Timer session;
 
   bool is_static() const { return data.instance_id.has_value(); }
 };
 
-struct PendingId {
-  Timer expiry;
+// A group that was empty waits for more members before its first generation.
+struct InitialDelay {
+  bool active = false;
+  bool member_added = false;  // since the delay was last set
+  Duration remaining{0};      // by how much it may still be extended
 };
 
 class ClassicGroup {
@@ -62,7 +69,9 @@ class ClassicGroup {
   std::size_t support_for(std::string_view protocol) const;
 
   // Volatile state.
-  std::map<std::string, PendingId, std::less<>> pending_ids;
+  PendingIds pending_ids;
+  InitialDelay initial;
+  std::string first_joiner;  // of the generation to come; leads it if the last leader does not come back
   Timer join_timer;
   Timer sync_timer;
 

@@ -1,0 +1,85 @@
+// A classic group that has just been read from storage, and one that changes its protocol with the
+// other kind.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "classic/phases.h"
+
+namespace tidegate::groups::classic {
+namespace {
+
+bool speaks_cooperative(const ClassicMember& member) {
+  return std::ranges::find(member.data.protocols, kCooperativeSticky, &JoinProtocol::name) !=
+         member.data.protocols.end();
+}
+
+// group.cooperative.sticky.enable was switched off since. While another protocol is chosen, everybody
+// speaks that one and the forbidden one is just forgotten; else its speakers must join anew.
+void drop_cooperative(Step& step) {
+  auto& group = step.group.classic;
+  if (group.head().protocol_type != kConsumerProtocolType) return;
+  std::vector<ClassicMemberData> speakers;
+  for (const auto& [id, member] : group.members()) {
+    if (speaks_cooperative(member)) speakers.push_back(member.data);
+  }
+  if (speakers.empty()) return;
+  const bool keep = group.head().protocol && *group.head().protocol != kCooperativeSticky;
+  for (auto& data : speakers) {
+    if (keep) {
+      std::erase_if(data.protocols,
+                    [](const JoinProtocol& protocol) { return protocol.name == kCooperativeSticky; });
+      step.emit(PutClassicMember{std::move(data)});
+    } else {
+      remove_member(step, data.member_id, ErrorCode::unknown_member_id,
+                    "cooperative-sticky was switched off");
+    }
+  }
+  if (!keep) rebalance_or_complete(step, "cooperative-sticky was switched off");
+}
+
+}  // namespace
+
+void adopt(Step& step) {
+  for (auto& [id, member] : step.group.classic.members()) arm_session(step, member);
+}
+
+void on_loaded(Step& step) {
+  auto& group = step.group.classic;
+  adopt(step);
+  switch (group.phase()) {
+    case ClassicPhase::empty:
+      return;
+    case ClassicPhase::preparing:
+      group.join_timer.arm(step.group.timers, TimerKind::classic_join, {},
+                           step.after(rebalance_timeout(step.group)));
+      break;
+    case ClassicPhase::completing:
+      group.sync_timer.arm(step.group.timers, TimerKind::classic_sync, {},
+                           step.after(rebalance_timeout(step.group)));
+      break;
+    case ClassicPhase::stable:
+      // Who had not asked for its assignment yet is not known any more; its session is what is left.
+      for (auto& [id, member] : group.members()) member.synced = true;
+      break;
+  }
+  if (!step.group.limits.cooperative_sticky_enabled) drop_cooperative(step);
+  if (group.members().size() > step.group.limits.max_group_size) {
+    prepare_rebalance(step, "the group is larger than group.max.size");
+  }
+}
+
+void disband(Step& step, ErrorCode error) {
+  auto& group = step.group.classic;
+  group.join_timer.cancel();
+  group.sync_timer.cancel();
+  group.initial = {};
+  group.first_joiner.clear();
+  std::vector<std::string> ids;
+  for (const auto& [id, member] : group.members()) ids.push_back(id);
+  for (const auto& id : ids) remove_member(step, id, error, "the group changes its protocol");
+  erase_head(step);
+}
+
+}  // namespace tidegate::groups::classic
