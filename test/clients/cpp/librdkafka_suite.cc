@@ -343,6 +343,19 @@ void many_in_order() {
   for (int32_t p = 0; p < 4; ++p) check_numbered(topic, p, 2500);
 }
 
+// So many producers at the same time, two turns of one record each.
+void two_hundred_connections() {
+  const std::string topic = create("rdk-200", 2);
+  std::vector<std::unique_ptr<Sender>> senders;
+  for (int n = 0; n < 200; ++n) senders.push_back(std::make_unique<Sender>());
+  for (int turn = 0; turn < 2; ++turn) {
+    for (const auto& sender : senders) sender->send(topic, turn, "v");
+    for (const auto& sender : senders) sender->flush();
+  }
+  same(read(topic, 0, 200).size(), 200U, "partition 0");
+  same(read(topic, 1, 200).size(), 200U, "partition 1");
+}
+
 void idempotent_retry() {
   const std::string topic = create("rdk-retry");
   const int64_t before = suite::dropped();
@@ -394,6 +407,7 @@ int main() {
                      {"offsets_by_time", offsets_by_time},
                      {"topic_admin", topic_admin},
                      {"many_in_order", many_in_order},
+                     {"two_hundred_connections", two_hundred_connections},
                      {"idempotent_retry", idempotent_retry},
                      {"restart_in_the_middle", [] { restart("restart"); }},
                      {"kill_in_the_middle", [] { restart("kill"); }}});

@@ -446,6 +446,23 @@ public class Suite {
     checkNumbered(read(topic, 0, 2500, 2500, 2500, 2500));
   }
 
+  /** So many producers at the same time, two turns of one record each. */
+  static void twoHundredConnections() throws Exception {
+    String topic = create("java-200", 2);
+    List<KafkaProducer<byte[], byte[]>> producers = new ArrayList<>();
+    try {
+      for (int n = 0; n < 200; n++) producers.add(producer("linger.ms", "0", "buffer.memory", "100000"));
+      for (int turn = 0; turn < 2; turn++) {
+        List<Future<RecordMetadata>> sent = new ArrayList<>();
+        for (var producer : producers) sent.add(producer.send(record(topic, turn, "v".getBytes())));
+        for (var future : sent) get(future);
+      }
+    } finally {
+      for (var producer : producers) producer.close(Duration.ofSeconds(5));
+    }
+    read(topic, 0, 200, 200);
+  }
+
   static void idempotentRetry() throws Exception {
     String topic = create("java-retry", 1);
     long before = Long.parseLong(control("dropped").get(0));
@@ -506,6 +523,7 @@ public class Suite {
     cases.put("topic_configs", Suite::topicConfigs);
     cases.put("delete_records", Suite::deleteRecords);
     cases.put("many_in_order", Suite::manyInOrder);
+    cases.put("two_hundred_connections", Suite::twoHundredConnections);
     cases.put("idempotent_retry", Suite::idempotentRetry);
     cases.put("transactions_are_refused", Suite::transactionsAreRefused);
     cases.put("restart_in_the_middle", () -> restart("restart"));

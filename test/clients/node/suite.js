@@ -222,6 +222,20 @@ define('many_in_order', async () => {
   for (let p = 0; p < 4; p++) await checkNumbered(topic, p, 2500)
 })
 
+define('two_hundred_connections', async () => {
+  const topic = await create('js-200', 2)
+  const producers = Array.from({ length: 200 }, () => client(TG_BOOTSTRAP).producer({ allowAutoTopicCreation: false }))
+  try {
+    for (const producer of producers) await producer.connect()
+    for (const partition of [0, 1]) {
+      await Promise.all(producers.map(p => p.send({ topic, acks: -1, messages: [{ partition, value: 'v' }] })))
+    }
+  } finally {
+    await Promise.all(producers.map(p => p.disconnect()))
+  }
+  for (const partition of [0, 1]) await read(topic, partition, 200)
+})
+
 define('idempotent_retry', async () => {
   const topic = await create('js-retry')
   const before = Number((await control('dropped'))[0])

@@ -307,6 +307,19 @@ def long_poll():
 
 
 @case
+def two_hundred_connections():
+    """So many producers at the same time, two turns of one record each."""
+    topic = create("ck-200", 2)
+    senders = [Sender() for _ in range(200)]
+    for turn in range(2):
+        for sender in senders:
+            sender.send(topic, b"v", partition=turn)
+        for sender in senders:
+            sender.flush()
+    read(topic, {0: 200, 1: 200})
+
+
+@case
 def idempotent_retry():
     """The answer to a produce request is lost: the retry must not be stored twice."""
     topic = create("retry")

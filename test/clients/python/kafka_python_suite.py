@@ -149,6 +149,20 @@ def many_in_order():
 
 
 @case
+def two_hundred_connections():
+    """So many producers at the same time, two turns of one record each."""
+    topic = create("kp-200", 2)
+    producers = [KafkaProducer(bootstrap_servers=BOOTSTRAP) for _ in range(200)]
+    for turn in range(2):
+        futures = [p.send(topic, b"v", partition=turn) for p in producers]
+        for future in futures:
+            future.get(WAIT_S)
+    for producer in producers:
+        producer.close(5)
+    read(topic, {0: 200, 1: 200})
+
+
+@case
 def idempotent_retry():
     topic = create("kp-retry")
     before = int(suite.control("dropped")[0])

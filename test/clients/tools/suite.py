@@ -109,6 +109,41 @@ def console_producer_and_consumer():
     equal(out, lines, "lines")
 
 
+def need_groups():
+    """Skips where the server does not offer JoinGroup."""
+    text = tool("org.apache.kafka.tools.BrokerApiVersionsCommand", "--bootstrap-server",
+                BOOTSTRAP).stdout
+    if not re.search(r"\bJoinGroup\(11\): \d+ to", text):
+        raise suite.Skip("reads in a consumer group, which the server does not offer")
+
+
+@case(limit_s=500)
+def consumer_perf():
+    need_groups()
+    name = create("tool-consumer-perf", 2)
+    tool("org.apache.kafka.tools.ProducerPerformance", "--topic", name, "--num-records", 2000,
+         "--record-size", 100, "--throughput", -1, "--bootstrap-server", BOOTSTRAP)
+    text = tool("org.apache.kafka.tools.ConsumerPerformance", "--topic", name, "--num-records", 2000,
+                "--timeout", 60000, "--bootstrap-server", BOOTSTRAP).stdout
+    values = text.strip().splitlines()[-1].split(",")
+    equal(int(values[4]), 2000, f"records read in {text[-300:]!r}")
+
+
+@case(limit_s=500)
+def verifiable_consumer():
+    need_groups()
+    name = create("tool-verifiable-consumer", 2)
+    tool("org.apache.kafka.tools.VerifiableProducer", "--topic", name, "--max-messages", 500,
+         "--bootstrap-server", BOOTSTRAP, "--acks", -1)
+    text = tool("org.apache.kafka.tools.VerifiableConsumer", "--topic", name, "--group-id",
+                f"group-{name}", "--max-messages", 500, "--bootstrap-server", BOOTSTRAP,
+                "--reset-policy", "earliest").stdout
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    equal(sum(line["count"] for line in lines if line["name"] == "records_consumed"), 500, "records")
+    committed = [line for line in lines if line["name"] == "offsets_committed"]
+    assert committed and all(line["success"] for line in committed), committed[-3:]
+
+
 @case(limit_s=240)
 def broker_api_versions():
     text = tool("org.apache.kafka.tools.BrokerApiVersionsCommand", "--bootstrap-server",

@@ -244,6 +244,22 @@ func idempotentRetry() {
 	checkNumbered(read(topic, 500))
 }
 
+// twoHundredConnections: so many clients at the same time, two turns of one record each.
+func twoHundredConnections() {
+	topic := create("franz-200", 2)
+	clients := make([]*kgo.Client, 200)
+	for n := range clients {
+		clients[n] = client()
+		defer clients[n].Close()
+	}
+	for turn := 0; turn < 2; turn++ {
+		for _, c := range clients {
+			produce(c, &kgo.Record{Topic: topic, Partition: int32(turn), Value: []byte("v")})
+		}
+	}
+	read(topic, 200, 200)
+}
+
 func restart(command string) {
 	suite.NeedDurable()
 	topic := create("franz-"+command, 2)
@@ -279,6 +295,7 @@ func main() {
 		{Name: "offsets_by_time", Body: offsetsByTime},
 		{Name: "topic_admin", Body: topicAdmin},
 		{Name: "many_in_order", Body: manyInOrder},
+		{Name: "two_hundred_connections", Body: twoHundredConnections},
 		{Name: "idempotent_retry", Body: idempotentRetry},
 		{Name: "restart_in_the_middle", Body: func() { restart("restart") }},
 		{Name: "kill_in_the_middle", Body: func() { restart("kill") }},

@@ -201,6 +201,23 @@ func manyInOrder() {
 	readNumbered(topic, 0, 10_000)
 }
 
+// twoHundredConnections: a writer's transport keeps its connections, so each has its own.
+func twoHundredConnections() {
+	topic := create("kafkago-200", 1)
+	writers := make([]*kafka.Writer, 200)
+	for n := range writers {
+		writers[n] = writer(topic)
+		writers[n].Transport = &kafka.Transport{}
+		defer writers[n].Close()
+	}
+	for turn := 0; turn < 2; turn++ {
+		for _, w := range writers {
+			write(w, kafka.Message{Value: []byte("v")})
+		}
+	}
+	read(topic, 0, 400)
+}
+
 func restart(command string) {
 	suite.NeedDurable()
 	topic := create("kafkago-"+command, 1)
@@ -222,6 +239,7 @@ func main() {
 		{Name: "offsets_by_time", Body: offsetsByTime},
 		{Name: "topic_admin", Body: topicAdmin},
 		{Name: "many_in_order", Body: manyInOrder},
+		{Name: "two_hundred_connections", Body: twoHundredConnections},
 		// Its writer has no idempotence: a retry after a lost answer may rightly be stored twice.
 		{Name: "idempotent_retry", Body: func() { suite.Skip("kafka-go has no idempotent producer") }},
 		{Name: "restart_in_between", Body: func() { restart("restart") }},

@@ -244,6 +244,29 @@ func idempotentRetry() {
 	readNumbered(topic, 0, 500)
 }
 
+// twoHundredConnections: so many producers at the same time, two turns of one record each.
+func twoHundredConnections() {
+	topic := create("sarama-200", 2)
+	producers := make([]sarama.SyncProducer, 200)
+	for n := range producers {
+		c := config()
+		c.Producer.Partitioner = sarama.NewManualPartitioner
+		producer, err := sarama.NewSyncProducer([]string{suite.Bootstrap}, c)
+		suite.Check(err, "producer")
+		defer producer.Close()
+		producers[n] = producer
+	}
+	for turn := int32(0); turn < 2; turn++ {
+		for _, producer := range producers {
+			_, _, err := producer.SendMessage(&sarama.ProducerMessage{Topic: topic, Partition: turn,
+				Value: sarama.StringEncoder("v")})
+			suite.Check(err, "send")
+		}
+	}
+	suite.Equal(len(read(topic, 0, 200)), 200, "partition 0")
+	suite.Equal(len(read(topic, 1, 200)), 200, "partition 1")
+}
+
 func restart(command string) {
 	suite.NeedDurable()
 	topic := create("sarama-"+command, 1)
@@ -285,6 +308,7 @@ func main() {
 		{Name: "offsets_by_time", Body: offsetsByTime},
 		{Name: "topic_admin", Body: topicAdmin},
 		{Name: "many_in_order", Body: manyInOrder},
+		{Name: "two_hundred_connections", Body: twoHundredConnections},
 		{Name: "idempotent_retry", Body: idempotentRetry},
 		{Name: "restart_in_the_middle", Body: func() { restart("restart") }},
 		{Name: "kill_in_the_middle", Body: func() { restart("kill") }},
