@@ -222,6 +222,8 @@ class Groups(unittest.TestCase):
         one, two = (self.own("a", n, "t-0", cooperative=True) for n in (1, 2))
         self.assertEqual(set(), self.kinds(one, two))
         self.assertEqual({"needless-revocation"}, self.kinds(one, self.revoke("a", "t-0"), two))
+        twice = self.own("a", 2, cooperative=True)  # told by its revocation callback, and again
+        self.assertEqual({"needless-revocation"}, self.kinds(one, self.revoke("a", "t-0"), twice, two))
         between = self.own("a", 2, cooperative=True)  # it was really without it for a generation
         self.assertEqual(set(), self.kinds(one, self.revoke("a", "t-0"), between,
                                            self.own("a", 3, "t-0", cooperative=True)))

@@ -152,7 +152,7 @@ def start_load(family, command, *arguments):
 class LoadReader:
     """Follows all partitions while the server dies and comes back; what it saw must stay true."""
 
-    def __init__(self, bootstrap, topic, partitions, path):
+    def __init__(self, bootstrap, topic, partitions, path, follow=True):
         self.bootstrap, self.topic, self.partitions = bootstrap, topic, partitions
         self.path = path
         self._file = open(path, "w", encoding="utf-8")
@@ -160,7 +160,8 @@ class LoadReader:
         self.stopping = threading.Event()
         self.problems = []
         self.thread = threading.Thread(target=self._run, name="reader")
-        self.thread.start()
+        if follow:
+            self.thread.start()
 
     def _consumer(self, name):
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused",
@@ -201,11 +202,17 @@ class LoadReader:
         self.thread.join()
         return self.problems
 
+    def ends(self):
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused", "log_level": 0})
+        found = {p: consumer.get_watermark_offsets(TopicPartition(self.topic, p), timeout=60)[1]
+                 for p in range(self.partitions)}
+        consumer.close()
+        return found
+
     def read_everything(self, timeout_s):
         """The final read, from the start to the end offsets of now, by a new consumer."""
+        ends = self.ends()
         consumer = self._consumer("final")
-        ends = {p: consumer.get_watermark_offsets(TopicPartition(self.topic, p), timeout=60)[1]
-                for p in range(self.partitions)}
         missing = {p for p, end in ends.items() if end > 0}
         deadline = time.monotonic() + timeout_s
         while missing and time.monotonic() < deadline:

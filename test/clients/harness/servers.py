@@ -85,6 +85,9 @@ class Tidegate(Server):
         self.durable = engine != "memory"
         self.plain, self.proxied, self.admin = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
 
+    def set(self, settings):
+        self.settings = list(settings)
+
     def command(self):
         command = [self.binary, "serve", "--listen", f"PLAINTEXT://{self.plain}",
                    "--admin", self.admin, "--data-dir", str(self.work_dir / "data"),
@@ -138,6 +141,10 @@ class Kafka(Server):
         self.settings = list(settings)
         self.heap = heap
         self.ports = [free_port(), free_port(), free_port()]
+        self._write_config()
+
+    def set(self, settings):
+        self.settings = list(settings)
         self._write_config()
 
     def _write_config(self):
@@ -199,6 +206,19 @@ def broker_count(port):
             return struct.unpack(">i", reply[8:12])[0] if len(reply) == 12 else 0
     except OSError:
         return 0
+
+
+def offered_apis(address):
+    """The API keys of an ApiVersions v0 answer."""
+    host, port = address.rsplit(":", 1)
+    body = struct.pack(">hhih", 18, 0, 1, -1)
+    with socket.create_connection((host, int(port)), 5) as sock:
+        sock.settimeout(5)
+        sock.sendall(struct.pack(">i", len(body)) + body)
+        size = struct.unpack(">i", sock.recv(4, socket.MSG_WAITALL))[0]
+        reply = sock.recv(size, socket.MSG_WAITALL)
+    count = struct.unpack_from(">i", reply, 6)[0]
+    return {struct.unpack_from(">h", reply, 10 + 6 * n)[0] for n in range(count)}
 
 
 def make(kind, work_dir, proxy_port, binary=None, engine="embedded", settings=()):

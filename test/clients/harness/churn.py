@@ -1,0 +1,186 @@
+"""The churn of the churn test: a seeded list of joins, leaves, kills, stops and restarts of the server."""
+import threading
+import time
+
+from checker.history import Recorder
+
+from . import coordinator
+from .members import SESSION_MS, Member
+
+LEAST_MEMBERS = 2
+
+
+class Watcher:
+    """Asks the coordinator for its groups again and again; notes what it says of stable ones."""
+
+    def __init__(self, server, groups, topic, partitions, path):
+        self.server, self.groups = server, list(groups)
+        self.topic, self.partitions, self.path = topic, partitions, path
+        self._file = open(path, "w", encoding="utf-8")
+        self.history = Recorder(self._file, stamped=True)
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        while not self.stopping.wait(0.5):
+            self.look()
+
+    def look(self):
+        """{group: Description} of those that the coordinator knows."""
+        found = {}
+        for group in self.groups:
+            try:
+                said = coordinator.describe(self.server.bootstrap, group.name,
+                                            group.assignor == "consumer")
+            except coordinator.WireError:
+                continue
+            if said is None:
+                continue
+            found[group.name] = said
+            if said.state == "Stable":
+                self.history.note("watcher", "describe", group=group.name,
+                                  assignments=said.assignments)
+        return found
+
+    def committed(self, group):
+        try:
+            return coordinator.committed(self.server.bootstrap, group, self.topic, self.partitions)
+        except coordinator.WireError:
+            return {}
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(30)
+        self._file.close()
+
+
+class Churn:
+    def __init__(self, server, rng, commands, topic, directory, groups, most):
+        self.server, self.rng, self.commands, self.topic = server, rng, commands, topic
+        self.directory, self.most = directory, most
+        self.groups = [g for g in groups if any(f in commands for f in g.families)]
+        self.members = {g.name: [] for g in self.groups}
+        self.histories, self.problems, self.done = [], [], []
+        self._turn = {g.name: 0 for g in self.groups}
+
+    def start(self):
+        for group in self.groups:
+            for _ in range(LEAST_MEMBERS):
+                self.join(group)
+
+    def join(self, group):
+        families = [f for f in group.families if f in self.commands]
+        turn = self._turn[group.name]
+        self._turn[group.name] += 1
+        family = families[turn % len(families)]
+        instance = None
+        if group.static:
+            taken = {m.instance for m in self.members[group.name]}
+            instance = next(i for n in range(99) if (i := f"{group.name}-i{n}") not in taken)
+        member = Member(f"{group.name}-{family}-{turn}", group.name, family, self.commands[family],
+                        self.server.bootstrap, self.topic, self.directory, group.assignor, instance)
+        self.members[group.name].append(member)
+        self.histories.append(member.path)
+        return member.name
+
+    def _pick(self, group):
+        return self.rng.choice([m for m in self.members[group.name] if m.wake_at is None])
+
+    def _remove(self, group, how):
+        member = self._pick(group)
+        self._note_problems(member)
+        self.members[group.name].remove(member)
+        if how == "kill":
+            member.kill()
+        else:
+            member.ask_to_leave()
+            self.problems += member.left()
+        return member.name
+
+    def _note_problems(self, member):
+        self.problems += member.problems()
+
+    def _stop(self, group):
+        """Shorter than the session time-out it goes on as if nothing was, longer it was thrown out."""
+        member = self._pick(group)
+        long = self.rng.random() < 0.5
+        member.stop(SESSION_MS / 1000 * (1.5 if long else 0.3))
+        return f"{member.name} {'long' if long else 'short'}"
+
+    def _restart_server(self):
+        self.server.kill()
+        self.server.start()
+        return ""
+
+    def wake_due(self, everyone=False):
+        for members in self.members.values():
+            for member in members:
+                if member.wake_at is not None and (everyone or time.monotonic() >= member.wake_at):
+                    member.wake()
+
+    def pause(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.wake_due()
+            time.sleep(min(0.05, max(0.0, end - time.monotonic())))
+
+    def one(self):
+        """One operation, drawn among those that the chosen group allows."""
+        self.wake_due()
+        group = self.rng.choice(self.groups)
+        running = [m for m in self.members[group.name] if m.wake_at is None]
+        choices = ["server"]
+        if len(self.members[group.name]) < self.most:
+            choices += ["join"] * 6
+        if len(running) > LEAST_MEMBERS - 1 and len(self.members[group.name]) >= LEAST_MEMBERS:
+            choices += ["leave"] * 3 + ["kill"] * 4 + ["stop"] * 4
+        what = self.rng.choice(choices)
+        told = {"server": lambda: self._restart_server(), "join": lambda: self.join(group),
+                "leave": lambda: self._remove(group, "leave"),
+                "kill": lambda: self._remove(group, "kill"), "stop": lambda: self._stop(group)}[what]()
+        self.done.append(f"{what} {told}")
+        self.pause(self.rng.uniform(0.1, 1.2))
+
+    def everyone(self):
+        return [member for members in self.members.values() for member in members]
+
+    def lag(self, watcher, ends):
+        """{group: how far its committed offsets are from the end}, of those that are not there."""
+        behind = {}
+        for group in self.members:
+            committed = watcher.committed(group)
+            missing = sum(max(0, end - committed.get(p, 0)) for p, end in ends.items())
+            if missing:
+                behind[group] = missing
+        return behind
+
+    def finish(self, watcher, ends, timeout_s):
+        """Everyone goes on; each group with members reaches the end of the log and is stable."""
+        self.wake_due(everyone=True)
+        if not self.server.alive():
+            self.problems.append("the server ended by itself")
+            return
+        deadline, unstable = time.monotonic() + timeout_s, ["nobody looked"]
+        while (behind := self.lag(watcher, ends)) and time.monotonic() < deadline:
+            time.sleep(0.3)
+        for group, missing in behind.items():
+            self.problems.append(f"group {group} is {missing} records behind after {timeout_s} s")
+        while time.monotonic() < deadline:
+            said = watcher.look()
+            unstable = [g for g in self.members if g not in said or said[g].state != "Stable"]
+            if not unstable:
+                return
+            time.sleep(0.3)
+        self.problems.append(f"not stable after {timeout_s} s: {', '.join(unstable)}")
+
+    def leave_all(self):
+        for member in self.everyone():
+            self._note_problems(member)
+            member.ask_to_leave()
+        for member in self.everyone():
+            self.problems += member.left()
+
+    def kill_all(self):
+        for member in self.everyone():
+            member.kill()
