@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "config_sources.h"
 #include "engine_choice.h"
@@ -47,6 +48,22 @@ ShardPoolOptions shard_options(const ConfigValues& config) {
   options.shards = wanted > 0 ? static_cast<unsigned>(wanted) : std::max(1U, std::thread::hardware_concurrency());
   options.stall_warning = std::chrono::milliseconds(config.integer("shard.stall.warning.ms"));
   return options;
+}
+
+// What the drain leaves to storage for its last writes, and when the process ends whatever still hangs: with
+// the default drain.timeout.ms within 5 s of the signal.
+constexpr Duration kStorageGrace = std::chrono::milliseconds(400);
+constexpr Duration kExitGrace = std::chrono::milliseconds(700);
+
+// A thread of its own, because at a hung disk neither the shards nor the lanes can be joined. Safe at any
+// moment, as a second signal is: what was acknowledged is on disk.
+void exit_after(Duration limit, int status) {
+  std::thread([limit, status] {
+    std::this_thread::sleep_for(limit);
+    spdlog::warn("event=exit_without_clean_stop reason=\"something did not end in time\" status={}", status);
+    finish_logging();
+    _exit(status);
+  }).detach();
 }
 
 class Daemon {
@@ -198,8 +215,10 @@ void Daemon::warn_of_open_listeners() const {
 
 Task<void> Daemon::stop() {
   phase_ = Phase::draining;
-  if (server_started_) co_await server_->drain(clock_.now() + std::chrono::milliseconds(config_.integer("drain.timeout.ms")));
-  if (broker_started_) co_await broker_->stop();
+  const MonoTime drained = clock_.now() + std::chrono::milliseconds(config_.integer("drain.timeout.ms"));
+  if (server_started_) co_await server_->drain(drained);
+  // False: storage hangs, and closing it would too. The exit watch ends the process.
+  if (broker_started_ && !co_await broker_->stop(drained + kStorageGrace)) co_return;
   if (engine_started_) co_await engine_->stop();
   if (admin_started_) co_await admin_->stop();
   boost::asio::post(control_, [this] { control_.stop(); });
@@ -208,6 +227,7 @@ Task<void> Daemon::stop() {
 void Daemon::begin_stop() {
   if (stopping_) return;
   stopping_ = true;
+  exit_after(std::chrono::milliseconds(config_.integer("drain.timeout.ms")) + kExitGrace, status_);
   shards_.at(0).post([this] { shards_.at(0).spawn(stop(), "shutdown"); });
 }
 

@@ -28,11 +28,17 @@ void AppendOrder::Slot::release() {
     ++order->first_;
   }
   if (order->entries_.empty() || !order->entries_.front().resume) return;
+  Shard* shard = Shard::current();
+  if (shard == nullptr) {
+    // The shards have stopped and their coroutines are being destroyed: so is the one that waits.
+    const Resume dropped = std::move(order->entries_.front().resume);
+    return;
+  }
   auto wake = [resume = std::move(order->entries_.front().resume)]() mutable {
     Resume next = std::move(resume);
     next();
   };
-  Shard::current()->post(std::move(wake));
+  shard->post(std::move(wake));
 }
 
 }  // namespace tidegate::broker

@@ -65,19 +65,50 @@ Task<Result<void>> Broker::start() {
   co_return Result<void>{};
 }
 
-Task<void> Broker::stop() {
+namespace {
+
+// One last task of the broker, which its caller waits for up to a deadline.
+struct LastTask {
+  bool ended = false;
+  Event event;
+
+  static Task<void> run(std::shared_ptr<LastTask> self, Task<void> task) {
+    co_await std::move(task);
+    self->ended = true;
+    self->event.notify_all();
+  }
+};
+
+}  // namespace
+
+Task<bool> Broker::stop(MonoTime deadline) {
   state_->stopping = true;
   parts_.shards.at(0).timers().cancel(std::exchange(state_->timer, kNoTimer));
   co_await state_->fetch.stop();
+  std::size_t abandoned = 0;
   for (unsigned i = 0; i < parts_.shards.size(); ++i) {
-    auto stop_table = [this, i] { return state_->tables.at(i).stop(); };
-    co_await submit_to(parts_.shards.at(i), std::move(stop_table));
+    auto stop_table = [this, i, deadline] { return state_->tables.at(i).stop(deadline); };
+    abandoned += co_await submit_to(parts_.shards.at(i), std::move(stop_table));
   }
+  if (abandoned > 0) {
+    spdlog::warn("event=storage_hangs_at_stop appends={} reason=\"none of them was acknowledged\"", abandoned);
+    co_return false;
+  }
+  Timers& timers = parts_.shards.at(0).timers();
   while (state_->housekeeping) {
     const auto running = state_->housekeeping;
-    co_await running->wait();
+    if (co_await running->wait_until(timers, deadline)) continue;
+    spdlog::warn("event=storage_hangs_at_stop task=housekeeping");
+    co_return false;
   }
-  co_await state_->housekeep_tables(true);
+  const auto snapshots = std::make_shared<LastTask>();
+  Shard::current()->start(LastTask::run(snapshots, state_->housekeep_tables(true)), "producer snapshots");
+  while (!snapshots->ended) {
+    if (co_await snapshots->event.wait_until(timers, deadline)) continue;
+    spdlog::warn("event=storage_hangs_at_stop task=\"producer snapshots\"");
+    co_return false;
+  }
+  co_return true;
 }
 
 void Broker::State::arm() {

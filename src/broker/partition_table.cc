@@ -18,6 +18,7 @@ PartitionTable::PartitionTable(const BrokerParts& parts, TopicCatalogue& catalog
       catalogue_(catalogue),
       shard_(shard),
       max_appends_(static_cast<std::size_t>(parts.config.integer("partition.max.queued.appends"))),
+      producer_limits_(producer_limits(parts.config)),
       open_partitions_(parts.metrics.gauge("tidegate_broker_open_partitions", "Partitions used since the start")),
       produced_bytes_(parts.metrics.counter("tidegate_broker_produced_bytes_total",
                                             "Record bytes that Produce appended")) {}
@@ -37,6 +38,7 @@ Result<PartitionPtr> PartitionTable::find(const PartitionId& id) {
     return fail(ErrorCode::not_leader_or_follower);
   }
   auto partition = std::make_shared<Partition>(id, std::move(topic));
+  partition->producers.set_limits(producer_limits_);
   partitions_.emplace(id, partition);
   open_partitions_.add(1);
   return partition;
@@ -77,8 +79,9 @@ Task<Result<void>> PartitionTable::do_open(PartitionPtr partition) {
     co_return recovered;
   }
   if (partition->removed) co_return fail(ErrorCode::unknown_topic_or_partition);
-  // The settings may have changed while the log was being opened.
-  if (partition->settings().log != config) parts_.engine.apply_config(partition->id, partition->settings().log);
+  // The settings may have changed while the log was being opened, or since an attempt that opened it and
+  // failed behind that: an open log keeps what it was opened with.
+  parts_.engine.apply_config(partition->id, partition->settings().log);
   const std::weak_ptr<Partition> weak = partition;
   (*log)->set_listener([weak](const storage::LogOffsets& offsets) {
     const auto alive = weak.lock();
@@ -102,9 +105,17 @@ void PartitionTable::leave(Partition& partition) {
   if (--appends_ == 0) idle_.notify_all();
 }
 
-Task<void> PartitionTable::stop() {
+Task<std::size_t> PartitionTable::stop(MonoTime deadline) {
   stopping_ = true;
-  while (appends_ > 0) co_await idle_.wait();
+  while (appends_ > 0) {
+    if (!co_await idle_.wait_until(Shard::current()->timers(), deadline)) break;
+  }
+  for (const auto& [id, partition] : partitions_) {
+    if (partition->appends == 0) continue;
+    spdlog::warn("event=appends_abandoned topic={} partition={} appends={}", partition->topic->topic.name, id.index,
+                 partition->appends);
+  }
+  co_return appends_;
 }
 
 std::vector<PartitionPtr> PartitionTable::partitions_of(const CatalogueTopicPtr& topic) const {

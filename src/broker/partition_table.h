@@ -33,8 +33,8 @@ class PartitionTable {
   // False at the limit. leave() follows each success.
   bool enter(Partition& partition);
   void leave(Partition& partition);
-  // Refuses further appends, returns when those under way have ended.
-  Task<void> stop();
+  // Refuses further appends, returns when those under way have ended or at `deadline`: how many have not.
+  Task<std::size_t> stop(MonoTime deadline);
 
   // Drops producers that wrote nothing for their lifetime, writes snapshots of producer state that has
   // moved on by much (all that moved, when `all`).
@@ -57,6 +57,7 @@ class PartitionTable {
   TopicCatalogue& catalogue_;
   unsigned shard_;
   std::size_t max_appends_;
+  producers::ProducerLimits producer_limits_;
   std::size_t appends_ = 0;
   bool stopping_ = false;
   Event idle_;

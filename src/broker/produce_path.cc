@@ -1,17 +1,27 @@
 // Appending on the owner shard: slot, checks, sequence, log, durability, in that order.
 #include "tidegate/broker/produce_path.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
-#include "gather.h"
 #include "partition_table.h"
 #include "produce_check.h"
 #include "scatter.h"
 #include "tidegate/broker/broker.h"
+#include "tidegate/runtime/event.h"
+#include "tidegate/runtime/submit.h"
 
 namespace tidegate::broker {
+
+// Of the owner shard; elsewhere only passed on.
+struct ProduceRest {
+  Shard& owner;
+  std::size_t running = 0;
+  Event ended;  // when none runs any more
+};
+
 namespace {
 
 // Inflating or deflating more than this leaves the shard for the CPU lane.
@@ -98,13 +108,27 @@ Task<void> save_producers(const BrokerParts& parts, PartitionPtr partition) {
   }
 }
 
+// A batch that is refused for now, before its sequence was looked at, and will come again: what its
+// producer has sent behind it must not overtake it. Called while its slot is held, or before one is taken.
+void note_turned_away(const BrokerParts& parts, Partition& partition, const SharedBuffer& records,
+                      const ProduceOptions& options) {
+  const ProduceRules rules{.zstd_allowed = options.zstd_allowed,
+                           .has_transactional_id = options.has_transactional_id};
+  const auto batch = check_batch(records, partition.settings(), rules);
+  if (batch) partition.producers.turned_away(batch->header, parts.clock.now());
+}
+
 Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, PartitionPtr partition,
                              AppendOrder::Slot slot, SharedBuffer records, ProduceOptions options) {
   if (!partition->is_open()) {
     auto opened = co_await table.open(partition);
-    if (!opened) co_return storage_failed(std::move(opened.error()));
+    if (!opened) {
+      note_turned_away(parts, *partition, records, options);
+      co_return storage_failed(std::move(opened.error()));
+    }
   }
   if (options.acks == -1 && partition->settings().min_insync_replicas > 1) {
+    note_turned_away(parts, *partition, records, options);
     co_return ProduceOutcome{.error = ErrorCode::not_enough_replicas,
                              .message = "min.insync.replicas asks for more replicas than the one there is"};
   }
@@ -117,7 +141,10 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
   state.follow(partition->log->offsets());
   if (state.is_lost()) {
     auto recovered = co_await state.recover(parts, partition->id, partition->log);
-    if (!recovered) co_return storage_failed(std::move(recovered.error()));
+    if (!recovered) {
+      state.turned_away(accepted->batch.header, parts.clock.now());
+      co_return storage_failed(std::move(recovered.error()));
+    }
   }
   // No suspension from here to the append: the offset that the verdict counts on is the one it gets.
   auto verdict = state.next(accepted->batch.header, partition->log->offsets(), parts.clock.now());
@@ -158,45 +185,71 @@ struct Ready {
   std::size_t place = 0;
 };
 
+// The outcomes of one call on this shard.
+struct Outcomes {
+  Outcomes(std::size_t count) : places(count), ended(count) {}
+  std::vector<ProduceOutcome> places;
+  std::vector<bool> ended;
+  bool answered = false;  // the places were given away
+  ProduceRest rest{.owner = *Shard::current(), .running = 0, .ended = {}};
+};
+
 Task<void> produce_into(const BrokerParts& parts, PartitionTable& table, Ready ready, ProduceOptions options,
-                        std::shared_ptr<std::vector<ProduceOutcome>> out) {
+                        std::shared_ptr<Outcomes> out) {
   auto outcome = co_await produce(parts, table, ready.partition, std::move(ready.slot),
                                   std::move(ready.records), options);
   table.leave(*ready.partition);
-  (*out)[ready.place] = std::move(outcome);
+  if (!out->answered) {
+    out->places[ready.place] = std::move(outcome);
+    out->ended[ready.place] = true;
+  }
+  if (--out->rest.running == 0) out->rest.ended.notify_all();
 }
 
 Task<std::vector<ProduceOutcome>> produce_all(const BrokerParts& parts, PartitionTable& table,
                                               std::vector<Ready> ready, ProduceOptions options,
-                                              std::shared_ptr<std::vector<ProduceOutcome>> out) {
-  if (ready.size() == 1) {
-    co_await produce_into(parts, table, std::move(ready.front()), options, out);
-  } else if (!ready.empty()) {
-    Gather gather;
-    for (Ready& each : ready) gather.add(produce_into(parts, table, std::move(each), options, out), "produce");
-    co_await gather.all();
+                                              std::shared_ptr<Outcomes> out) {
+  std::vector<std::size_t> places;
+  places.reserve(ready.size());
+  out->rest.running = ready.size();
+  for (Ready& each : ready) {
+    places.push_back(each.place);
+    Shard::current()->start(produce_into(parts, table, std::move(each), options, out), "produce");
   }
-  co_return std::move(*out);
+  while (out->rest.running > 0) {
+    if (!co_await out->rest.ended.wait_until(Shard::current()->timers(), options.deadline)) break;
+  }
+  out->answered = true;
+  for (const std::size_t place : places) {
+    if (out->ended[place]) continue;
+    out->places[place] = {.error = ErrorCode::request_timed_out,
+                          .message = "not durable within the request's timeout",
+                          .rest = std::shared_ptr<ProduceRest>(out, &out->rest)};
+  }
+  co_return std::move(out->places);
 }
 
 // The part that must not wait: each item takes its slot in its partition's order.
 Task<std::vector<ProduceOutcome>> take_slots(const BrokerParts& parts, PartitionTable& table,
                                              std::vector<ProduceItem> items, ProduceOptions options) {
-  auto out = std::make_shared<std::vector<ProduceOutcome>>(items.size());
+  auto out = std::make_shared<Outcomes>(items.size());
   std::vector<Ready> ready;
   ready.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     auto found = table.find(items[i].partition);
     if (!found) {
-      (*out)[i] = failed(std::move(found.error()));
-      if ((*out)[i].error == ErrorCode::not_leader_or_follower) {
-        (*out)[i].leader = leader_of(parts, items[i].partition);
+      ProduceOutcome& outcome = out->places[i];
+      outcome = failed(std::move(found.error()));
+      if (outcome.error == ErrorCode::not_leader_or_follower) {
+        outcome.leader = leader_of(parts, items[i].partition);
       }
       continue;
     }
     // Retriable, and a client that meets it sends less at once: its request has timed out.
     if (!table.enter(**found)) {
-      (*out)[i] = {.error = ErrorCode::request_timed_out, .message = "too many appends wait in this partition"};
+      out->places[i] = {.error = ErrorCode::request_timed_out,
+                        .message = "too many appends wait in this partition"};
+      note_turned_away(parts, **found, items[i].records, options);
       continue;
     }
     const std::shared_ptr<AppendOrder> order(*found, &(*found)->order);
@@ -214,6 +267,30 @@ Task<std::vector<ProduceOutcome>> ProducePath::append(std::vector<ProduceItem> i
   };
   co_return co_await scatter<ProduceOutcome>(parts_.shards, std::move(items), std::move(visit),
                                              std::move(dispatched));
+}
+
+namespace {
+
+Task<void> wait_for_end(std::shared_ptr<ProduceRest> rest) {
+  while (rest->running > 0) co_await rest->ended.wait();
+}
+
+Task<void> hold(std::vector<std::shared_ptr<ProduceRest>> rests, std::shared_ptr<void> charge) {
+  for (const auto& rest : rests) {
+    auto wait = [rest] { return wait_for_end(rest); };
+    co_await submit_to(rest->owner, std::move(wait));
+  }
+  charge.reset();
+}
+
+}  // namespace
+
+void ProducePath::hold_for_rest(const std::vector<ProduceOutcome>& outcomes, std::shared_ptr<void> charge) {
+  std::vector<std::shared_ptr<ProduceRest>> rests;
+  for (const ProduceOutcome& outcome : outcomes) {
+    if (outcome.rest && std::ranges::find(rests, outcome.rest) == rests.end()) rests.push_back(outcome.rest);
+  }
+  if (!rests.empty()) Shard::current()->start(hold(std::move(rests), std::move(charge)), "produce behind its answer");
 }
 
 }  // namespace tidegate::broker

@@ -13,37 +13,72 @@ namespace {
 
 constexpr std::size_t kSnapshotEveryBytes = 64U << 20;
 constexpr std::size_t kHeadersPerScan = 4096;
-constexpr std::size_t kMaxFirstBatches = 1000;
 
 std::string scope_of(const PartitionId& partition) {
   return ProducerLog::scope_prefix(partition.topic) + std::to_string(partition.index);
 }
 
-producers::ProducerLimits limits_of(const BrokerParts& parts) {
+}  // namespace
+
+producers::ProducerLimits producer_limits(const ConfigValues& config) {
   producers::ProducerLimits limits;
-  limits.expiration = std::chrono::milliseconds(parts.config.integer("producer.id.expiration.ms"));
+  limits.expiration = std::chrono::milliseconds(config.integer("producer.id.expiration.ms"));
   return limits;
 }
 
-}  // namespace
+void ProducerLog::set_limits(producers::ProducerLimits limits) {
+  limits_ = limits;
+  table_ = producers::ProducerStateTable(limits);
+}
+
+bool ProducerLog::remember(const protocol::BatchHeader& header, Offset offset, MonoTime now) {
+  const auto known = first_batches_.find(header.producer_id);
+  if (known == first_batches_.end() && first_batches_.size() >= limits_.max_producers) {
+    // None is dropped for another: each stands for a batch that is still to come.
+    unsure_until_ = now + limits_.expiration;
+    return false;
+  }
+  first_batches_[header.producer_id] = {header.producer_epoch, header.base_sequence, offset, now};
+  return true;
+}
+
+void ProducerLog::turned_away(const protocol::BatchHeader& header, MonoTime now) {
+  if (header.producer_id < 0 || table_.find(header.producer_id) != nullptr) return;
+  const auto known = first_batches_.find(header.producer_id);
+  // The first one that came is the first: what a producer has in the pipe arrives in order.
+  if (known != first_batches_.end() && known->second.epoch >= header.producer_epoch) return;
+  remember(header, -1, now);
+}
 
 producers::Verdict ProducerLog::next(protocol::BatchHeader header, const storage::LogOffsets& offsets,
                                      MonoTime now) {
   header.base_offset = offsets.log_end;
-  if (header.producer_id < 0 || table_.find(header.producer_id) != nullptr) return table_.prepare(header, now);
-  const auto rolled_back = first_batches_.find(header.producer_id);
-  if (rolled_back != first_batches_.end() && rolled_back->second.epoch == header.producer_epoch &&
-      rolled_back->second.sequence != header.base_sequence) {
-    producers::Verdict refused{.kind = producers::Verdict::Kind::refused};
+  if (header.producer_id < 0) return table_.prepare(header, now);
+  table_.expire(now);  // looks at the oldest first and ends there: an expired producer is an unknown one
+  if (table_.find(header.producer_id) != nullptr) return table_.prepare(header, now);
+
+  producers::Verdict refused{.kind = producers::Verdict::Kind::refused};
+  const auto first = first_batches_.find(header.producer_id);
+  if (first != first_batches_.end() && first->second.epoch == header.producer_epoch &&
+      first->second.sequence != header.base_sequence) {
     refused.error = {ErrorCode::out_of_order_sequence_number, "the producer's first batch failed and comes first"};
     return refused;
   }
-  auto verdict = table_.prepare(header, now);
-  if (verdict.kind == producers::Verdict::Kind::append) {
-    if (first_batches_.size() >= kMaxFirstBatches) first_batches_.erase(first_batches_.begin());
-    first_batches_[header.producer_id] = {header.producer_epoch, header.base_sequence, header.base_offset};
+  const bool unsure = unsure_until_ && now < *unsure_until_;
+  if ((first == first_batches_.end() && unsure && header.base_sequence != 0) ||
+      !remember(header, -1, now)) {
+    refused.error = {ErrorCode::request_timed_out, "too many producers of this partition wait for their first batch"};
+    return refused;
   }
+  auto verdict = table_.prepare(header, now);
+  if (verdict.kind == producers::Verdict::Kind::append) first_batches_[header.producer_id].offset = header.base_offset;
   return verdict;
+}
+
+void ProducerLog::expire(MonoTime now) {
+  table_.expire(now);
+  std::erase_if(first_batches_, [&](const auto& first) { return now - first.second.seen >= limits_.expiration; });
+  if (unsure_until_ && now >= *unsure_until_) unsure_until_.reset();
 }
 
 void ProducerLog::follow(const storage::LogOffsets& offsets) {
@@ -60,13 +95,13 @@ Task<Result<void>> ProducerLog::recover(const BrokerParts& parts, PartitionId pa
                                         std::shared_ptr<storage::PartitionLog> log) {
   const storage::LogOffsets offsets = log->offsets();
   const MonoTime now = parts.clock.now();
-  producers::ProducerStateTable table(limits_of(parts), offsets.log_start);
+  producers::ProducerStateTable table(limits_, offsets.log_start);
   if (offsets.log_end > 0) {  // nothing was ever written otherwise, a snapshot neither
     auto stored = co_await parts.engine.meta().get(scope_of(partition), ProducerLog::kSnapshotKey);
     if (!stored) co_return fail(std::move(stored.error()));
     if (*stored) {
       auto parsed = producers::ProducerStateTable::parse(SharedBuffer::copy_of(as_bytes(**stored)),
-                                                         limits_of(parts), now);
+                                                         limits_, now);
       if (!parsed) {
         spdlog::warn("event=producer_snapshot_unreadable partition={}/{} error=\"{}\"",
                      partition.topic.to_string(), partition.index, parsed.error().message);

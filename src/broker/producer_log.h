@@ -5,10 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <unordered_map>
 
+#include "tidegate/base/config_table.h"
 #include "tidegate/base/ids.h"
 #include "tidegate/base/result.h"
 #include "tidegate/producers/producer_state_table.h"
@@ -20,6 +22,9 @@ namespace tidegate::broker {
 
 struct BrokerParts;
 
+// The limits of one partition, from the server's settings.
+producers::ProducerLimits producer_limits(const ConfigValues& config);
+
 class ProducerLog {
  public:
   // Where snapshots are kept: one scope a partition, all of a topic under one prefix.
@@ -28,8 +33,13 @@ class ProducerLog {
 
   ProducerLog() : table_(producers::ProducerLimits{}) {}
 
+  // What producers of this partition may take; before recover().
+  void set_limits(producers::ProducerLimits limits);
   // The next batch in the partition's order, at the offset that the log will assign now.
   producers::Verdict next(protocol::BatchHeader header, const storage::LogOffsets& offsets, MonoTime now);
+  // A batch that the producer will send again was turned away before next() saw it: at a limit, or the log
+  // could not be opened. When it is the first of a producer that is not known, nothing may come before it.
+  void turned_away(const protocol::BatchHeader& header, MonoTime now);
   // The log moved: what is below the high watermark is final, what is above the log end never was.
   void follow(const storage::LogOffsets& offsets);
   // The log lost what was final already: recover() before the next batch.
@@ -42,22 +52,29 @@ class ProducerLog {
   // So much log lies behind the last snapshot that reading it back would take long; with `any`, anything.
   bool wants_snapshot(bool any) const;
   Task<Result<void>> write_snapshot(const BrokerParts& parts, PartitionId partition);
-  void expire(MonoTime now) { table_.expire(now); }
+  void expire(MonoTime now);
 
   const producers::ProducerStateTable& table() const { return table_; }
 
  private:
   // The first batch of a producer that this partition did not know, until it is durable. Such a producer
-  // may begin anywhere, since its state may have expired; but once its first batch was rolled back, what
-  // it had sent behind that must not slip in before it is sent again.
+  // may begin anywhere, since its state may have expired; but once its first batch was turned away or
+  // rolled back, what it had sent behind that must not slip in before it is sent again.
   struct FirstBatch {
     std::int16_t epoch = 0;
     std::int32_t sequence = 0;
-    Offset offset = 0;
+    Offset offset = -1;  // -1: not in the log
+    MonoTime seen;
   };
+  // False when so many are remembered that there is no room for another.
+  bool remember(const protocol::BatchHeader& header, Offset offset, MonoTime now);
 
+  producers::ProducerLimits limits_;
   producers::ProducerStateTable table_;
-  std::map<std::int64_t, FirstBatch> first_batches_;
+  std::unordered_map<std::int64_t, FirstBatch> first_batches_;
+  // Until then some unknown producer may have lost its first batch without being remembered: unknown ones
+  // have to begin at 0.
+  std::optional<MonoTime> unsure_until_;
   bool lost_ = false;
   bool saving_ = false;
   Offset saved_end_ = 0;           // that the snapshot in the store stands for

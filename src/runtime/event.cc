@@ -62,6 +62,10 @@ Task<void> Event::wait() {
 }
 
 Task<bool> Event::wait_until(Timers& timers, MonoTime deadline) {
+  if (deadline == MonoTime::max()) {
+    co_await wait();
+    co_return true;
+  }
   state_->executor = co_await boost::asio::this_coro::executor;
   Waiter* own = nullptr;
   auto start = [this, deadline, &timers, &own](Resume resume) {

@@ -167,8 +167,9 @@ void Shard::post(std::move_only_function<void()> work) {
 void Shard::spawn(Task<void> task, std::string_view what) {
   live_tasks_.fetch_add(1, std::memory_order_relaxed);
   post([this, task = std::move(task), what]() mutable {
-    live_tasks_.fetch_sub(1, std::memory_order_relaxed);
+    // Counted twice rather than not at all: ShardPool::stop() must not find nothing in between.
     start(std::move(task), what);
+    live_tasks_.fetch_sub(1, std::memory_order_relaxed);
   });
 }
 

@@ -66,6 +66,7 @@ struct Request : api::RequestContext {
   std::size_t wire_bytes = 0;            // prefix and chunks; 0 when nothing is sent
 
   void set_reply(api::Reply value);
+  std::shared_ptr<void> hold_memory() override { return std::make_shared<AdmittedMemory>(std::move(memory)); }
 };
 using RequestPtr = std::shared_ptr<Request>;
 

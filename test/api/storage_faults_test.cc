@@ -2,6 +2,8 @@
 // can be sent again.
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "data_plane.h"
 #include "fault_engine.h"
 #include "tidegate/protocol/messages/init_producer_id.h"
@@ -49,6 +51,9 @@ class StorageFaults : public ::testing::Test {
     if (--*left == 0) done->notify_all();
   }
   static protocol::RecordBatch nth(std::int32_t i) { return make_batch(1, from_producer(5, 0, i)); }
+  static Task<void> stop_broker(broker::Broker& broker, MonoTime deadline, std::shared_ptr<std::promise<bool>> done) {
+    done->set_value(co_await broker.stop(deadline));
+  }
   Offset high_watermark(const broker::CatalogueTopicPtr& topic) { return plane.fetch_one(topic, 0, 0).high_watermark; }
 
   test::FaultEngine* engine = nullptr;
@@ -163,6 +168,168 @@ TEST_F(StorageFaults, UnreadableProducerState_KeepsThePartitionShutUntilItCanBeR
   engine->faults().heal();
   EXPECT_EQ(append(0).base_offset, 0) << "a repeat, not a second copy";
   plane.api.run([&] { return second.stop(); });
+}
+
+// ------------------------------------------------------------------------- a disk that hangs
+
+class HungDisk : public StorageFaults {
+ protected:
+  // A Produce request as the server hands it over, with memory that is counted.
+  struct Context : api::RequestContext {
+    std::shared_ptr<void> hold_memory() override { return std::exchange(memory, nullptr); }
+    std::shared_ptr<int> memory = std::make_shared<int>(0);
+  };
+  struct Sent {
+    std::future<ErrorCode> error;
+    std::weak_ptr<int> memory;
+    bool answered() const { return error.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
+  };
+  Sent produce(const broker::CatalogueTopicPtr& topic, const protocol::RecordBatch& batch, std::int32_t timeout_ms,
+               std::int16_t acks = -1) {
+    auto request = DataPlane::produce_request(topic, 0, batch.bytes, acks);
+    request.timeout_ms = timeout_ms;
+    auto context = std::make_shared<Context>();
+    context->broker = &plane.api.broker();
+    context->row = api::find_api(0);
+    context->version = 13;
+    context->received = plane.api.shards().clock().now();
+    auto done = std::make_shared<std::promise<ErrorCode>>();
+    Sent sent{done->get_future(), context->memory};
+    const auto encoded = protocol::Codec<protocol::ProduceRequest>::encode(request, 13, {});
+    api::Reply body;
+    body.chunks = encoded.chunks;
+    auto start = [context = std::move(context), done, bytes = test::ApiHarness::joined(body)]() mutable {
+      Shard::current()->start(answer(std::move(context), std::move(bytes), done), "test");
+    };
+    plane.api.shards().call(std::move(start), plane.api.last_shard());
+    plane.api.shards().settle();
+    return sent;
+  }
+  static Task<void> answer(std::shared_ptr<Context> context, SharedBuffer bytes,
+                           std::shared_ptr<std::promise<ErrorCode>> done) {
+    const auto reply = co_await context->row->invoke(context, std::move(bytes));
+    context.reset();  // answered: the server gives the request's memory back
+    done->set_value(static_cast<ErrorCode>(reply.error_code));
+  }
+  void advance(Duration by) {
+    plane.api.shards().advance(by);
+    plane.api.shards().settle(8);
+  }
+};
+
+TEST_F(HungDisk, NotDurableInTime_IsATimeoutWhileTheWorkGoesOn) {
+  const auto topic = plane.api.make_topic("t");
+  ASSERT_EQ(send(topic, {nth(0)})[0].base_offset, 0);
+  for (const std::int16_t acks : {std::int16_t{-1}, std::int16_t{1}}) {
+    engine->faults().hang();
+    const std::int32_t sequence = acks == -1 ? 1 : 2;
+    auto sent = produce(topic, nth(sequence), 200, acks);
+    advance(std::chrono::milliseconds(150));
+    EXPECT_FALSE(sent.answered());
+    advance(std::chrono::milliseconds(100));
+    ASSERT_TRUE(sent.answered());
+    EXPECT_EQ(sent.error.get(), ErrorCode::request_timed_out);
+    EXPECT_FALSE(sent.memory.expired()) << "its bytes are still being written";
+    engine->faults().heal();
+    plane.api.shards().settle(8);
+    EXPECT_EQ(send(topic, {nth(sequence)})[0].base_offset, sequence) << "a repeat, not a second copy";
+    plane.api.shards().settle(8);
+    EXPECT_TRUE(sent.memory.expired());
+  }
+  EXPECT_EQ(high_watermark(topic), 3);
+}
+
+TEST_F(HungDisk, NoTimeoutGiven_IsNotAnInstantOne) {
+  const auto topic = plane.api.make_topic("t");
+  engine->faults().hang();
+  auto sent = produce(topic, nth(0), 0);
+  advance(std::chrono::seconds(29));
+  EXPECT_FALSE(sent.answered());
+  advance(std::chrono::seconds(2));
+  ASSERT_TRUE(sent.answered());
+  EXPECT_EQ(sent.error.get(), ErrorCode::request_timed_out);
+}
+
+TEST_F(HungDisk, InTime_GivesItsMemoryBackWithTheAnswer) {
+  const auto topic = plane.api.make_topic("t");
+  auto sent = produce(topic, nth(0), 200);
+  ASSERT_TRUE(sent.answered());
+  EXPECT_EQ(sent.error.get(), ErrorCode::none);
+  EXPECT_TRUE(sent.memory.expired());
+}
+
+TEST_F(HungDisk, BrokerStop_AbandonsWhatHangsAtItsDeadline) {
+  const auto topic = plane.api.make_topic("t");
+  engine->faults().hang();
+  auto sent = produce(topic, nth(0), 60'000);
+  auto stopped = std::make_shared<std::promise<bool>>();
+  auto clean = stopped->get_future();
+  const MonoTime deadline = plane.api.shards().clock().now() + std::chrono::milliseconds(300);
+  auto stop = [&] { Shard::current()->start(stop_broker(plane.api.broker(), deadline, stopped), "test"); };
+  plane.api.shards().call(stop);
+  plane.api.shards().settle();
+  EXPECT_NE(clean.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  advance(std::chrono::milliseconds(301));
+  ASSERT_EQ(clean.wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  EXPECT_FALSE(clean.get());
+  EXPECT_FALSE(sent.answered()) << "nothing is acknowledged that was not written";
+  engine->faults().heal();
+  plane.api.shards().settle(8);
+}
+
+// ------------------------------------------------------------- first batches that are turned away
+
+TEST_F(StorageFaults, FirstBatchWhoseLogCannotBeOpened_IsStillTheFirst) {
+  const auto topic = plane.api.make_topic("t");
+  ASSERT_EQ(plane.produce(topic, 0, make_batch(1).bytes).error_code, ErrorCode::none);
+  broker::Broker second(plane.api.broker().parts());
+  ASSERT_TRUE(plane.api.run([&] { return second.start(); }));
+  const auto append = [&](std::int32_t i) {
+    return plane.api.run([&]() -> Task<ProduceOutcome> {
+      std::vector<broker::ProduceItem> items;
+      items.push_back({.partition = {topic->topic.id, 0}, .records = nth(i).bytes});
+      auto got = co_await second.produce().append(std::move(items), {}, [] {});
+      co_return std::move(got.front());
+    });
+  };
+  engine->faults().set({.meta_error = 1000});
+  EXPECT_EQ(append(0).error, ErrorCode::kafka_storage_error);
+  engine->faults().heal();
+  EXPECT_EQ(append(1).error, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(append(0).base_offset, 1);
+  EXPECT_EQ(append(1).base_offset, 2);
+  plane.api.run([&]() -> Task<void> { co_await second.stop(); });
+}
+
+TEST(AppendQueueLimit, FirstBatchTurnedAwayThere_IsStillTheFirst) {
+  test::FaultEngine* engine = nullptr;
+  DataPlane plane({.config = {{"partition.max.queued.appends", "1"}},
+                   .wrap_engine = [&](std::unique_ptr<storage::Engine> inner, ShardPool& shards) {
+                     auto faulty = std::make_unique<test::FaultEngine>(std::move(inner), shards, 1);
+                     engine = faulty.get();
+                     return faulty;
+                   }});
+  const auto topic = plane.api.make_topic("t");
+  ASSERT_EQ(plane.produce(topic, 0, make_batch(1).bytes).error_code, ErrorCode::none);
+  const auto append = [&](protocol::RecordBatch batch, MonoTime deadline) {
+    return plane.api.run([&]() -> Task<ProduceOutcome> {
+      std::vector<broker::ProduceItem> items;
+      items.push_back({.partition = {topic->topic.id, 0}, .records = batch.bytes});
+      auto got = co_await plane.api.broker().produce().append(std::move(items), {.deadline = deadline}, [] {});
+      co_return std::move(got.front());
+    });
+  };
+  engine->faults().hang();
+  EXPECT_EQ(append(make_batch(1), MonoTime{}).error, ErrorCode::request_timed_out);  // goes on, and fills the queue
+  const auto refused = append(make_batch(1, from_producer(5, 0, 0)), MonoTime::max());
+  EXPECT_EQ(refused.error, ErrorCode::request_timed_out);
+  EXPECT_EQ(refused.rest, nullptr) << "refused at the limit";
+  engine->faults().heal();
+  plane.api.shards().settle(8);
+  EXPECT_EQ(append(make_batch(1, from_producer(5, 0, 1)), MonoTime::max()).error,
+            ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(append(make_batch(1, from_producer(5, 0, 0)), MonoTime::max()).base_offset, 2);
+  EXPECT_EQ(append(make_batch(1, from_producer(5, 0, 1)), MonoTime::max()).base_offset, 3);
 }
 
 // An idempotent producer as clients are: five requests in flight, what fails is sent again in order.

@@ -62,6 +62,36 @@ TEST(AppendOrder, SlotGivenUp_LetsTheNextPass) {
   EXPECT_THAT(order, ElementsAre(3));
 }
 
+Task<void> hold_forever(AppendOrder::Slot slot, Event* never) {
+  co_await never->wait();
+  slot.release();
+}
+
+// Nobody is left to wake the others then.
+TEST(AppendOrder, SlotsLeftAtTheEnd_AreDestroyedWithTheShards) {
+  std::weak_ptr<AppendOrder> left;
+  auto never = std::make_unique<Event>();
+  {
+    test::ShardHarness shards(1);
+    std::vector<int> order;
+    auto begin = [&] {
+      auto appends = std::make_shared<AppendOrder>();
+      left = appends;
+      auto first = AppendOrder::take(appends);
+      auto second = AppendOrder::take(appends);
+      auto third = AppendOrder::take(appends);
+      Shard::current()->start(take_turn(std::move(third), &order, 3), "test");
+      Shard::current()->start(take_turn(std::move(second), &order, 2), "test");
+      Shard::current()->start(hold_forever(std::move(first), never.get()), "test");
+    };
+    shards.call(begin);
+    shards.pool().stop(Duration::zero());
+    never.reset();
+    EXPECT_TRUE(order.empty());
+  }
+  EXPECT_TRUE(left.expired());
+}
+
 struct Question {
   PartitionId partition;
   int value = 0;

@@ -74,6 +74,56 @@ TEST_F(ProducerLogTest, UnknownProducer_MayBeginAnywhere) {
   EXPECT_EQ(write(batch(7, 41)).kind, Kind::append);
 }
 
+TEST_F(ProducerLogTest, FirstBatchTurnedAway_ComesFirst) {
+  producers.turned_away(batch(7, 0), MonoTime{});
+  producers.turned_away(batch(7, 1), MonoTime{});  // behind it in the pipe
+  EXPECT_EQ(write(batch(7, 1)).error.code, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(write(batch(7, 0)).kind, Kind::append);
+  EXPECT_EQ(write(batch(7, 1)).kind, Kind::append);
+  log.sync();
+  producers.follow(log.offsets);
+  EXPECT_EQ(write(batch(7, 2)).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, TurnedAwayOfAnEarlierEpoch_BindsNoLaterOne) {
+  producers.turned_away(batch(7, 3), MonoTime{});
+  auto anew = batch(7, 0);
+  anew.producer_epoch = 1;
+  EXPECT_EQ(write(anew).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, TurnedAwayBatchOfAKnownProducer_IsTheSequencesAffair) {
+  write(batch(7, 0));
+  log.sync();
+  producers.follow(log.offsets);
+  producers.turned_away(batch(7, 1), MonoTime{});
+  EXPECT_EQ(write(batch(7, 2)).error.code, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(write(batch(7, 1)).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, NoRoomToRememberFirstBatches_NoUnknownProducerBeginsInTheMiddle) {
+  producers.set_limits({.max_producers = 2, .expiration = std::chrono::hours(1)});
+  for (const std::int64_t producer : {1, 2, 3}) producers.turned_away(batch(producer, 0), MonoTime{});
+  // 3 was not remembered: neither its second batch nor, as long as there is no room, its first one.
+  EXPECT_EQ(write(batch(3, 1)).error.code, ErrorCode::request_timed_out);
+  EXPECT_EQ(write(batch(3, 0)).error.code, ErrorCode::request_timed_out);
+  EXPECT_EQ(write(batch(1, 1)).error.code, ErrorCode::out_of_order_sequence_number) << "nobody was forgotten";
+  EXPECT_EQ(write(batch(1, 0)).kind, Kind::append);
+  log.sync();
+  producers.follow(log.offsets);
+  EXPECT_EQ(write(batch(3, 1)).error.code, ErrorCode::request_timed_out);
+  EXPECT_EQ(write(batch(3, 0)).kind, Kind::append);
+  EXPECT_EQ(write(batch(3, 1)).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, TurnedAwayAndNeverSentAgain_IsForgottenInTheEnd) {
+  producers.set_limits({.max_producers = 1, .expiration = std::chrono::hours(1)});
+  producers.turned_away(batch(1, 0), MonoTime{});
+  producers.turned_away(batch(2, 0), MonoTime{});
+  producers.expire(MonoTime{} + std::chrono::minutes(61));
+  EXPECT_EQ(write(batch(3, 40)).kind, Kind::append);
+}
+
 TEST_F(ProducerLogTest, DurableDataGone_HasToBeReadBack) {
   write(batch(1, 0));
   log.sync();

@@ -1,5 +1,6 @@
 // An engine around an engine that misbehaves on purpose: for the contract suite, and for broker tests
 // that want failing storage. Every fault is one that the contract allows, so whoever calls must cope:
+//   hang         a call does not complete until the faults are healed
 //   delay        a call completes some turns of the shard later (appends keep their order)
 //   error        append, read, meta and topic calls answer kafka_storage_error; nothing is written
 //   full queue   append answers throttling_quota_exceeded at once; nothing is taken
@@ -38,7 +39,13 @@ class FaultControls {
   explicit FaultControls(std::uint64_t seed) : seed_(seed) {}
 
   void set(FaultRates rates);
-  void heal() { set({}); }
+  void heal() {
+    hangs_ = false;
+    set({});
+  }
+  // From now on whatever can be delayed does not come back until heal(): a disk that hangs.
+  void hang() { hangs_ = true; }
+  bool hangs() const { return hangs_; }
   // Before logs are opened; stays.
   void hold_tails() { hold_tails_ = true; }
   bool holds_tails() const { return hold_tails_; }
@@ -53,6 +60,7 @@ class FaultControls {
   const std::uint64_t seed_;
   std::atomic<std::uint64_t> drawn_{0};
   std::atomic<bool> hold_tails_{false};
+  std::atomic<bool> hangs_{false};
   std::atomic<FaultRates*> rates_{nullptr};
   std::mutex mutex_;
   std::vector<std::unique_ptr<FaultRates>> owned_;  // former ones too: a reader may still hold one

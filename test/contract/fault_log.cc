@@ -23,7 +23,7 @@ std::unexpected<Error> injected(const char* what) {
 }  // namespace
 
 Task<void> delay(FaultControls& faults) {
-  for (unsigned turns = faults.delay_turns(); turns > 0; --turns) {
+  for (unsigned turns = faults.delay_turns(); turns > 0 || faults.hangs(); turns -= turns > 0 ? 1 : 0) {
     auto one_turn = [](Resume resume) { Shard::current()->post(std::move(resume)); };
     co_await suspend(one_turn);
   }

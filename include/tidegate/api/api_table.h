@@ -69,6 +69,13 @@ struct ClientSession {
 };
 
 struct RequestContext {
+  RequestContext() = default;
+  RequestContext(const RequestContext&) = delete;
+  virtual ~RequestContext() = default;
+  // For work that outlives the answer and still refers to the request's bytes: whoever calls this holds the
+  // memory that the request was admitted for, on this shard, in place of the request. Null: none is counted.
+  virtual std::shared_ptr<void> hold_memory() { return nullptr; }
+
   broker::Broker* broker = nullptr;
   const ApiRow* row = nullptr;
   std::int16_t version = 0;

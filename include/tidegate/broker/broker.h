@@ -39,8 +39,9 @@ class Broker {
   // Loads the catalogue; starts retention. On shard 0, after engine.start().
   Task<Result<void>> start();
   // Wakes every waiting fetch, lets appends finish, writes producer snapshots. On shard 0, before
-  // engine.stop().
-  Task<void> stop();
+  // engine.stop(). Storage that hangs is waited for until `deadline`: then what it keeps is abandoned, with
+  // a line in the log for each partition, and the result is false.
+  Task<bool> stop(MonoTime deadline = MonoTime::max());
 
   const BrokerParts& parts() const { return parts_; }
   TopicCatalogue& topics();

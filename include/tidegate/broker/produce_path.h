@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tidegate/base/clock.h"
 #include "tidegate/base/ids.h"
 #include "tidegate/base/result.h"
 #include "tidegate/base/shared_buffer.h"
@@ -39,7 +40,12 @@ struct ProduceOptions {
   std::int16_t acks = -1;             // checked by the handler: -1, 0 or 1
   bool zstd_allowed = true;           // Produce 7 on
   bool has_transactional_id = false;
+  // What is not durable by then is answered request_timed_out; the work goes on.
+  MonoTime deadline = MonoTime::max();
 };
+
+// Appends of one call on one shard that were answered before they ended.
+struct ProduceRest;
 
 struct ProduceOutcome {
   ErrorCode error = ErrorCode::none;
@@ -49,6 +55,7 @@ struct ProduceOutcome {
   Offset log_start = -1;
   std::vector<RecordError> record_errors;
   LeaderHint leader;                  // set with not_leader_or_follower
+  std::shared_ptr<ProduceRest> rest;  // set when the deadline came first
 };
 
 class ProducePath {
@@ -60,6 +67,9 @@ class ProducePath {
   // the place of every item in its partition's order is fixed, whatever happens later.
   Task<std::vector<ProduceOutcome>> append(std::vector<ProduceItem> items, ProduceOptions options,
                                            std::function<void()> dispatched);
+  // Holds `charge`, the memory of the request, until the appends that outlive their answer have ended;
+  // they still refer to its bytes. On the shard that called append().
+  static void hold_for_rest(const std::vector<ProduceOutcome>& outcomes, std::shared_ptr<void> charge);
 
  private:
   const BrokerParts& parts_;

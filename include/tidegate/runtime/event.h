@@ -22,7 +22,7 @@ class Event {
   void notify_all();
   // Returns after the next notify_all().
   Task<void> wait();
-  // True when notified, false when `deadline` came first.
+  // True when notified, false when `deadline` came first. MonoTime::max() never comes.
   Task<bool> wait_until(Timers& timers, MonoTime deadline);
   std::size_t waiters() const;
 

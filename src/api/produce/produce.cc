@@ -1,4 +1,6 @@
 // Produce (key 0). Shape and topics here; everything about batches is broker/produce_path.
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "handler.h"
@@ -17,6 +19,7 @@ using protocol::ProduceResponse;
 
 constexpr std::int16_t kZstdFrom = 7;
 constexpr std::int16_t kTopicIdsFrom = 13;
+constexpr std::int32_t kDefaultTimeoutMs = 30'000;
 
 ErrorCode check_acks(std::int16_t acks) {
   return acks >= -1 && acks <= 1 ? ErrorCode::none : ErrorCode::invalid_required_acks;
@@ -67,6 +70,14 @@ void fill(ProduceResponse::PartitionProduceResponse& told, broker::ProduceOutcom
   }
 }
 
+// Kafka's limit is on the wait for replicas, here it is on the one for the disk. acks=0 waits for nothing,
+// and 0 or less, which a lone Kafka broker always meets, cannot mean that nothing is ever acknowledged.
+MonoTime deadline_of(const RequestContext& context, const ProduceRequest& request) {
+  if (request.acks == 0) return MonoTime::max();
+  const auto timeout = std::chrono::milliseconds(request.timeout_ms > 0 ? request.timeout_ms : kDefaultTimeoutMs);
+  return context.received + timeout;
+}
+
 ErrorCode first_error(const ProduceResponse& response) {
   for (const auto& topic : response.responses) {
     for (const auto& partition : topic.partition_responses) {
@@ -83,10 +94,14 @@ Task<Reply> handle(RequestContextPtr context, ProduceRequest request) {
   auto items = resolve(context->broker->topics(), request, by_id, response, places);
   const broker::ProduceOptions options{.acks = request.acks,
                                        .zstd_allowed = context->version >= kZstdFrom,
-                                       .has_transactional_id = request.transactional_id.has_value()};
+                                       .has_transactional_id = request.transactional_id.has_value(),
+                                       .deadline = deadline_of(*context, request)};
   if (!items.empty()) {
-    auto outcomes = co_await context->broker->produce().append(std::move(items), options,
-                                                               [context] { context->dispatched(); });
+    std::function<void()> dispatched = [context] { context->dispatched(); };
+    auto outcomes =
+        co_await context->broker->produce().append(std::move(items), options, std::move(dispatched));
+    const bool some_go_on = std::ranges::any_of(outcomes, [](const auto& each) { return each.rest != nullptr; });
+    if (some_go_on) broker::ProducePath::hold_for_rest(outcomes, context->hold_memory());
     LeaderHints<ProduceResponse> hints(*context, kProduceHintsFrom);
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
       auto& told = response.responses[places[i].first].partition_responses[places[i].second];
