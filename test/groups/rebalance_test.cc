@@ -147,6 +147,19 @@ TEST(GroupRebalance, EmptyGroup_MayChangeItsProtocolType) {
   EXPECT_EQ(lab.answer<JoinReply>(reply).generation, 3);
 }
 
+TEST(GroupRebalance, LargeGroup_ComesToRestInOneGeneration) {
+  Lab lab;
+  const auto ids = lab.stable_group(30);
+  EXPECT_EQ(lab.generation(), 1);
+  std::vector<ReplyId> replies;
+  for (const auto& id : ids) replies.push_back(lab.send(Lab::join_request(id)));
+  EXPECT_EQ(lab.answer<JoinReply>(replies[0]).members.size(), 30U);
+  lab.sync_all(ids);
+  EXPECT_EQ(lab.generation(), 2);
+  // Assignments that stay as they are are not written again.
+  EXPECT_EQ(lab.group->last_persist(), lab.held[replies[0]] + 1);
+}
+
 TEST(GroupRebalance, RebalanceTimeoutOfNothing_DoesNotHang) {
   Lab lab({.initial_rebalance_delay = Duration::zero()});
   auto request = Lab::static_request("i");

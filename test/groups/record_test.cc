@@ -138,6 +138,7 @@ TEST(GroupRecords, Nonsense_IsCorrupt) {
   value[2] = 4;  // no such phase
   EXPECT_EQ(decode(head.key, value).error().code, ErrorCode::corrupt_message);
   const auto offset = stored(one_of_each().back());
+  EXPECT_EQ(decode("0m", *head.value).error().code, ErrorCode::corrupt_message);
   EXPECT_EQ(decode("", *offset.value).error().code, ErrorCode::corrupt_message);
   EXPECT_EQ(decode("7abc", *offset.value).error().code, ErrorCode::corrupt_message);
   EXPECT_EQ(decode("7abcdefgh", *offset.value).error().code, ErrorCode::corrupt_message);

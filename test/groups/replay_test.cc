@@ -95,6 +95,46 @@ TEST(GroupReplay, Loaded_DoesNoHarmToANewGroup) {
   EXPECT_TRUE(lab.group->can_forget());
 }
 
+// No event writes such a group, but stored bytes get the benefit of no assert.
+TEST(GroupReplay, MembersThatMakeNoSense_AreDroppedAndOffsetsStay) {
+  const auto member = [](std::string id, std::vector<JoinProtocol> protocols) {
+    return PutClassicMember{{.member_id = std::move(id),
+                             .session_timeout_ms = 10'000,
+                             .rebalance_timeout_ms = 10'000,
+                             .protocols = std::move(protocols)}};
+  };
+  const auto head = [](ClassicPhase phase) {
+    return PutClassicHead{{.phase = phase, .generation = 5, .protocol_type = "consumer", .protocol = "a"}};
+  };
+  const std::vector<std::vector<Record>> stores{
+      {head(ClassicPhase::stable)},
+      {head(ClassicPhase::completing)},
+      {head(ClassicPhase::empty), member("m", {{"a", {}}})},
+      {head(ClassicPhase::stable), member("m", {})},
+      {head(ClassicPhase::preparing), member("m", {{"a", {}}}), member("n", {{"b", {}}})},
+  };
+  for (const auto& records : stores) {
+    Lab lab;
+    write_to(lab.store, records);
+    write_to(lab.store, {PutOffset{.topic = "t", .partition = 0, .value = {.offset = 9}}});
+    lab.reload();
+    EXPECT_EQ(lab.group->state(), GroupState::empty);
+    EXPECT_EQ(lab.group->counts().members, 0U);
+    EXPECT_EQ(lab.group->counts().offsets, 1U);
+  }
+}
+
+TEST(GroupReplay, EmptyJoiningPhase_EndsByItself) {
+  Lab lab;
+  const auto id = lab.new_id();
+  lab.send(Lab::join_request(id));
+  lab.send(Leave{.members = {{.member_id = id}}});
+  ASSERT_EQ(lab.group->state(), GroupState::preparing_rebalance);
+  lab.reload();
+  lab.advance(seconds(1));
+  EXPECT_EQ(lab.group->state(), GroupState::empty);
+}
+
 TEST(GroupReplay, RecordsThatDoNotFit_AreRefused) {
   const auto error_of = [](const std::vector<Record>& records) {
     Lab lab;

@@ -124,6 +124,29 @@ void World::check_generation_is_durable(std::int32_t generation) {
     breach("a generation was told before it was durable");
 }
 
+void World::note_told(ReplyId id, const FetchOffsetsReply& reply) {
+  for (const auto& topic : reply.topics) {
+    for (const auto& row : topic.partitions) {
+      const auto p = static_cast<std::size_t>(row.partition);
+      if (id >= erased_before_[p]) told_[p] = std::max(told_[p], row.offset);
+    }
+  }
+}
+
+void World::check_refused(const ReplyBody& body) {
+  const bool refused = std::visit(
+      [](const auto& reply) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(reply)>, LeaveReply>) {
+          return std::ranges::none_of(reply.members,
+                                      [](const auto& m) { return m.error == ErrorCode::none; });
+        } else {
+          return reply.error != ErrorCode::none;
+        }
+      },
+      body);
+  if (!refused) breach("a request that must be refused was not");
+}
+
 void World::take_ownership(Client& client, std::uint32_t partitions) {
   ++stable_;
   auto place = owners_.find(client.generation);

@@ -44,27 +44,27 @@ void World::act(int index, bool behaves) {
   }
   if (!behaves) {
     if (client.stalled_until > now_.mono) return;
-    if (chance(15)) {
+    if (mishap(15)) {
       client.alive = false;
       client.waits_for = 0;
       return;
     }
-    if (chance(15)) {
+    if (mishap(15)) {
       client.stalled_until = now_.mono + milliseconds(rng_.below(12'000));
       return;
     }
-    if (chance(10) && !client.instance && !client.member_id.empty()) {
+    if (mishap(10) && !client.instance && !client.member_id.empty()) {
       const LeavingMember leaving{.member_id = client.member_id};
       restart(client);
       client.alive = false;
       ask(Leave{.members = {leaving}}, {});
       return;
     }
-    if (chance(25)) {
+    if (mishap(25)) {
       client.metadata = static_cast<std::uint8_t>(rng_.below(4));
       client.must_join = true;
     }
-    if (client.waits_for != 0 && chance(60)) client.waits_for = 0;  // a request timeout: it asks again
+    if (client.waits_for != 0 && mishap(40)) client.waits_for = 0;  // a request timeout: it asks again
   }
   if (client.waits_for != 0) return;
   if (client.must_join) {
@@ -219,14 +219,13 @@ void World::fetch(int index) {
   ask(FetchOffsets{.topics = {{std::move(topic)}}}, about);
 }
 
-void World::on_fetch_reply(ReplyId id, const Outstanding& about, const FetchOffsetsReply& reply) {
+void World::on_fetch_reply(const Outstanding& about, const FetchOffsetsReply& reply) {
   auto& client = clients_[static_cast<std::size_t>(about.client)];
   const bool current = client.alive && client.generation == about.generation &&
                        client.identity == about.identity && !client.must_join;
   for (const auto& topic : reply.topics) {
     for (const auto& row : topic.partitions) {
       const auto p = static_cast<std::size_t>(row.partition);
-      if (id >= erased_before_[p]) told_[p] = std::max(told_[p], row.offset);
       if (!current || (client.owned >> p & 1U) == 0 || (client.positioned >> p & 1U) != 0) continue;
       client.position[p] = std::max<Offset>(row.offset, 0);
       client.positioned |= 1U << p;
@@ -234,8 +233,10 @@ void World::on_fetch_reply(ReplyId id, const Outstanding& about, const FetchOffs
   }
 }
 
-// Requests of strangers, late ones, wrong ones: none may change anything but for ids given out.
+// Requests of strangers, late ones, wrong ones: each must be refused. MEMBER_ID_REQUIRED is a refusal, too,
+// and leaves an id that nobody comes back with.
 void World::misbehave() {
+  const Outstanding refused{.must_fail = true};
   const auto& some = clients_[rng_.below(kClients)];
   const auto stale = some.generation - 1 - static_cast<std::int32_t>(rng_.below(2));
   const bool has_members = group_->counts().members != 0;
@@ -248,44 +249,54 @@ void World::misbehave() {
   request.protocol_type = "consumer";
   request.protocols = {{"range", {}}};
   request.member_id_required = true;
-  switch (rng_.below(11)) {
+  switch (rng_.below(12)) {
     case 0:
-      ask(Heartbeat{.member_id = some.member_id, .generation = stale}, {});
+      ask(Heartbeat{.member_id = some.member_id, .generation = stale}, refused);
       return;
     case 1:
-      ask(Heartbeat{.member_id = "nobody", .generation = some.generation}, {});
+      ask(Heartbeat{.member_id = "nobody", .generation = some.generation}, refused);
       return;
     case 2:
-      if (has_members) ask(CommitOffsets{.topics = {zero}}, {});
+      if (has_members) ask(CommitOffsets{.topics = {zero}}, refused);
       return;
     case 3:
       if (stale < 0 || !has_members) return;
-      ask(CommitOffsets{.member_id = some.member_id, .generation_or_epoch = stale, .topics = {zero}}, {});
+      ask(CommitOffsets{.member_id = some.member_id, .generation_or_epoch = stale, .topics = {zero}},
+          refused);
       return;
     case 4:
-      ask(CommitOffsets{.member_id = "nobody", .generation_or_epoch = 1, .topics = {zero}}, {});
+      ask(CommitOffsets{.member_id = "nobody", .generation_or_epoch = 1, .topics = {zero}}, refused);
       return;
     case 5:
       ask(Sync{.member_id = some.member_id,
                .generation = stale,
                .assignments = {{some.member_id, assignment_of(0xfff)}}},
-          {});
+          refused);
       return;
     case 6:
-      ask(std::move(request), {});
-      return;  // never comes back with its id
+      ask(std::move(request), refused);
+      return;
     case 7:
       request.member_id = "nobody";
       request.instance_id = some.instance;
-      ask(std::move(request), {});
+      ask(std::move(request), refused);
       return;
     case 8:
       request.protocol_type = "connect";
-      if (has_members) ask(std::move(request), {});
+      if (has_members) ask(std::move(request), refused);
       return;
     case 9:
       ask(Leave{.members = {{.member_id = "nobody"}, {.member_id = "nobody", .instance_id = some.instance}}},
-          {});
+          refused);
+      return;
+    case 10:
+      // It knows the generation, but not yet what it owns in it.
+      if (group_->state() != GroupState::completing_rebalance || some.generation < 0) return;
+      ask(CommitOffsets{.member_id = some.member_id,
+                        .instance_id = some.instance,
+                        .generation_or_epoch = some.generation,
+                        .topics = {zero}},
+          refused);
       return;
     default:
       ask(FetchOffsets{}, {});

@@ -28,6 +28,8 @@ World::World(std::uint64_t seed) : rng_(seed) {
   using std::chrono::seconds;
   const Duration delays[] = {seconds(0), seconds(1), seconds(3)};
   limits_.initial_rebalance_delay = delays[rng_.below(3)];
+  const std::uint32_t tempers[] = {1, 4, 12};
+  chaos_ = tempers[rng_.below(3)];
   limits_.max_group_size = rng_.below(4) == 0 ? 4 : 100;
   limits_.max_pending_ids = 8;
   limits_.new_member_join_timeout = seconds(20);
@@ -47,16 +49,16 @@ World::World(std::uint64_t seed) : rng_(seed) {
 World::~World() = default;
 
 void World::step() {
-  if (chance(10)) {
+  if (mishap(10)) {
     advance(std::chrono::milliseconds(rng_.below(8'000)));
   } else {
     advance(std::chrono::microseconds(rng_.below(40'000)));
   }
   if (!writing_.empty() && chance(7'000)) write_one();
-  if (!writing_.empty() && chance(4)) fail_writes();
-  if (chance(2)) fail_writes();  // killed and started again
-  if (chance(150)) return misbehave();
-  if (chance(15)) return administrate();
+  if (!writing_.empty() && mishap(4)) fail_writes();
+  if (mishap(1)) fail_writes();  // killed and started again
+  if (chance(300)) return misbehave();
+  if (mishap(15)) return administrate();
   act(static_cast<int>(rng_.below(kClients)), false);
 }
 
@@ -181,6 +183,8 @@ void World::deliver(Reply reply) {
   const auto found = outstanding_.find(reply.id);
   const auto about = found->second;
   outstanding_.erase(found);
+  if (about.must_fail) check_refused(reply.body);
+  if (const auto* fetched = std::get_if<FetchOffsetsReply>(&reply.body)) note_told(reply.id, *fetched);
   if (about.client < 0) return;
   auto& client = clients_[static_cast<std::size_t>(about.client)];
   if (const auto* body = std::get_if<JoinReply>(&reply.body)) {
@@ -200,7 +204,7 @@ void World::deliver(Reply reply) {
       told_[p] = std::max(told_[p], about.offsets[p]);
     }
   } else if (const auto* fetched = std::get_if<FetchOffsetsReply>(&reply.body)) {
-    on_fetch_reply(reply.id, about, *fetched);
+    on_fetch_reply(about, *fetched);
   }
 }
 

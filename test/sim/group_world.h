@@ -68,6 +68,7 @@ class World {
     int client = -1;
     std::int32_t generation = -1;
     int identity = 0;
+    bool must_fail = false;
     std::uint32_t partitions = 0;               // commit, fetch
     std::array<Offset, kPartitions> offsets{};  // commit
   };
@@ -94,6 +95,8 @@ class World {
   void check_records(const std::vector<Record>& records);
   void check_durable_offsets();
   void check_generation_is_durable(std::int32_t generation);
+  void note_told(ReplyId id, const FetchOffsetsReply& reply);
+  void check_refused(const ReplyBody& body);
   void take_ownership(Client& client, std::uint32_t partitions);
   static bool same_durable(const Group& a, const Group& b);
 
@@ -109,11 +112,14 @@ class World {
   void on_join_reply(Client& client, const JoinReply& reply);
   void on_sync_reply(Client& client, const SyncReply& reply);
   void on_error(Client& client, ErrorCode error);
-  void on_fetch_reply(ReplyId id, const Outstanding& about, const FetchOffsetsReply& reply);
+  void on_fetch_reply(const Outstanding& about, const FetchOffsetsReply& reply);
 
   bool chance(std::uint32_t in_ten_thousand) { return rng_.below(10'000) < in_ten_thousand; }
+  // For what disturbs the group: some worlds are calm, some are not.
+  bool mishap(std::uint32_t in_ten_thousand) { return chance(in_ten_thousand * chaos_); }
 
   SeededRng rng_;
+  std::uint32_t chaos_ = 1;
   GroupLimits limits_;
   NoTopics topics_;
   std::unique_ptr<Group> group_;

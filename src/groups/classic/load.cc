@@ -39,6 +39,31 @@ void drop_cooperative(Step& step) {
   if (!keep) rebalance_or_complete(step, "cooperative-sticky was switched off");
 }
 
+// What on() emits always is: batches are atomic. Stored bytes get no assert, though.
+bool is_sound(const Machine& group) {
+  const auto& members = group.classic.members();
+  switch (group.classic.phase()) {
+    case ClassicPhase::empty:
+      return members.empty();
+    case ClassicPhase::preparing:
+      if (members.empty()) return true;
+      break;
+    case ClassicPhase::completing:
+    case ClassicPhase::stable:
+      if (members.empty()) return false;
+      break;
+  }
+  return std::ranges::any_of(members.begin()->second.data.protocols, [&](const JoinProtocol& protocol) {
+    return group.classic.support_for(protocol.name) == members.size();
+  });
+}
+
+void remove_everybody(Step& step, ErrorCode error, std::string_view why) {
+  std::vector<std::string> ids;
+  for (const auto& [id, member] : step.group.classic.members()) ids.push_back(id);
+  for (const auto& id : ids) remove_member(step, id, error, why);
+}
+
 }  // namespace
 
 void adopt(Step& step) {
@@ -47,6 +72,11 @@ void adopt(Step& step) {
 
 void on_loaded(Step& step) {
   auto& group = step.group.classic;
+  if (!is_sound(step.group)) {
+    remove_everybody(step, ErrorCode::unknown_member_id, "what is stored makes no sense");
+    if (group.phase() != ClassicPhase::empty) rebalance_or_complete(step, "what is stored makes no sense");
+    return;
+  }
   adopt(step);
   switch (group.phase()) {
     case ClassicPhase::empty:
@@ -76,9 +106,7 @@ void disband(Step& step, ErrorCode error) {
   group.sync_timer.cancel();
   group.initial = {};
   group.first_joiner.clear();
-  std::vector<std::string> ids;
-  for (const auto& [id, member] : group.members()) ids.push_back(id);
-  for (const auto& id : ids) remove_member(step, id, error, "the group changes its protocol");
+  remove_everybody(step, error, "the group changes its protocol");
   erase_head(step);
 }
 

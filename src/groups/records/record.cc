@@ -114,7 +114,8 @@ T read(Reader& reader) {
   return content;
 }
 
-Result<Record> decode_head(Reader& reader) {
+Result<Record> decode_head(std::string_view name, Reader& reader) {
+  if (!name.empty()) return corrupt("bad key");
   const auto tag = reader.int8();
   if (tag == kClassicHeadTag) return PutClassicHead{read<ClassicHead>(reader)};
   if (tag == kConsumerHeadTag) return PutConsumerHead{read<ConsumerHead>(reader)};
@@ -136,7 +137,7 @@ Result<Record> decode_offset(std::string_view name, Reader& reader) {
 Result<Record> decode_kind(char kind, std::string_view name, Reader& reader) {
   switch (kind) {
     case kHead:
-      return decode_head(reader);
+      return decode_head(name, reader);
     case kClassicMember: {
       auto member = read<ClassicMemberData>(reader);
       member.member_id = name;
