@@ -21,7 +21,8 @@ std::unique_ptr<Engine> make_embedded_engine(EmbeddedOptions options, ShardPool&
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_cur != RLIM_INFINITY) {
     options.open_file_limit = std::min<std::size_t>(options.open_file_limit, descriptors.rlim_cur / 2);
   }
-  auto kv = embedded::make_rocks_kv(options.data_dir + "/meta");
+  auto kv = embedded::make_rocks_kv(options.data_dir + "/meta",
+                                    {.unsynced_writes = options.flush != FlushPolicy::ack});
   return std::make_unique<embedded::EmbeddedEngine>(std::move(options), shards, pool, clock, rng, metrics,
                                                     embedded::make_posix_vfs(), std::move(kv));
 }

@@ -11,6 +11,10 @@
 
 #include "tidegate/base/result.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace tidegate::storage::embedded {
 
 struct KvOp {
@@ -33,6 +37,13 @@ class Kv {
   virtual Result<void> sync() = 0;
 };
 
-std::unique_ptr<Kv> make_rocks_kv(std::string dir);
+struct RocksKvOptions {
+  // Not every write is synced. Then a power cut may leave damage anywhere behind the last one that was,
+  // and the store ends in front of it; otherwise damage that is no torn end refuses to open.
+  bool unsynced_writes = false;
+  // RocksDB's view of the operating system, nullptr for its own; it must outlive the store.
+  rocksdb::Env* env = nullptr;
+};
+std::unique_ptr<Kv> make_rocks_kv(std::string dir, const RocksKvOptions& options);
 
 }  // namespace tidegate::storage::embedded

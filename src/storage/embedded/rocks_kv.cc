@@ -8,6 +8,7 @@
 #include <rocksdb/write_batch.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <cstdarg>
 #include <cstdio>
 
@@ -66,14 +67,26 @@ Error metadata_error(const char* what, const rocksdb::Status& status) {
 
 class RocksKv final : public Kv {
  public:
-  explicit RocksKv(std::string dir) : dir_(std::move(dir)) {}
+  RocksKv(std::string dir, const RocksKvOptions& options)
+      : dir_(std::move(dir)),
+        env_(options.env != nullptr ? options.env : rocksdb::Env::Default()),
+        unsynced_writes_(options.unsynced_writes) {}
   ~RocksKv() override { close(); }
 
   Result<void> open() override {
     rocksdb::DB* db = nullptr;
-    // RocksDB makes it too, but not without complaining that it is missing.
-    static_cast<void>(rocksdb::Env::Default()->CreateDirIfMissing(dir_));
-    const auto status = rocksdb::DB::Open(light_options(), dir_, &db);
+    if (auto made = make_dir(); !made.ok()) return fail(metadata_error("cannot make its directory", made));
+    rocksdb::Options options = light_options();
+    options.env = env_;
+    // The kernel writes what is not synced in any order: behind a hole of a power cut there may be good
+    // entries, which say nothing without those in front. What was synced is always in front of the hole.
+    if (unsynced_writes_) options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+    const auto status = rocksdb::DB::Open(options, dir_, &db);
+    if (status.IsCorruption() && !unsynced_writes_) {
+      auto error = metadata_error("cannot open", status);
+      error.message += " (if this is from a power cut under storage.flush=interval or os, start once with that)";
+      return fail(std::move(error));
+    }
     if (!status.ok()) return fail(metadata_error("cannot open", status));
     db_.reset(db);
     return {};
@@ -101,12 +114,17 @@ class RocksKv final : public Kv {
     }
     rocksdb::WriteOptions options;
     options.sync = sync;
+    if (auto usable = go_on(); !usable.ok()) return fail(metadata_error("write", usable));
     auto status = db_->Write(options, &batch);
-    if (!status.ok() && db_->Resume().ok()) {
+    if (!status.ok()) {
+      failed_ = true;
       // A full disk leaves the database refusing writes until it is told to go on.
-      status = db_->Write(options, &batch);
+      if (go_on().ok()) status = db_->Write(options, &batch);
     }
-    if (!status.ok()) return fail(metadata_error("write", status));
+    if (!status.ok()) {
+      failed_ = true;
+      return fail(metadata_error("write", status));
+    }
     return {};
   }
 
@@ -123,18 +141,46 @@ class RocksKv final : public Kv {
   }
 
   Result<void> sync() override {
+    if (auto usable = go_on(); !usable.ok()) return fail(metadata_error("sync", usable));
     const auto status = db_->FlushWAL(true);
-    if (!status.ok()) return fail(metadata_error("sync", status));
+    if (!status.ok()) {
+      failed_ = true;
+      return fail(metadata_error("sync", status));
+    }
     return {};
   }
 
  private:
+  // RocksDB would make it too, but not without complaining that it is missing, and it syncs only what is
+  // in it: the name of a new store's directory has to be on disk as well.
+  rocksdb::Status make_dir() {
+    if (env_->FileExists(dir_ + "/CURRENT").ok()) return {};
+    if (auto made = env_->CreateDirIfMissing(dir_); !made.ok()) return made;
+    std::unique_ptr<rocksdb::Directory> above;
+    if (auto opened = env_->NewDirectory(dir_.substr(0, dir_.rfind('/')), &above); !opened.ok()) return opened;
+    return above->Fsync();
+  }
+
+  // After a failed write or sync the log file of that moment must not be touched again (RocksDB asserts
+  // that nobody does): Resume() turns to a new one, or says that the disk is still bad.
+  rocksdb::Status go_on() {
+    if (!failed_) return {};
+    auto status = db_->Resume();
+    if (status.ok()) failed_ = false;
+    return status;
+  }
+
   std::string dir_;
+  rocksdb::Env* env_;
+  std::atomic<bool> failed_ = false;  // written by one metadata thread, and by the one that stops the engine
+  const bool unsynced_writes_;
   std::unique_ptr<rocksdb::DB> db_;
 };
 
 }  // namespace
 
-std::unique_ptr<Kv> make_rocks_kv(std::string dir) { return std::make_unique<RocksKv>(std::move(dir)); }
+std::unique_ptr<Kv> make_rocks_kv(std::string dir, const RocksKvOptions& options) {
+  return std::make_unique<RocksKv>(std::move(dir), options);
+}
 
 }  // namespace tidegate::storage::embedded

@@ -13,6 +13,7 @@
 
 #include "engine.h"
 #include "fault_disk.h"
+#include "vfs_file_system.h"
 #include "support/batches.h"
 #include "support/run_task.h"
 
@@ -40,6 +41,7 @@ class EngineRig {
 
   storage::EmbeddedOptions options;
   storage::LogConfig config;
+  bool rocks_metadata = false;  // RocksDB on the FaultDisk; else a stand-in that is as unreliable, and fast
 
   FaultDisk& disk() { return *disk_; }
   void new_disk(std::uint64_t seed) { disk_ = std::make_shared<FaultDisk>(seed); }
@@ -60,7 +62,7 @@ class EngineRig {
     if (real_dir_.empty()) {
       engine_ = std::make_unique<storage::embedded::EmbeddedEngine>(options, harness_.pool(), pool_, harness_.clock(),
                                                                     rng_, harness_.metrics(), disk_->mount(),
-                                                                    disk_->mount_kv());
+                                                                    metadata());
     } else {
       engine_ = storage::make_embedded_engine(options, harness_.pool(), pool_, harness_.clock(), rng_, harness_.metrics());
     }
@@ -163,6 +165,11 @@ class EngineRig {
   }
 
  private:
+  std::unique_ptr<storage::embedded::Kv> metadata() {
+    if (!rocks_metadata) return disk_->mount_kv();
+    return make_rocks_kv_on(disk_->mount(), options.data_dir + "/meta", options.flush != storage::FlushPolicy::ack);
+  }
+
   ShardHarness harness_;
   BlockingPool pool_;
   SeededRng rng_;
