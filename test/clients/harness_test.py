@@ -15,7 +15,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import report  # noqa: E402
+from harness import coordinator, report  # noqa: E402
 from harness.proxy import DroppingProxy  # noqa: E402
 
 
@@ -67,6 +67,59 @@ class Proxy(unittest.TestCase):
         with self.connect() as client:
             client.sendall(frame(0, 3))
             self.assertEqual(client.recv(8, socket.MSG_WAITALL), struct.pack(">ii", 4, 3))
+
+
+def string(text):
+    return struct.pack(">h", len(text)) + text.encode()
+
+
+class Coordinator(unittest.TestCase):
+    """What the churn test asks on the wire, from a listener that gives one answer to everything."""
+
+    def ask(self, answer, question):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def serve():
+                peer, _ = listener.accept()
+                with peer:
+                    peer.recv(struct.unpack(">i", peer.recv(4, socket.MSG_WAITALL))[0],
+                              socket.MSG_WAITALL)
+                    peer.sendall(struct.pack(">i", len(answer)) + answer)
+
+            thread = threading.Thread(target=serve)
+            thread.start()
+            try:
+                return question("127.0.0.1:%d" % listener.getsockname()[1])
+            finally:
+                thread.join()
+
+    def test_committed_leaves_out_errors_and_keeps_none(self):
+        rows = ((0, 7, 0), (1, -1, 0), (2, -1, 3))
+        answer = struct.pack(">ii", 1, 1) + string("t") + struct.pack(">i", len(rows)) + b"".join(
+            struct.pack(">iq", p, offset) + string("") + struct.pack(">h", error)
+            for p, offset, error in rows)
+        self.assertEqual(self.ask(answer, lambda at: coordinator.committed(at, "g", "t", 3)),
+                         {0: 7, 1: -1})
+
+    def described(self, error=0):
+        assigned = struct.pack(">hi", 0, 1) + string("t") + struct.pack(">iiii", 2, 0, 3, -1)
+        answer = struct.pack(">iih", 1, 1, error) + b"".join(map(string, ("g", "Stable", "consumer", "range")))
+        answer += struct.pack(">i", 2)
+        for member, data in (("a", assigned), ("b", b"")):
+            answer += b"".join(map(string, (member, "id", "/host"))) + struct.pack(">i", 0)
+            answer += struct.pack(">i", len(data)) + data
+        return self.ask(answer, lambda at: coordinator.describe(at, "g", consumer_protocol=False))
+
+    def test_describe_tells_who_holds_what(self):
+        self.assertEqual(self.described(),
+                         coordinator.Description("Stable", "range", {"a": ["t-0", "t-3"], "b": []}))
+        self.assertIsNone(self.described(error=16))
+
+    def test_nonsense_and_silence_are_wire_errors(self):
+        for answer in (b"\0\0\0\1", b"\0\0\0\1\0\0\0\1\0\0\0"):
+            with self.assertRaises(coordinator.WireError):
+                self.ask(answer, lambda at: coordinator.committed(at, "g", "t", 1))
+        with self.assertRaises(coordinator.WireError):
+            coordinator.committed("127.0.0.1:1", "g", "t", 1)
 
 
 class Report(unittest.TestCase):

@@ -150,7 +150,7 @@ class Churn:
         behind = {}
         for group in self.members:
             committed = watcher.committed(group)
-            missing = sum(max(0, end - committed.get(p, 0)) for p, end in ends.items())
+            missing = sum(max(0, end - max(0, committed.get(p, 0))) for p, end in ends.items())
             if missing:
                 behind[group] = missing
         return behind

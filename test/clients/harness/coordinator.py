@@ -87,14 +87,15 @@ def _ask(address, key, version, body, flexible=False):
 
 
 def committed(address, group, topic, partitions):
-    """{partition: offset} of OffsetFetch v1; partitions without one are left out."""
+    """{partition: offset} of OffsetFetch v1, -1 where none was committed; what the coordinator answers
+    with an error is left out."""
     body = _string(group) + struct.pack(">i", 1) + _string(topic) + struct.pack(
         f">i{partitions}i", partitions, *range(partitions))
     r, found = _ask(address, OFFSET_FETCH, 1, body), {}
 
     def partition():
         number, offset, _, error = r.take("i"), r.take("q"), r.string(), r.take("h")
-        if error == 0 and offset >= 0:
+        if error == 0:
             found[number] = offset
 
     try:

@@ -113,7 +113,9 @@ class Member:
         except subprocess.TimeoutExpired:
             self.kill()
             return [f"{self.name}: no end {LEAVE_TIMEOUT_S} s after SIGTERM"]
-        return [f"{self.name}: exit code {code}: {self.log_tail()}"] if code else []
+        # Before it began to do anything SIGTERM may end it as it ends any program.
+        early = code in (-signal.SIGTERM, 128 + signal.SIGTERM) and not self.told()
+        return [f"{self.name}: exit code {code}: {self.log_tail()}"] if code and not early else []
 
     def problems(self):
         """What it said about itself; an end that nobody asked for."""

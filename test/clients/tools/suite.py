@@ -170,4 +170,8 @@ def delete_records():
     assert f"{name}:0:2" in out, out
 
 
+suite.cannot("the tools are programs around the clients of the java suite, which does it",
+             "round_trip", "codecs", "large_records", "too_large", "offsets_by_time",
+             "two_hundred_connections", "idempotent_retry", "restart_in_the_middle")
+
 suite.main()
