@@ -8,6 +8,7 @@ from . import coordinator
 from .members import SESSION_MS, Member
 
 LEAST_MEMBERS = 2
+SERVER_EVERY = 12  # every so many operations one is a SIGKILL of the server
 
 
 class Watcher:
@@ -111,7 +112,6 @@ class Churn:
     def _restart_server(self):
         self.server.kill()
         self.server.start()
-        return ""
 
     def wake_due(self, everyone=False):
         for members in self.members.values():
@@ -128,15 +128,20 @@ class Churn:
     def one(self):
         """One operation, drawn among those that the chosen group allows."""
         self.wake_due()
+        if len(self.done) % SERVER_EVERY == SERVER_EVERY // 2:
+            self._restart_server()
+            self.done.append("server")
+            self.pause(self.rng.uniform(0.5, 2))
+            return
         group = self.rng.choice(self.groups)
         running = [m for m in self.members[group.name] if m.wake_at is None]
-        choices = ["server"]
+        choices = []
         if len(self.members[group.name]) < self.most:
             choices += ["join"] * 6
         if len(running) > LEAST_MEMBERS - 1 and len(self.members[group.name]) >= LEAST_MEMBERS:
             choices += ["leave"] * 3 + ["kill"] * 4 + ["stop"] * 4
-        what = self.rng.choice(choices)
-        told = {"server": lambda: self._restart_server(), "join": lambda: self.join(group),
+        what = self.rng.choice(choices or ["wait"])
+        told = {"wait": lambda: group.name, "join": lambda: self.join(group),
                 "leave": lambda: self._remove(group, "leave"),
                 "kill": lambda: self._remove(group, "kill"), "stop": lambda: self._stop(group)}[what]()
         self.done.append(f"{what} {told}")
@@ -161,16 +166,18 @@ class Churn:
         if not self.server.alive():
             self.problems.append("the server ended by itself")
             return
-        deadline, unstable = time.monotonic() + timeout_s, ["nobody looked"]
+        deadline = time.monotonic() + timeout_s
         while (behind := self.lag(watcher, ends)) and time.monotonic() < deadline:
             time.sleep(0.3)
         for group, missing in behind.items():
             self.problems.append(f"group {group} is {missing} records behind after {timeout_s} s")
-        while time.monotonic() < deadline:
+        while True:
             said = watcher.look()
             unstable = [g for g in self.members if g not in said or said[g].state != "Stable"]
             if not unstable:
                 return
+            if time.monotonic() > deadline:
+                break
             time.sleep(0.3)
         self.problems.append(f"not stable after {timeout_s} s: {', '.join(unstable)}")
 

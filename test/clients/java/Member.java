@@ -30,6 +30,8 @@ public class Member implements ConsumerRebalanceListener {
   private final Recording history;
   private final KafkaConsumer<byte[], String> consumer;
   private final Set<TopicPartition> held = new HashSet<>();
+  /** Read and not known to be committed: a commit that a rebalance refused is tried again. */
+  private final Map<TopicPartition, OffsetAndMetadata> pending = new LinkedHashMap<>();
   private volatile boolean stopping = false;
 
   Member(String name, String group, String assignor, String instance) throws Exception {
@@ -96,22 +98,26 @@ public class Member implements ConsumerRebalanceListener {
 
   @Override public void onPartitionsRevoked(Collection<TopicPartition> gone) {
     held.removeAll(gone);
+    pending.keySet().removeAll(gone);
     history.note("revoke", "group", group, "tps", names(gone));
     if (cooperative) own();
   }
 
   @Override public void onPartitionsLost(Collection<TopicPartition> gone) {
     held.removeAll(gone);
+    pending.keySet().removeAll(gone);
     history.note("lost", "group", group, "tps", names(gone));
   }
 
-  private void commit(Map<TopicPartition, OffsetAndMetadata> offsets) {
+  private void commit() {
+    Map<TopicPartition, OffsetAndMetadata> offsets = new LinkedHashMap<>(pending);
     Map<String, Long> plain = new LinkedHashMap<>();
     offsets.forEach((tp, at) -> plain.put(tp.toString(), at.offset()));
     Recording.Op op = history.invoke("commit", "group", group, "offsets", plain);
     try {
       consumer.commitSync(offsets);
       history.end(op, "ok");
+      pending.clear();
     } catch (WakeupException e) {
       history.end(op, "unknown", "why", e.toString());
       throw e;
@@ -121,16 +127,14 @@ public class Member implements ConsumerRebalanceListener {
   }
 
   private void step() {
-    Map<TopicPartition, OffsetAndMetadata> next = new LinkedHashMap<>();
     List<Object> records = new ArrayList<>();
     for (ConsumerRecord<byte[], String> r : consumer.poll(Duration.ofMillis(200))) {
       TopicPartition tp = new TopicPartition(r.topic(), r.partition());
       records.add(List.of(tp.toString(), r.offset(), r.value().strip()));
-      next.put(tp, new OffsetAndMetadata(r.offset() + 1));
+      pending.put(tp, new OffsetAndMetadata(r.offset() + 1));
     }
-    if (records.isEmpty()) return;
-    history.note("poll", "records", records);
-    commit(next);
+    if (!records.isEmpty()) history.note("poll", "records", records);
+    if (!pending.isEmpty()) commit();
   }
 
   void run(String topic) {

@@ -60,6 +60,7 @@ async function eachBatch({ batch, isRunning, isStale }) {
     end(leaving ? 'unknown' : 'ok')
   } catch (error) {
     end('unknown', { why: String(error.message) }) // an earlier try of it may have arrived
+    note({ f: 'seek', positions: { [tp]: null } }) // kafkajs brings the batch again
     throw error
   }
 }

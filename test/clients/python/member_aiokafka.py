@@ -33,6 +33,7 @@ def name(tp):
 class Member(ConsumerRebalanceListener):
     def __init__(self, history):
         self.history, self.consumer = history, None
+        self.pending = {}  # read and not known to be committed: a failed commit is tried again
 
     def make_consumer(self):
         self.consumer = AIOKafkaConsumer(
@@ -43,6 +44,7 @@ class Member(ConsumerRebalanceListener):
             max_poll_interval_ms=20000, rebalance_timeout_ms=20000)
 
     async def on_partitions_revoked(self, revoked):
+        self.pending.clear()
         if revoked:
             self.history.note(NAME, "revoke", group=GROUP, tps=sorted(map(name, revoked)))
 
@@ -83,15 +85,18 @@ class Member(ConsumerRebalanceListener):
         found = await self.consumer.getmany(timeout_ms=200, max_records=500)
         records = [[name(tp), r.offset, r.value.decode().rstrip()]
                    for tp, some in found.items() for r in some]
-        if not records:
+        if records:
+            self.history.note(NAME, "poll", records=records)
+            self.pending.update((tp, some[-1].offset + 1) for tp, some in found.items())
+        ends = dict(self.pending)
+        if not ends:
             return
-        self.history.note(NAME, "poll", records=records)
-        ends = {tp: some[-1].offset + 1 for tp, some in found.items()}
         op = self.history.invoke(NAME, "commit", group=GROUP,
                                  offsets={name(tp): end for tp, end in ends.items()})
         try:
             await asyncio.wait_for(self.consumer.commit(ends), 10)
             self.history.ok(op)
+            self.pending = {tp: end for tp, end in self.pending.items() if ends.get(tp) != end}
         except (KafkaError, asyncio.TimeoutError) as error:  # an earlier try may have arrived
             self.history.unknown(op, why=repr(error))
 

@@ -44,6 +44,7 @@ def name(tp):
 class Member:
     def __init__(self, history):
         self.history, self.held, self.records = history, {}, []
+        self.pending = {}  # read and not known to be committed: a refused commit is tried again
         self.consumer = Consumer(settings())
 
     def generation(self):
@@ -83,6 +84,7 @@ class Member:
         self.told()
         for tp in gone:
             self.held.pop(name(tp), None)
+            self.pending.pop(name(tp), None)
         self.history.note(NAME, "revoke", group=GROUP, tps=[name(tp) for tp in gone])
         if COOPERATIVE:
             self.own()
@@ -92,6 +94,7 @@ class Member:
         self.told()
         for tp in gone:
             self.held.pop(name(tp), None)
+            self.pending.pop(name(tp), None)
         self.history.note(NAME, "lost", group=GROUP, tps=[name(tp) for tp in gone])
         self.unassign(consumer, gone)
 
@@ -107,10 +110,10 @@ class Member:
         records, self.records = self.records, []
         if records:
             self.history.note(NAME, "poll", records=records)
-        return records
+            self.pending.update((tp, offset + 1) for tp, offset, _ in records)
 
-    def commit(self, records):
-        ends = {tp: offset + 1 for tp, offset, _ in records}
+    def commit(self):
+        ends = dict(self.pending)
         asked = [TopicPartition(*tp.rsplit("-", 1)[:1], int(tp.rsplit("-", 1)[1]), end)
                  for tp, end in ends.items()]
         op = self.history.invoke(NAME, "commit", group=GROUP, offsets=ends)
@@ -121,6 +124,7 @@ class Member:
                 self.history.unknown(op, why=str(failed[0].error))
             else:
                 self.history.ok(op)
+                self.pending.clear()
         except KafkaException as error:  # an earlier try of it may have arrived
             self.history.unknown(op, why=str(error))
 
@@ -133,9 +137,9 @@ class Member:
             if len(self.records) >= POLL_RECORDS:
                 break
             message = self.consumer.poll(0)
-        records = self.told()
-        if records:
-            self.commit(records)
+        self.told()
+        if self.pending:
+            self.commit()
 
 
 def message_tp(message):

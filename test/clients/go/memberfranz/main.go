@@ -31,6 +31,8 @@ type member struct {
 	history         *recording.Recording
 	mutex           sync.Mutex
 	held            map[string]bool
+	// pending was read and is not known to be committed: a commit that a rebalance refused is tried again.
+	pending map[string]*kgo.Record
 }
 
 func names(tps map[string][]int32) []string {
@@ -78,6 +80,7 @@ func (m *member) gone(f string) func(context.Context, *kgo.Client, map[string][]
 		defer m.mutex.Unlock()
 		for _, tp := range names(tps) {
 			delete(m.held, tp)
+			delete(m.pending, tp)
 		}
 		m.history.Note(f, map[string]any{"group": m.group, "tps": names(tps)})
 		if f == "revoke" && m.cooperative {
@@ -101,10 +104,16 @@ func (m *member) resumed(_ context.Context, offsets map[string]map[int32]kgo.Off
 	return offsets, nil
 }
 
-func (m *member) commit(ctx context.Context, client *kgo.Client, last []*kgo.Record) {
-	ends := map[string]any{}
-	for _, r := range last {
-		ends[fmt.Sprintf("%s-%d", r.Topic, r.Partition)] = r.Offset + 1
+func (m *member) commit(ctx context.Context, client *kgo.Client) {
+	ends, last := map[string]any{}, []*kgo.Record{}
+	m.mutex.Lock()
+	for tp, r := range m.pending {
+		ends[tp] = r.Offset + 1
+		last = append(last, r)
+	}
+	m.mutex.Unlock()
+	if len(last) == 0 {
+		return
 	}
 	op := m.history.Invoke("commit", map[string]any{"group": m.group, "offsets": ends})
 	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -113,6 +122,9 @@ func (m *member) commit(ctx context.Context, client *kgo.Client, last []*kgo.Rec
 		m.history.End(op, "unknown", map[string]any{"why": err.Error()})
 	} else {
 		m.history.End(op, "ok", nil)
+		m.mutex.Lock()
+		m.pending = map[string]*kgo.Record{}
+		m.mutex.Unlock()
 	}
 }
 
@@ -121,26 +133,23 @@ func (m *member) step(ctx context.Context, client *kgo.Client) {
 	short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer cancel()
 	fetches := client.PollRecords(short, 500)
-	records, last := []any{}, map[string]*kgo.Record{}
+	records := []any{}
+	m.mutex.Lock()
 	fetches.EachRecord(func(r *kgo.Record) {
 		tp := fmt.Sprintf("%s-%d", r.Topic, r.Partition)
 		records = append(records, []any{tp, r.Offset, strings.TrimSpace(string(r.Value))})
-		last[tp] = r
+		m.pending[tp] = r
 	})
+	m.mutex.Unlock()
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if errors.Is(err, kerr.OffsetOutOfRange) {
 			fmt.Printf("PROBLEM %s-%d: %v\n", topic, partition, err)
 		}
 	})
-	if len(records) == 0 {
-		return
+	if len(records) > 0 {
+		m.history.Note("poll", map[string]any{"records": records})
 	}
-	m.history.Note("poll", map[string]any{"records": records})
-	ends := []*kgo.Record{}
-	for _, r := range last {
-		ends = append(ends, r)
-	}
-	m.commit(ctx, client, ends)
+	m.commit(ctx, client)
 }
 
 func balancers(assignor string) []kgo.GroupBalancer {
@@ -160,7 +169,7 @@ func main() {
 		panic(err)
 	}
 	m := &member{group: group, cooperative: assignor == "cooperative-sticky", history: history,
-		held: map[string]bool{}}
+		held: map[string]bool{}, pending: map[string]*kgo.Record{}}
 	session, err := strconv.Atoi(os.Getenv("TG_SESSION_MS"))
 	if err != nil {
 		panic(err)

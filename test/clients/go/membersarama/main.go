@@ -60,22 +60,32 @@ func (m *member) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.
 	if at < 0 {
 		m.history.Note("seek", map[string]any{"positions": map[string]any{tp: 0}})
 	}
+	again := time.NewTicker(300 * time.Millisecond) // a commit that failed is tried again
+	defer again.Stop()
+	var pending *sarama.ConsumerMessage
 	for {
 		select {
 		case <-session.Context().Done():
 			return nil
+		case <-again.C:
+			if pending != nil && m.commit(session, tp, pending) {
+				pending = nil
+			}
 		case first, open := <-claim.Messages():
 			if !open {
 				return nil
 			}
-			m.take(session, claim, tp, first)
+			pending = m.take(claim, tp, first)
+			if m.commit(session, tp, pending) {
+				pending = nil
+			}
 		}
 	}
 }
 
-// take records what is there by now, and commits it.
-func (m *member) take(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim, tp string,
-	first *sarama.ConsumerMessage) {
+// take records what is there by now; the last of it.
+func (m *member) take(claim sarama.ConsumerGroupClaim, tp string,
+	first *sarama.ConsumerMessage) *sarama.ConsumerMessage {
 	last, records := first, []any{}
 	for message := first; message != nil; {
 		last = message
@@ -89,20 +99,21 @@ func (m *member) take(session sarama.ConsumerGroupSession, claim sarama.Consumer
 		}
 	}
 	m.history.Note("poll", map[string]any{"records": records})
-	m.commit(session, tp, last)
+	return last
 }
 
 // commit goes to the coordinator by hand: the session's own Commit does not tell its outcome.
-func (m *member) commit(session sarama.ConsumerGroupSession, tp string, last *sarama.ConsumerMessage) {
+func (m *member) commit(session sarama.ConsumerGroupSession, tp string, last *sarama.ConsumerMessage) bool {
 	op := m.history.Invoke("commit", map[string]any{"group": m.group,
 		"offsets": map[string]any{tp: last.Offset + 1}})
 	err := m.commitTo(session, last)
 	if err != nil {
 		m.history.End(op, "unknown", map[string]any{"why": err.Error()})
 		_ = m.client.RefreshCoordinator(m.group)
-		return
+		return false
 	}
 	m.history.End(op, "ok", nil)
+	return true
 }
 
 func (m *member) commitTo(session sarama.ConsumerGroupSession, last *sarama.ConsumerMessage) error {
