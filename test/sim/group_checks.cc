@@ -20,10 +20,10 @@ void World::check_event() {
     breach(fmt::format("{} requests are out, {} parked and {} held", outstanding_.size(), parked, unsaid_));
   }
   if (!same_durable(*group_, *shadow_)) breach("durable state changed without a record");
-  check_timers();
+  check_classic();
 }
 
-void World::check_timers() {
+void World::check_classic() {
   const auto& machine = group_->machine();
   const auto& group = machine.classic;
   machine.timers.for_each([&](const Timer& timer) {
@@ -63,6 +63,8 @@ void World::check_timers() {
     if (member.sync && group.phase() != ClassicPhase::completing)
       breach("a sync is parked in no completing phase");
   }
+  const bool is_led = group.phase() == ClassicPhase::completing || group.phase() == ClassicPhase::stable;
+  if (is_led && group.find(group.head().leader.value_or("")) == nullptr) breach("nobody leads the group");
   if ((group.phase() == ClassicPhase::empty) != group.members().empty() &&
       group.phase() != ClassicPhase::preparing) {
     breach("empty is what has no members");

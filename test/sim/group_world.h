@@ -91,7 +91,7 @@ class World {
   // ---- checks (group_checks.cc)
   void breach(std::string what);
   void check_event();
-  void check_timers();
+  void check_classic();
   void check_records(const std::vector<Record>& records);
   void check_durable_offsets();
   void check_generation_is_durable(std::int32_t generation);

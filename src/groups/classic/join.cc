@@ -32,7 +32,7 @@ bool has_room_for(const Machine& group, std::string_view member_id) {
     case ClassicPhase::empty:
       return true;
     case ClassicPhase::preparing: {
-      if (member != nullptr && member->join) return true;
+      if (members.size() < group.limits.max_group_size || (member != nullptr && member->join)) return true;
       const auto came =
           std::ranges::count_if(members, [](const auto& entry) { return entry.second.join.has_value(); });
       return static_cast<std::size_t>(came) < group.limits.max_group_size;
