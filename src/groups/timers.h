@@ -20,7 +20,8 @@ enum class TimerKind : std::uint8_t {
   classic_sync,        // members that have not synced are removed
   consumer_session,    // KIP-848: a member was not heard of
   consumer_rebalance,  // KIP-848: a member did not give up its partitions in time
-  consumer_regex,      // KIP-848: regular expressions are resolved anew
+  consumer_join,       // KIP-848: a classic member that was told to rejoin did not
+  consumer_sync,       // KIP-848: a classic member did not fetch its assignment
 };
 
 class Timer;

@@ -41,8 +41,6 @@ struct GroupLimits {
   // group.consumer.assignors; the first is the default.
   std::vector<std::string> consumer_assignors{"uniform", "range"};
   MigrationPolicy migration_policy = MigrationPolicy::bidirectional;
-  // A regular expression is resolved anew no more often than this.
-  Duration regex_refresh_interval = std::chrono::minutes(10);
   std::size_t max_regex_bytes = 1024;
 
   // Offsets.

@@ -216,7 +216,8 @@ void on_timer(Step& step, TimerKind kind, const std::string& member) {
       return maybe_complete_join(step);
     case TimerKind::consumer_session:
     case TimerKind::consumer_rebalance:
-    case TimerKind::consumer_regex:
+    case TimerKind::consumer_join:
+    case TimerKind::consumer_sync:
       return;  // not ours
   }
 }

@@ -1,12 +1,16 @@
-// The state of a KIP-848 group, and what machine.cc asks of its rules. Durable parts change in apply() only.
+// The state of a KIP-848 group, and what machine.cc asks of its rules. Durable parts and the indexes over
+// them change in apply() only.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "consumer/regex.h"
 #include "tidegate/base/error_code.h"
 #include "tidegate/base/result.h"
 #include "tidegate/groups/record.h"
@@ -28,13 +32,18 @@ struct ConsumerMember {
 
   // Volatile.
   Timer session;
-  Timer rebalance;
+  Timer rebalance;  // must have given up partitions by then
+  Timer join;       // a classic member that was told to rejoin must have by then
+  Timer sync;       // a classic member that joined must fetch its assignment by then
+
+  bool is_classic() const { return data.classic.has_value(); }
 };
 
 class ConsumerGroup {
  public:
   using Members = std::map<std::string, ConsumerMember, std::less<>>;
   using Regexes = std::map<std::string, ResolvedRegex, std::less<>>;
+  using Counts = std::map<std::string, std::size_t, std::less<>>;
 
   ConsumerGroup() = default;
   ConsumerGroup(const ConsumerGroup&) = delete;
@@ -54,10 +63,40 @@ class ConsumerGroup {
   const Members& members() const { return members_; }
   const Regexes& regexes() const { return regexes_; }
 
+  ConsumerMember* find(std::string_view member_id);
+  const ConsumerMember* find(std::string_view member_id) const;
+  // The member id that holds a group instance id; nullptr when nobody does.
+  const std::string* holder_of(std::string_view instance_id) const;
+  // Some member has the partition, or has not confirmed yet that it gave it up.
+  bool is_held(const PartitionId& partition) const { return holders_.contains(partition); }
+  std::size_t classic_members() const { return classic_members_; }
+  // How many classic members speak a protocol of JoinGroup.
+  std::size_t classic_support_for(std::string_view protocol) const;
+  // Topics that members name, and how many name each.
+  const Counts& subscribed_names() const { return subscribed_names_; }
+  // How many members subscribe by each regular expression.
+  const Counts& subscribed_regexes() const { return subscribed_regexes_; }
+  const Counts& wanted_assignors() const { return wanted_assignors_; }
+
+  // Volatile: compiled when first needed.
+  std::map<std::string, consumer::TopicPattern, std::less<>> patterns;
+
  private:
+  void count(const ConsumerMemberData& member, bool add);
+  void hold(const CurrentAssignment& assignment, bool add);
+
   ConsumerHead head_;
   Members members_;
   Regexes regexes_;
+
+  // Indexes over members_.
+  std::map<std::string, std::string, std::less<>> instances_;  // instance id -> member id
+  std::unordered_map<PartitionId, std::size_t> holders_;
+  std::size_t classic_members_ = 0;
+  Counts classic_support_;
+  Counts subscribed_names_;
+  Counts subscribed_regexes_;
+  Counts wanted_assignors_;
 };
 
 namespace consumer {
@@ -70,7 +109,7 @@ void on_sync(Step& step, Sync request);
 void on_classic_heartbeat(Step& step, const Heartbeat& request);
 void on_leave(Step& step, const Leave& request);
 
-// Whether a commit, or an OffsetFetch that names a member, is in order; also counts as a sign of life.
+// Whether a commit, or an OffsetFetch that names a member, is in order.
 ErrorCode check_commit(Step& step, const CommitOffsets& request);
 ErrorCode check_fetch(Step& step, const FetchOffsets& request);
 

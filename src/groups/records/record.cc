@@ -80,7 +80,9 @@ struct Encoder {
   void operator()(const PutConsumerMember& r) const {
     put(key_of(kConsumerMember, r.member.member_id), value_of(r.member));
   }
+  // Nothing stored is nothing assigned.
   void operator()(const PutTargetAssignment& r) const {
+    if (r.partitions.empty()) return erase(key_of(kTarget, r.member_id));
     put(key_of(kTarget, r.member_id), value_of(r.partitions));
   }
   void operator()(const PutCurrentAssignment& r) const {

@@ -1,0 +1,269 @@
+// The members of the world: what they send, and what they make of the answers.
+#include <algorithm>
+
+#include "sim/consumer_world.h"
+#include "tidegate/groups/assignors.h"
+#include "tidegate/groups/consumer_protocol.h"
+
+namespace tidegate::groups::sim {
+namespace {
+
+std::vector<TopicPartitions> listed(const Owned& owned) {
+  std::map<TopicId, TopicPartitions> topics;
+  for (const auto& [topic, index] : owned) {
+    topics[topic].topic = topic;
+    topics[topic].partitions.push_back(index);
+  }
+  std::vector<TopicPartitions> list;
+  for (auto& [id, topic] : topics) list.push_back(std::move(topic));
+  return list;
+}
+
+Owned set_of(const std::vector<TopicPartitions>& topics) {
+  Owned owned;
+  for (const auto& topic : topics) {
+    for (const auto p : topic.partitions) owned.insert({topic.topic, p});
+  }
+  return owned;
+}
+
+}  // namespace
+
+template <class Request>
+void ConsumerWorld::ask(int index, Request request) {
+  request.reply = next_reply_++;
+  if (index >= 0) {
+    auto& client = clients_[static_cast<std::size_t>(index)];
+    asked_[request.reply] = index;
+    client.waits_for = request.reply;
+    client.asked_at = now_.mono;
+  } else {
+    asked_[request.reply] = -1;
+  }
+  tell(std::move(request));
+}
+
+void ConsumerWorld::forget(ConsumerClient& client) {
+  client.owned.clear();
+  client.told.clear();
+  client.joined = false;
+  client.must_sync = false;
+  client.epoch = 0;
+}
+
+void ConsumerWorld::start(ConsumerClient& client, int index) {
+  forget(client);
+  client.alive = true;
+  client.waits_for = 0;
+  client.stalled_until = now_.mono;
+  client.classic = index >= 4;
+  client.expects_id = client.classic;
+  client.member_id = client.classic ? "" : "n" + std::to_string(next_member_++);
+  client.instance = index == 3 ? std::optional<std::string>("i") : std::nullopt;
+  client.by_regex = !client.classic && chance(200);
+  client.subscribed.clear();
+  for (const char* name : {"a", "b", "c"}) {
+    if (chance(700)) client.subscribed.emplace_back(name);
+  }
+}
+
+void ConsumerWorld::leave(ConsumerClient& client, int) {
+  if (client.joined && !client.classic) {
+    ConsumerHeartbeat request;
+    request.member_id = client.member_id;
+    request.member_epoch = client.instance && chance(700) ? -2 : -1;
+    request.instance_id = client.instance;
+    request.client_makes_id = true;
+    forget(client);
+    ask(-1, std::move(request));
+  } else if (client.joined) {
+    Leave request;
+    request.members = {{.member_id = client.member_id}};
+    forget(client);
+    ask(-1, std::move(request));
+  }
+  client.alive = false;
+}
+
+void ConsumerWorld::act(ConsumerClient& client, int index) {
+  if (!client.alive || client.stalled_until > now_.mono) return;
+  if (client.waits_for != 0) {
+    // Then it gives up; a parked join may take as long as the slowest member.
+    const auto patience = std::chrono::seconds(client.classic && !client.joined ? 90 : 5);
+    if (now_.mono - client.asked_at < patience) return;
+    client.waits_for = 0;
+  }
+  if (client.classic) {
+    act_classic(client, index);
+  } else {
+    act_new(client, index);
+  }
+}
+
+void ConsumerWorld::act_new(ConsumerClient& client, int index) {
+  if (client.joined && client.beat_at > now_.mono && client.owned == client.told) return;
+  client.beat_at = now_.mono + std::chrono::seconds(3);
+  if (calm_ || chance(700)) client.owned = client.told;  // done with the revocation
+  ConsumerHeartbeat request;
+  request.member_id = client.member_id;
+  request.client_makes_id = true;
+  request.member_epoch = client.joined ? client.epoch : 0;
+  request.owned_partitions = listed(client.owned);
+  request.instance_id = client.instance;
+  if (!client.joined || chance(20)) {
+    request.rebalance_timeout_ms = 30'000;
+    request.subscribed_topics = client.subscribed;
+    request.subscribed_regex = client.by_regex ? "[ab]" : "";
+    if (chance(300)) request.assignor = chance(500) ? "range" : "uniform";
+  }
+  ask(index, std::move(request));
+}
+
+void ConsumerWorld::join_classic(ConsumerClient& client, int index) {
+  // An eager client: gives up everything before it joins again.
+  client.owned.clear();
+  client.joined = false;
+  Join request;
+  request.member_id = client.member_id;
+  request.session_timeout_ms = 20'000;
+  request.rebalance_timeout_ms = 30'000;
+  request.protocol_type = "consumer";
+  request.member_id_required = true;
+  ConsumerProtocolSubscription subscription;
+  subscription.topics = client.subscribed;
+  request.protocols = {{"range", encode_subscription(subscription, 1)}};
+  ask(index, std::move(request));
+}
+
+void ConsumerWorld::sync_classic(ConsumerClient& client, int index) {
+  Sync request;
+  request.member_id = client.member_id;
+  request.generation = client.epoch;
+  if (!client.to_assign.empty()) {
+    std::vector<AssignorMember> members;
+    for (const auto& id : client.to_assign) {
+      members.push_back({.member_id = id, .instance_id = {}, .topics = {}, .owned = {}});
+      for (const auto& other : clients_) {
+        if (other.member_id != id) continue;
+        for (const auto& name : other.subscribed) {
+          if (const auto* topic = topics_.find(name)) members.back().topics.push_back(topic->id);
+        }
+        std::ranges::sort(members.back().topics);
+      }
+    }
+    AssignorTopics counts;
+    topics_.for_each(
+        [&](const TopicInfo& topic) { return counts.emplace(topic.id, topic.partitions).second; });
+    const auto result = assign_range(members, counts);
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      ConsumerProtocolAssignment assignment;
+      for (const auto& topic : result[i]) {
+        assignment.assigned_partitions.push_back({topics_.find(topic.topic)->name, topic.partitions});
+      }
+      request.assignments.push_back({members[i].member_id, encode_assignment(assignment, 1)});
+    }
+  }
+  ask(index, std::move(request));
+}
+
+void ConsumerWorld::act_classic(ConsumerClient& client, int index) {
+  if (client.must_sync) return sync_classic(client, index);
+  if (!client.joined) return join_classic(client, index);
+  if (client.beat_at > now_.mono) return;
+  client.beat_at = now_.mono + std::chrono::seconds(3);
+  Heartbeat request;
+  request.member_id = client.member_id;
+  request.generation = client.epoch;
+  ask(index, std::move(request));
+}
+
+void ConsumerWorld::deliver(const Reply& reply) {
+  const auto asked = asked_.find(reply.id);
+  if (asked == asked_.end()) return breach("an answer to nothing, or a second one");
+  const auto index = asked->second;
+  asked_.erase(asked);
+  if (index < 0) return;
+  auto& client = clients_[static_cast<std::size_t>(index)];
+  if (client.waits_for != reply.id) return;  // it asked again since, or is another one now
+  client.waits_for = 0;
+  if (!calm_ && chance(20)) return;  // lost on the way
+  std::visit(
+      [&](const auto& body) {
+        if constexpr (requires { on_reply(client, body); }) on_reply(client, body);
+      },
+      reply.body);
+}
+
+void ConsumerWorld::on_reply(ConsumerClient& client, const ConsumerHeartbeatReply& reply) {
+  switch (reply.error) {
+    case ErrorCode::none:
+      break;
+    case ErrorCode::fenced_member_epoch:
+    case ErrorCode::unknown_member_id:
+    case ErrorCode::group_id_not_found:
+      ++fenced_;
+      return forget(client);
+    case ErrorCode::unreleased_instance_id:
+    case ErrorCode::coordinator_not_available:
+      return;
+    case ErrorCode::fenced_instance_id:
+      forget(client);
+      client.alive = false;
+      return;
+    default:
+      return breach("a heartbeat got " + std::to_string(static_cast<int>(reply.error)) + " " +
+                    reply.error_message);
+  }
+  if (client.joined && reply.member_epoch < client.epoch) breach("a member epoch went back");
+  client.joined = true;
+  client.epoch = reply.member_epoch;
+  if (!reply.assignment) return;
+  client.told = set_of(*reply.assignment);
+  client.owned.insert(client.told.begin(), client.told.end());
+}
+
+void ConsumerWorld::on_reply(ConsumerClient& client, const JoinReply& reply) {
+  if (!reply.member_id.empty() && client.expects_id) {
+    client.member_id = reply.member_id;
+    client.expects_id = false;
+  }
+  if (reply.error == ErrorCode::unknown_member_id) {
+    client.member_id.clear();
+    client.expects_id = true;
+  }
+  if (reply.error != ErrorCode::none) return;
+  client.epoch = reply.generation;
+  client.must_sync = true;
+  client.to_assign.clear();
+  for (const auto& member : reply.members) client.to_assign.push_back(member.member_id);
+}
+
+void ConsumerWorld::on_reply(ConsumerClient& client, const SyncReply& reply) {
+  client.must_sync = false;
+  if (reply.error == ErrorCode::unknown_member_id) {
+    client.member_id.clear();
+    client.expects_id = true;
+  }
+  if (reply.error != ErrorCode::none) return;
+  const auto assignment = decode_assignment(reply.assignment);
+  if (!assignment) return breach("an assignment that does not decode");
+  client.joined = true;
+  client.owned.clear();
+  for (const auto& topic : assignment->assigned_partitions) {
+    const auto* info = topics_.find(topic.topic);
+    if (info == nullptr) continue;
+    for (const auto p : topic.partitions) client.owned.insert({info->id, p});
+  }
+  client.told = client.owned;
+}
+
+void ConsumerWorld::on_reply(ConsumerClient& client, const HeartbeatReply& reply) {
+  if (reply.error == ErrorCode::none || reply.error == ErrorCode::coordinator_not_available) return;
+  if (reply.error == ErrorCode::unknown_member_id) {
+    client.member_id.clear();
+    client.expects_id = true;
+  }
+  forget(client);
+}
+
+}  // namespace tidegate::groups::sim
