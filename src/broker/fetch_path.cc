@@ -19,14 +19,14 @@ namespace tidegate::broker {
 namespace {
 
 constexpr Duration kSessionEviction = std::chrono::minutes(2);
-constexpr std::size_t kMaxWaitersPerShard = 100'000;
 
 }  // namespace
 
 struct FetchPath::State {
   struct PerShard {
     PerShard(unsigned shard, State& all)
-        : owner(all.tables.at(shard), all.parts.cluster, kMaxWaitersPerShard, all.waiters),
+        : owner(all.tables.at(shard), all.parts.cluster,
+                static_cast<std::size_t>(all.parts.config.integer("fetch.max.waiters")), all.waiters),
           sessions(shard, all.parts.shards.size(), all.parts.rng.next(), all.slots),
           memory(static_cast<std::size_t>(all.parts.config.integer("fetch.response.memory.bytes")) /
                      all.parts.shards.size(),

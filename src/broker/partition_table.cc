@@ -20,6 +20,8 @@ PartitionTable::PartitionTable(const BrokerParts& parts, TopicCatalogue& catalog
       max_appends_(static_cast<std::size_t>(parts.config.integer("partition.max.queued.appends"))),
       producer_limits_(producer_limits(parts.config)),
       open_partitions_(parts.metrics.gauge("tidegate_broker_open_partitions", "Partitions used since the start")),
+      appends_in_flight_(parts.metrics.gauge("tidegate_broker_appends_in_flight",
+                                             "Batches between their place in the order and their outcome")),
       produced_bytes_(parts.metrics.counter("tidegate_broker_produced_bytes_total",
                                             "Record bytes that Produce appended")) {}
 
@@ -97,11 +99,13 @@ bool PartitionTable::enter(Partition& partition) {
   if (stopping_ || partition.appends >= max_appends_) return false;
   ++partition.appends;
   ++appends_;
+  appends_in_flight_.add(1);
   return true;
 }
 
 void PartitionTable::leave(Partition& partition) {
   --partition.appends;
+  appends_in_flight_.add(-1);
   if (--appends_ == 0) idle_.notify_all();
 }
 

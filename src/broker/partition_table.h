@@ -62,6 +62,7 @@ class PartitionTable {
   bool stopping_ = false;
   Event idle_;
   Gauge& open_partitions_;
+  Gauge& appends_in_flight_;
   Counter& produced_bytes_;
   std::unordered_map<PartitionId, PartitionPtr> partitions_;
 };

@@ -22,6 +22,7 @@ std::string scope_of(const PartitionId& partition) {
 
 producers::ProducerLimits producer_limits(const ConfigValues& config) {
   producers::ProducerLimits limits;
+  limits.max_producers = static_cast<std::size_t>(config.integer("partition.max.producers"));
   limits.expiration = std::chrono::milliseconds(config.integer("producer.id.expiration.ms"));
   return limits;
 }

@@ -99,6 +99,10 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Batches for one partition that may be under way at once, written and not yet durable ones included; "
             "further ones are refused with REQUEST_TIMED_OUT, which clients retry.",
      .min = 1, .max = 4000},
+    {.name = "partition.max.producers", .type = int32, .default_value = "10000",
+     .doc = "Idempotent producers that one partition remembers. Past it the least recently used idle one is forgotten; "
+            "when none is idle a further one is refused with REQUEST_TIMED_OUT, which clients retry.",
+     .min = 1, .max = 1'000'000},
     {.name = "producer.id.expiration.ms", .type = int32, .default_value = "86400000",
      .doc = "Time after its last write that an idempotent producer's state in a partition is forgotten, in "
             "milliseconds.",
@@ -186,6 +190,10 @@ constexpr ConfigKey kKeys[] = {
      .min = 1024},
     {.name = "fetch.max.wait.ms", .type = int32, .default_value = "60000",
      .doc = "Longest time that a Fetch may wait for data, whatever the client asks for, in milliseconds.", .min = 0},
+    {.name = "fetch.max.waiters", .type = int32, .default_value = "100000",
+     .doc = "Fetches that may wait for new data on one shard. Past it a Fetch is answered at the end of its max_wait_ms, "
+            "whatever comes meanwhile.",
+     .min = 1, .max = 10'000'000},
     {.name = "fetch.response.memory.bytes", .type = int64, .default_value = "268435456",
      .doc = "Memory for the records of Fetch answers that are being read or written, in bytes, shared out evenly among "
             "the shards. Past it a Fetch waits, up to its max_wait_ms, and is then answered with fewer records or none. "

@@ -158,6 +158,38 @@ TEST_F(FetchMemory, FirstBatchBeyondTheClientsLimit_IsChargedWhole) {
   EXPECT_EQ(gauge("tidegate_broker_fetch_memory_bytes"), static_cast<std::int64_t>(2 * batch.bytes.size()));
 }
 
+TEST(FetchWaiterLimit, OneMore_WaitsForItsDeadlineAlone) {
+  DataPlane plane({.shards = 1, .config = {{"fetch.max.waiters", "1"}}});
+  const auto topic = plane.api.make_topic("t");
+  auto& waiters = plane.api.shards().metrics().gauge("tidegate_broker_fetch_waiters", "");
+  std::vector<std::shared_ptr<std::promise<broker::FetchReply>>> done;
+  std::vector<std::future<broker::FetchReply>> replies;
+  for (int i = 0; i < 2; ++i) {
+    broker::FetchQuery query{.max_wait_ms = 500, .min_bytes = 1, .max_bytes = 1 << 20, .by_id = true};
+    query.wants.push_back({.key = {.id = topic->topic.id, .partition = 0}, .max_bytes = 1 << 20});
+    done.push_back(std::make_shared<std::promise<broker::FetchReply>>());
+    replies.push_back(done.back()->get_future());
+    auto fetch = [](broker::Broker& broker, broker::FetchQuery q,
+                    std::shared_ptr<std::promise<broker::FetchReply>> to) -> Task<void> {
+      auto reply = co_await broker.fetch().fetch(std::move(q), nullptr);
+      to->set_value(std::move(reply));
+    };
+    auto go = [&] { Shard::current()->start(fetch(plane.api.broker(), std::move(query), done.back()), "test"); };
+    plane.api.shards().call(go);
+  }
+  plane.api.shards().settle();
+  EXPECT_EQ(waiters.value(), 1);
+  plane.produce(topic, 0, make_batch(1).bytes);
+  plane.api.shards().settle();
+  ASSERT_EQ(replies[0].wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  EXPECT_NE(replies[1].wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  plane.api.shards().advance(std::chrono::milliseconds(501));
+  ASSERT_EQ(replies[1].wait_for(std::chrono::seconds(30)), std::future_status::ready);
+  EXPECT_FALSE(replies[1].get().partitions.at(0).records.empty());
+  replies[0].get();
+  EXPECT_EQ(waiters.value(), 0);
+}
+
 // A session of requests that overlap on purpose, on two shards.
 class SessionTurns : public ::testing::Test {
  protected:

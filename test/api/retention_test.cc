@@ -2,6 +2,8 @@
 // the logs that hold any. Over an engine that says, as after a restart, which ones do.
 #include <gtest/gtest.h>
 
+#include "data_plane.h"
+#include "fault_engine.h"
 #include "support/api_harness.h"
 
 namespace tidegate {
@@ -16,6 +18,7 @@ class RestartedEngine final : public storage::Engine {
 
   std::vector<PartitionId> stored;
   std::vector<PartitionId> opened;
+  std::vector<storage::LogConfig> applied;
   std::size_t opened_before_housekeeping = 0;
 
   std::string_view name() const override { return inner_->name(); }
@@ -32,7 +35,10 @@ class RestartedEngine final : public storage::Engine {
   }
   LeaderEpoch leader_epoch(const PartitionId& id) const override { return inner_->leader_epoch(id); }
   std::vector<PartitionId> partitions_with_data() const override { return stored; }
-  void apply_config(PartitionId id, storage::LogConfig config) override { inner_->apply_config(id, config); }
+  void apply_config(PartitionId id, storage::LogConfig config) override {
+    applied.push_back(config);
+    inner_->apply_config(id, config);
+  }
   Task<void> housekeeping() override {
     opened_before_housekeeping = opened.size();
     return inner_->housekeeping();
@@ -80,6 +86,47 @@ TEST_F(Retention, OneRound_OpensABoundedNumberOfLogs) {
   EXPECT_EQ(engine->opened.size(), 1000U);
   keep_house();
   EXPECT_EQ(engine->opened.size(), 1500U);
+}
+
+// The engine keeps the log that a failed attempt opened, with the settings of that time.
+TEST(LogOpenedByAFailedAttempt, TakesOverSettingsThatChangedSince) {
+  test::FaultEngine* faulty = nullptr;
+  RestartedEngine* engine = nullptr;
+  test::DataPlane plane({.shards = 1, .wrap_engine = [&](std::unique_ptr<storage::Engine> inner, ShardPool& shards) {
+                           auto faults = std::make_unique<test::FaultEngine>(std::move(inner), shards, 1);
+                           faulty = faults.get();
+                           auto wrapped = std::make_unique<RestartedEngine>(std::move(faults));
+                           engine = wrapped.get();
+                           return wrapped;
+                         }});
+  const auto topic = plane.api.make_topic("t");
+  ASSERT_EQ(plane.produce(topic, 0, test::make_batch(1).bytes).error_code, ErrorCode::none);
+  broker::Broker second(plane.api.broker().parts());
+  ASSERT_TRUE(plane.api.run([&] { return second.start(); }));
+  const auto append = [&] {
+    return plane.api.run([&]() -> Task<ErrorCode> {
+      std::vector<broker::ProduceItem> items;
+      items.push_back({.partition = {topic->topic.id, 0}, .records = test::make_batch(1).bytes});
+      auto got = co_await second.produce().append(std::move(items), {}, [] {});
+      co_return got.front().error;
+    });
+  };
+  faulty->faults().set({.meta_error = 1000});
+  EXPECT_EQ(append(), ErrorCode::kafka_storage_error);
+  faulty->faults().heal();
+  const auto changed = plane.api.run([&] {
+    auto change = [](broker::TopicConfigs configs) -> Result<broker::TopicConfigs> {
+      configs["retention.ms"] = "777";
+      return configs;
+    };
+    return second.topics().set_configs("t", change, false);
+  });
+  ASSERT_TRUE(changed);
+  engine->applied.clear();
+  EXPECT_EQ(append(), ErrorCode::none);
+  ASSERT_FALSE(engine->applied.empty());
+  EXPECT_EQ(engine->applied.back().retention_ms, 777);
+  plane.api.run([&]() -> Task<void> { co_await second.stop(); });
 }
 
 }  // namespace

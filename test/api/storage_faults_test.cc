@@ -272,9 +272,12 @@ TEST_F(HungDisk, BrokerStop_AbandonsWhatHangsAtItsDeadline) {
   advance(std::chrono::milliseconds(301));
   ASSERT_EQ(clean.wait_for(std::chrono::seconds(30)), std::future_status::ready);
   EXPECT_FALSE(clean.get());
+  auto& in_flight = plane.api.shards().metrics().gauge("tidegate_broker_appends_in_flight", "");
+  EXPECT_EQ(in_flight.value(), 1);
   EXPECT_FALSE(sent.answered()) << "nothing is acknowledged that was not written";
   engine->faults().heal();
   plane.api.shards().settle(8);
+  EXPECT_EQ(in_flight.value(), 0);
 }
 
 // ------------------------------------------------------------- first batches that are turned away
@@ -330,6 +333,35 @@ TEST(AppendQueueLimit, FirstBatchTurnedAwayThere_IsStillTheFirst) {
             ErrorCode::out_of_order_sequence_number);
   EXPECT_EQ(append(make_batch(1, from_producer(5, 0, 0)), MonoTime::max()).base_offset, 2);
   EXPECT_EQ(append(make_batch(1, from_producer(5, 0, 1)), MonoTime::max()).base_offset, 3);
+}
+
+TEST(ProducerLimit, OneMoreThanFitWhileNoneIsIdle_IsRefusedForNow) {
+  test::FaultEngine* engine = nullptr;
+  DataPlane plane({.config = {{"partition.max.producers", "1"}},
+                   .wrap_engine = [&](std::unique_ptr<storage::Engine> inner, ShardPool& shards) {
+                     auto faulty = std::make_unique<test::FaultEngine>(std::move(inner), shards, 1);
+                     faulty->faults().hold_tails();
+                     engine = faulty.get();
+                     return faulty;
+                   }});
+  const auto topic = plane.api.make_topic("t");
+  const auto append = [&](std::int64_t producer, MonoTime deadline) {
+    return plane.api.run([&]() -> Task<ProduceOutcome> {
+      std::vector<broker::ProduceItem> items;
+      items.push_back({.partition = {topic->topic.id, 0}, .records = make_batch(1, from_producer(producer, 0, 0)).bytes});
+      auto got = co_await plane.api.broker().produce().append(std::move(items), {.deadline = deadline}, [] {});
+      co_return std::move(got.front());
+    });
+  };
+  ASSERT_EQ(plane.produce(topic, 0, make_batch(1).bytes).error_code, ErrorCode::none);
+  engine->faults().hang();
+  EXPECT_NE(append(1, MonoTime{}).rest, nullptr);
+  const auto refused = append(2, MonoTime::max());
+  EXPECT_EQ(refused.error, ErrorCode::request_timed_out);
+  EXPECT_EQ(refused.rest, nullptr) << "refused at the limit";
+  engine->faults().heal();
+  plane.api.shards().settle(8);
+  EXPECT_EQ(append(2, MonoTime::max()).base_offset, 2) << "1 is idle now and makes room";
 }
 
 // An idempotent producer as clients are: five requests in flight, what fails is sent again in order.
