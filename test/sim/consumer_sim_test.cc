@@ -12,7 +12,7 @@ namespace {
 
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 constexpr std::uint64_t kSeeds = 20;
-constexpr std::uint64_t kEvents = 10'000;
+constexpr std::uint64_t kEvents = 3'000;
 #else
 constexpr std::uint64_t kSeeds = 200;
 constexpr std::uint64_t kEvents = 100'000;
