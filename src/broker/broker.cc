@@ -25,7 +25,10 @@ struct Broker::State {
         produce(p, tables),
         fetch(p, topics, tables),
         offsets(p, tables),
-        producer_ids(p) {}
+        producer_ids(p) {
+    topics.count_in(p.metrics.gauge("tidegate_broker_topics", "Topics there are"),
+                    p.metrics.gauge("tidegate_broker_partitions", "Partitions of all topics"));
+  }
 
   Task<void> housekeep();
   Task<void> open_for_retention();

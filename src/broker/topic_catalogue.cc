@@ -125,6 +125,8 @@ struct TopicCatalogue::State {
   const TopicSettings default_settings;                     // of a topic without configs of its own
   std::vector<std::unique_ptr<CatalogueReplica>> replicas;  // by shard
 
+  Gauge* topic_count = nullptr;
+  Gauge* partition_count = nullptr;
   TurnQueue turns;
   std::deque<CreateJobPtr> create_jobs;
   std::unordered_map<std::string, std::string> names_by_collision_key;
@@ -142,6 +144,8 @@ Task<void> TopicCatalogue::State::publish(CatalogueDelta delta) {
     auto apply = [replica = replicas[i].get(), shared] { replica->apply(*shared); };
     co_await submit_to(shards.at(i), std::move(apply));
   }
+  if (topic_count) topic_count->set(static_cast<std::int64_t>(owner().size()));
+  if (partition_count) partition_count->set(static_cast<std::int64_t>(owner().partitions()));
 }
 
 Task<Result<void>> TopicCatalogue::State::load() {
@@ -350,6 +354,11 @@ TopicCatalogue::TopicCatalogue(storage::Engine& engine, ShardPool& shards, const
                                const Clock& clock, Rng& rng)
     : state_(std::make_unique<State>(engine, shards, server, clock, rng)) {}
 TopicCatalogue::~TopicCatalogue() = default;
+
+void TopicCatalogue::count_in(Gauge& topics, Gauge& partitions) {
+  state_->topic_count = &topics;
+  state_->partition_count = &partitions;
+}
 
 Task<Result<void>> TopicCatalogue::start() { return state_->load(); }
 

@@ -34,6 +34,7 @@ class CatalogueReplica {
     for (const auto& [name, topic] : by_name_) topics.push_back(topic);
     return topics;
   }
+  std::size_t size() const { return by_name_.size(); }
   std::size_t partitions() const { return partitions_; }
 
   void listen(CatalogueListener listener) { listeners_.push_back(std::move(listener)); }

@@ -62,6 +62,13 @@ class CreateTopics : public ::testing::Test {
   ApiHarness harness_;
 };
 
+TEST_F(CreateTopics, Created_AreCountedInTheBrokersGauges) {
+  auto& metrics = harness_.shards().metrics();
+  create({topic("a", 3), topic("b", 4)});
+  EXPECT_EQ(metrics.gauge("tidegate_broker_topics", "").value(), 2);
+  EXPECT_EQ(metrics.gauge("tidegate_broker_partitions", "").value(), 7);
+}
+
 TEST_F(CreateTopics, EveryVersion_CreatesAndTellsWhatItCan) {
   for (std::int16_t version = 2; version <= 7; ++version) {
     SCOPED_TRACE(version);

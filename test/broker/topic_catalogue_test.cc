@@ -24,6 +24,7 @@ class Catalogue : public ::testing::Test {
   }
   void make_catalogue() {
     topics_ = std::make_unique<TopicCatalogue>(*engine_, shards_->pool(), config_, shards_->clock(), rng_);
+    topics_->count_in(topic_count_, partition_count_);
     ASSERT_TRUE(shards_->run([this] { return topics_->start(); }));
   }
   void TearDown() override {
@@ -48,6 +49,8 @@ class Catalogue : public ::testing::Test {
   }
 
   SeededRng rng_{7};
+  Gauge topic_count_;
+  Gauge partition_count_;
   ConfigValues config_{server_config_table()};
   std::unique_ptr<test::ShardHarness> shards_;
   std::unique_ptr<storage::Engine> engine_;
@@ -82,6 +85,26 @@ TEST_F(Catalogue, Create_IsSeenByEveryShardWhenItReturns) {
     EXPECT_EQ(shards_->call([&] { return topics_->partition_count(); }, shard), 4U);
   }
   EXPECT_FALSE((*made)->topic.id.is_zero());
+}
+
+TEST_F(Catalogue, Gauges_FollowEveryChangeAndWhatIsLoaded) {
+  start();
+  using Counts = std::pair<std::int64_t, std::int64_t>;
+  const auto counts = [this] { return Counts(topic_count_.value(), partition_count_.value()); };
+  EXPECT_EQ(counts(), Counts(0, 0));
+  const auto made = create({{.name = "a", .partitions = 2}, {.name = "b", .partitions = 3}});
+  ASSERT_TRUE(made[0] && made[1]);
+  EXPECT_EQ(counts(), Counts(2, 5));
+  create({{.name = "c", .partitions = 7}}, true);
+  EXPECT_EQ(counts(), Counts(2, 5)) << "only validated";
+  ASSERT_TRUE(shards_->run([&] { return topics_->add_partitions("a", 6, false); }));
+  EXPECT_EQ(counts(), Counts(2, 9));
+  ASSERT_TRUE(shards_->run([&] { return topics_->remove((*made[1])->topic.id); }));
+  EXPECT_EQ(counts(), Counts(1, 6));
+  topic_count_.set(-1);
+  partition_count_.set(-1);
+  make_catalogue();
+  EXPECT_EQ(counts(), Counts(1, 6)) << "what the engine had";
 }
 
 TEST_F(Catalogue, Create_TakesPartitionsFromTheServer) {

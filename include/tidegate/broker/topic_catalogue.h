@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tidegate/base/config_table.h"
+#include "tidegate/base/metrics.h"
 #include "tidegate/base/result.h"
 #include "tidegate/base/rng.h"
 #include "tidegate/broker/topic_config.h"
@@ -52,6 +53,8 @@ class TopicCatalogue {
 
   // Loads what the engine has into every replica. On shard 0, before any client.
   Task<Result<void>> start();
+  // Gauges to keep at the number of topics, and of partitions of all of them. Before start().
+  void count_in(Gauge& topics, Gauge& partitions);
 
   // From the calling shard's replica; nullptr when unknown.
   CatalogueTopicPtr find(std::string_view name) const;
