@@ -11,7 +11,8 @@ import unittest
 
 sys.path[:0] = [os.path.join(os.path.dirname(__file__), "..", "support"), os.path.dirname(__file__)]
 import unittest_report
-from daemon_process import Daemon, api_versions, run
+from daemon_process import Daemon, api_versions, receive_frame, run, wait_until
+import hung_disk
 
 
 def get(address, path):
@@ -175,6 +176,27 @@ class Life(unittest.TestCase):
             self.assertLess(time.monotonic() - began, 5)
             with Daemon(data_dir=daemon.data_dir) as again:
                 self.assertTrue(api_versions(again.kafka))
+
+    def test_sigterm_exits_0_within_5_seconds_although_the_disk_hangs(self):
+        with tempfile.TemporaryDirectory() as place:
+            disk = hung_disk.HungDisk(place)
+            with Daemon(environment=disk.environment) as daemon, socket.create_connection(daemon.kafka) as client:
+                client.settimeout(10)
+                client.sendall(hung_disk.create_by_metadata("hung"))
+                receive_frame(client)
+                client.sendall(hung_disk.produce("hung"))
+                self.assertEqual(hung_disk.produced(receive_frame(client)), (0, 0), "the disk does not hang yet")
+                disk.hang()
+                client.sendall(hung_disk.produce("hung"))
+                in_flight = "tidegate_broker_appends_in_flight 1"
+                self.assertTrue(wait_until(lambda: in_flight in get(daemon.admin, "/metrics")[1]))
+                began = time.monotonic()
+                self.assertEqual(daemon.stop(signal.SIGTERM), 0)
+                self.assertLess(time.monotonic() - began, 5)
+                told = daemon.stderr()
+                self.assertIn("event=appends_abandoned topic=hung partition=0 appends=1", told)
+                self.assertIn("event=storage_hangs_at_stop appends=1", told)
+                self.assertEqual(client.recv(1), b"", "what is not durable was not acknowledged")
 
     def test_json_log_lines_are_json(self):
         import json
