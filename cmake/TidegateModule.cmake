@@ -34,11 +34,12 @@ function(tidegate_module name)
   endif()
 endfunction()
 
-# tidegate_test(<name> LABEL <unit|contract|golden|...> [ASIO] SOURCES ... DEPS modules... [PRIVATE_OF modules...])
+# tidegate_test(<name> LABEL <unit|contract|golden|...> [ASIO] [TSAN] SOURCES ... DEPS modules... [PRIVATE_OF modules...])
 # A GoogleTest program whose cases are registered one by one with ctest under LABEL.
+# TSAN: `./dev test --tsan` runs it too, although its label is not one of those that go there anyway.
 # PRIVATE_OF opens a module's own headers (src/<module>) to its tests.
 function(tidegate_test name)
-  cmake_parse_arguments(ARG "ASIO" "LABEL;TIMEOUT;PROCESSORS" "SOURCES;DEPS;LINK;PRIVATE_OF;ARGS" ${ARGN})
+  cmake_parse_arguments(ARG "ASIO;TSAN" "LABEL;TIMEOUT;PROCESSORS" "SOURCES;DEPS;LINK;PRIVATE_OF;ARGS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   foreach(dep IN LISTS ARG_DEPS)
     target_link_libraries(${name} PRIVATE tidegate_${dep})
@@ -61,12 +62,17 @@ function(tidegate_test name)
   else()
     add_dependencies(live_tests ${name})
   endif()
+  set(labels ${ARG_LABEL})
+  if(ARG_TSAN)
+    add_dependencies(threaded_tests ${name})
+    list(APPEND labels tsan)
+  endif()
   # One ctest entry a program keeps start-up cost low; ./dev counts the cases from GoogleTest's
   # own XML report, so that each case is still one line of the count.
   set(report ${CMAKE_BINARY_DIR}/reports/${ARG_LABEL}.${name}.xml)
   add_test(NAME ${name} COMMAND ${name} --gtest_output=xml:${report} --gtest_brief=1 ${ARG_ARGS}
            WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT}
     ENVIRONMENT "TIDEGATE_SOURCE_DIR=${CMAKE_SOURCE_DIR};TIDEGATE_BINARY_DIR=${CMAKE_BINARY_DIR}")
   if(TIDEGATE_SANITIZE MATCHES "thread")
     set_property(TEST ${name} APPEND PROPERTY
