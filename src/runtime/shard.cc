@@ -84,7 +84,7 @@ Task<void> Shard::State::carry(Shard* shard, std::unique_ptr<Carrier> carrier) {
       problem = std::current_exception();
     }
     if (problem) escaped(carrier->what, problem);
-    shard->live_tasks_.fetch_sub(1, std::memory_order_relaxed);
+    shard->tasks_ended_.fetch_add(1, std::memory_order_release);
     State& state = *shard->state_;
     if (state.parked.size() >= kKeptStacks) co_return;
     auto park = [&state, &carrier](Resume resume) {
@@ -165,17 +165,18 @@ void Shard::post(std::move_only_function<void()> work) {
 }
 
 void Shard::spawn(Task<void> task, std::string_view what) {
-  live_tasks_.fetch_add(1, std::memory_order_relaxed);
-  post([this, task = std::move(task), what]() mutable {
-    // Counted twice rather than not at all: ShardPool::stop() must not find nothing in between.
-    start(std::move(task), what);
-    live_tasks_.fetch_sub(1, std::memory_order_relaxed);
-  });
+  // Counted here and not when it begins: ShardPool::stop() must not find nothing in between.
+  tasks_started_.fetch_add(1, std::memory_order_release);
+  post([this, task = std::move(task), what]() mutable { start_counted(std::move(task), what); });
 }
 
 void Shard::start(Task<void> task, std::string_view what) {
   TIDEGATE_ASSERT(is_current());
-  live_tasks_.fetch_add(1, std::memory_order_relaxed);
+  tasks_started_.fetch_add(1, std::memory_order_release);
+  start_counted(std::move(task), what);
+}
+
+void Shard::start_counted(Task<void> task, std::string_view what) {
   if (!state_->parked.empty()) {
     auto parked = std::move(state_->parked.back());
     state_->parked.pop_back();

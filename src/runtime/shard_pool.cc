@@ -117,18 +117,24 @@ void ShardPool::start() {
   }
 }
 
+// Ends are read before starts, and neither ever goes down. At the moment between the two loops there were
+// at least as many ends as were read and at most as many starts: when both sums are the same, no task was
+// alive then, however tasks hop from shard to shard while we look.
+std::size_t ShardPool::live_tasks() const {
+  std::uint64_t ended = 0;
+  std::uint64_t started = 0;
+  for (const auto& shard : shards_) ended += shard->tasks_ended();
+  for (const auto& shard : shards_) started += shard->tasks_started();
+  return static_cast<std::size_t>(started - ended);
+}
+
 void ShardPool::stop(Duration grace) {
   if (!std::exchange(running_, false)) return;
   TIDEGATE_ASSERT(Shard::current() == nullptr);
   const SystemClock clock;
   const MonoTime deadline = clock.now() + grace;
-  const auto live = [this] {
-    std::size_t sum = 0;
-    for (const auto& shard : shards_) sum += shard->live_tasks();
-    return sum;
-  };
-  while (live() > 0 && clock.now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  if (const auto left = live(); left > 0)
+  while (live_tasks() > 0 && clock.now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  if (const auto left = live_tasks(); left > 0)
     spdlog::warn("stopping the shards with tasks under way tasks={}", left);
   stall_detector_->stop();
   for (auto& shard : shards_) shard->context().stop();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -87,6 +88,36 @@ TEST(Shard, LiveTasks_CountsUntilTheEndAndStopWaitsForThem) {
   harness->stop();
   EXPECT_TRUE(ended);
   EXPECT_EQ(harness->shard().live_tasks(), 0u);
+}
+
+// Each task starts the next one on another shard and ends: there is one at any time, and never for long
+// where one looks.
+Task<void> hop(ShardPool& pool, int hops, std::atomic<bool>& arrived) {
+  if (hops == 0) {
+    arrived = true;
+    co_return;
+  }
+  Shard& next = pool.at((Shard::current()->index() + 1) % pool.size());
+  next.spawn(hop(pool, hops - 1, arrived), "hop");
+}
+
+TEST(ShardPool, LiveTasks_NeverMissesOneThatHopsBetweenShards) {
+  std::atomic<bool> arrived = false;
+  test::ShardHarness harness(3);
+  harness.shard(0).spawn(hop(harness.pool(), 30'000, arrived), "hop");
+  while (harness.pool().live_tasks() > 0) {
+  }
+  EXPECT_TRUE(arrived);
+}
+
+TEST(ShardPool, Stop_WaitsForATaskThatHopsBetweenShards) {
+  for (int round = 0; round < 20; ++round) {
+    std::atomic<bool> arrived = false;
+    auto harness = std::make_unique<test::ShardHarness>(3, test::RealClock{});
+    harness->shard(0).spawn(hop(harness->pool(), 500, arrived), "hop");
+    harness->stop();
+    ASSERT_TRUE(arrived) << round;
+  }
 }
 
 TEST(Shard, ThousandsOfTasksAtOnce_AllRunAndAllEnd) {

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -78,8 +79,14 @@ class Shard {
   // As spawn, but on the shard itself, and runs to the first suspension before it returns. Cheap: the
   // coroutine stacks that carry tasks are kept and used again.
   void start(Task<void> task, std::string_view what);
-  // Coroutines that spawn() or start() took and that have not ended.
-  std::size_t live_tasks() const { return live_tasks_.load(std::memory_order_relaxed); }
+  // Coroutines that spawn() or start() took, and those of them that have ended. Whoever sees an end
+  // sees every start that came before it.
+  std::uint64_t tasks_started() const { return tasks_started_.load(std::memory_order_acquire); }
+  std::uint64_t tasks_ended() const { return tasks_ended_.load(std::memory_order_acquire); }
+  std::size_t live_tasks() const {
+    const std::uint64_t ended = tasks_ended();
+    return static_cast<std::size_t>(tasks_started() - ended);
+  }
 
   // What the shard is doing, for the stall warning: a literal, or a name that lives as long as the
   // process; nullptr for nothing in particular. See RunningLabel.
@@ -93,6 +100,7 @@ class Shard {
   friend class ShardPool;
   struct State;
   void run();
+  void start_counted(Task<void> task, std::string_view what);
   // The end of a shard whose thread has stopped, step by step, because a suspended coroutine of one
   // shard may be held by another: drop what is queued and let nothing new in; destroy the coroutines
   // that wait (again, as others let go of theirs); then the context.
@@ -106,7 +114,8 @@ class Shard {
   std::unique_ptr<boost::asio::io_context> context_;
   std::unique_ptr<Timers> timers_;
   std::unique_ptr<State> state_;
-  std::atomic<std::size_t> live_tasks_{0};
+  std::atomic<std::uint64_t> tasks_started_{0};
+  std::atomic<std::uint64_t> tasks_ended_{0};
   std::atomic<const char*> label_{nullptr};
   std::thread thread_;
 };
@@ -147,6 +156,10 @@ class ShardPool {
   // Waits up to `grace` for spawned tasks, then stops the contexts and joins the threads. From a
   // thread that is no shard. What still waits then is destroyed with the pool.
   void stop(Duration grace = std::chrono::seconds(5));
+
+  // Tasks of all shards that have not ended, or more while they start others. 0 is never wrong: then
+  // there was a moment during the call when no shard had one. Thread-safe.
+  std::size_t live_tasks() const;
 
   unsigned size() const { return static_cast<unsigned>(shards_.size()); }
   Shard& at(unsigned index) { return *shards_[index]; }
