@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -140,6 +141,11 @@ Result<std::vector<Setting>> parse_yaml(const std::string& text, const std::stri
 }
 
 Result<std::vector<Setting>> read_config_file(const std::string& path) {
+  // One opens like a file and then reads as if it were empty.
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown)) {
+    return fail(ErrorCode::invalid_config, "config file " + path + ": is a directory");
+  }
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (!file || !(text << file.rdbuf())) {

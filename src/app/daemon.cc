@@ -26,6 +26,7 @@
 #include "tidegate/broker/broker.h"
 #include "tidegate/broker/server_config.h"
 #include "tidegate/runtime/blocking_pool.h"
+#include "tidegate/runtime/event.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/server/server.h"
 #include "tidegate/storage/standalone_cluster.h"
@@ -90,7 +91,9 @@ class Daemon {
   enum class Phase { starting, ready, draining };
 
   storage::Health readiness() const;
+  // Ends early, as if all were well, once a stop has begun.
   Task<Result<void>> start();
+  bool is_stopping() const { return phase_ == Phase::draining; }
   Task<void> start_and_report();
   Task<void> stop();
   void wait_for_signal();
@@ -117,6 +120,8 @@ class Daemon {
   bool engine_started_ = false;
   bool broker_started_ = false;
   bool server_started_ = false;
+  bool start_ended_ = false;
+  Event start_end_;
 
   // The main thread: signals, and the word that all has stopped.
   boost::asio::io_context control_;
@@ -143,6 +148,7 @@ Task<Result<void>> Daemon::start() {
   auto engine_up = co_await engine_->start();
   if (!engine_up) co_return fail(std::move(engine_up.error()));
   engine_started_ = true;
+  if (is_stopping()) co_return Result<void>{};
 
   storage::Member self;
   self.node = broker::server_node_id(config_);
@@ -153,6 +159,7 @@ Task<Result<void>> Daemon::start() {
   auto broker_up = co_await broker_->start();
   if (!broker_up) co_return fail(std::move(broker_up.error()));
   broker_started_ = true;
+  if (is_stopping()) co_return Result<void>{};
 
   server_ = std::make_unique<server::Server>(make_server_options(config_, listeners_), api::api_table(),
                                              broker_.get(), shards_, clock_, metrics_);
@@ -164,6 +171,8 @@ Task<Result<void>> Daemon::start() {
 
 Task<void> Daemon::start_and_report() {
   auto started = co_await start();
+  start_ended_ = true;
+  start_end_.notify_all();
   if (!started) {
     auto message = started.error().message;
     boost::asio::post(control_, [this, message = std::move(message)] {
@@ -173,6 +182,7 @@ Task<void> Daemon::start_and_report() {
     });
     co_return;
   }
+  if (is_stopping()) co_return;
   phase_ = Phase::ready;
   warn_of_open_listeners();
   for (const auto& endpoint : server_->endpoints()) {
@@ -217,6 +227,8 @@ void Daemon::warn_of_open_listeners() const {
 Task<void> Daemon::stop() {
   phase_ = Phase::draining;
   const MonoTime drained = clock_.now() + std::chrono::milliseconds(config_.integer("drain.timeout.ms"));
+  // Nothing is taken down under a start that still builds on it; one that takes too long meets the exit watch.
+  while (!start_ended_) co_await start_end_.wait();
   if (server_started_) co_await server_->drain(drained);
   // False: storage hangs, and closing it would too. The exit watch ends the process.
   if (broker_started_ && !co_await broker_->stop(drained + kStorageGrace)) co_return;

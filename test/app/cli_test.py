@@ -4,6 +4,7 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -11,7 +12,7 @@ import unittest
 
 sys.path[:0] = [os.path.join(os.path.dirname(__file__), "..", "support"), os.path.dirname(__file__)]
 import unittest_report
-from daemon_process import Daemon, api_versions, receive_frame, run, wait_until
+from daemon_process import BINARY, Daemon, api_versions, clean_environment, receive_frame, run, wait_until
 import hung_disk
 
 
@@ -58,6 +59,9 @@ class Commands(unittest.TestCase):
             self.assertEqual(status, 1)
             self.assertIn("server.properties:2", err)
             self.assertIn("num.partitions", err)
+            status, _, err = run("config", "--check", place)
+            self.assertEqual(status, 1)
+            self.assertIn("is a directory", err)
 
     def test_health_without_a_daemon_exits_1(self):
         with socket.socket() as free:
@@ -166,6 +170,20 @@ class Life(unittest.TestCase):
             began = time.monotonic()
             self.assertEqual(daemon.stop(signal.SIGTERM), 0)
             self.assertLess(time.monotonic() - began, 5)
+
+    def test_sigterm_while_starting_stops_cleanly(self):
+        for _ in range(3):
+            with tempfile.TemporaryDirectory() as place, tempfile.TemporaryFile(mode="w+") as log:
+                command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir", place]
+                with subprocess.Popen(command, stderr=log, env=clean_environment()) as process:
+                    # Made by the start itself: signals are watched by then, and the engine has only begun.
+                    self.assertTrue(wait_until(lambda: os.path.exists(os.path.join(place, "LOCK"))))
+                    process.send_signal(signal.SIGTERM)
+                    status = process.wait(30)
+                log.seek(0)
+                told = log.read()
+                self.assertEqual(status, 0, told)
+                self.assertNotIn("exit_without_clean_stop", told)
 
     def test_second_sigterm_exits_at_once_and_loses_nothing(self):
         with Daemon("--set", "drain.timeout.ms=4000") as daemon:
