@@ -43,14 +43,19 @@ struct FetchPath::State {
         catalogue(c),
         tables(t),
         slots(static_cast<std::size_t>(p.config.integer("max.incremental.fetch.session.cache.slots")),
-              kSessionEviction),
+              static_cast<std::size_t>(p.config.integer("fetch.session.memory.bytes")), kSessionEviction),
         max_bytes(p.config.integer("fetch.max.bytes")),
         max_wait_ms(p.config.integer("fetch.max.wait.ms")),
         fetched_bytes(p.metrics.counter("tidegate_broker_fetched_bytes_total", "Record bytes given to Fetch")),
         waiters(p.metrics.gauge("tidegate_broker_fetch_waiters", "Waiters of long-poll fetches, on all shards")),
         memory_metrics(p.metrics),
-        session_count(p.metrics.gauge("tidegate_broker_fetch_sessions", "Fetch sessions (KIP-227) of all shards")) {
+        session_count(p.metrics.gauge("tidegate_broker_fetch_sessions", "Fetch sessions (KIP-227) of all shards")),
+        session_bytes(p.metrics.gauge("tidegate_broker_fetch_session_bytes", "Memory of what fetch sessions remember")) {
     for (unsigned i = 0; i < parts.shards.size(); ++i) shards.push_back(std::make_unique<PerShard>(i, *this));
+  }
+  void show_sessions() {
+    session_count.set(static_cast<std::int64_t>(slots.used()));
+    session_bytes.set(static_cast<std::int64_t>(slots.used_bytes()));
   }
   PerShard& local() { return *shards[Shard::current()->index()]; }
   bool is_one_shard(const std::vector<FetchItem>& items) const {
@@ -88,6 +93,7 @@ struct FetchPath::State {
   Gauge& waiters;
   FetchMemoryMetrics memory_metrics;
   Gauge& session_count;
+  Gauge& session_bytes;
   std::vector<std::unique_ptr<PerShard>> shards;
 };
 
@@ -236,6 +242,7 @@ Task<FetchPath::State::Opened> FetchPath::State::advance_session(unsigned at, Fe
   }
   out.session = sessions.advance(query.session_id, query.session_epoch, query.by_id, std::move(query.wants),
                                  query.forgotten, parts.clock.now());
+  show_sessions();
   if (out.session.session_id == kNoSession) out.turn.reset();
   co_return out;
 }
@@ -245,7 +252,7 @@ void FetchPath::State::drop_session(std::int32_t id) {
   FetchSessions& sessions = shards[at]->sessions;
   parts.shards.at(at).post([this, &sessions, id] {
     sessions.close(id);
-    session_count.set(static_cast<std::int64_t>(slots.used()));
+    show_sessions();
   });
 }
 
@@ -253,7 +260,7 @@ std::int32_t FetchPath::State::create_session(const FetchQuery& query, const std
   std::optional<std::int32_t> evicted;
   const std::int32_t id = local().sessions.create(query.by_id, query.wants, seen, parts.clock.now(), evicted);
   if (evicted) drop_session(*evicted);
-  session_count.set(static_cast<std::int64_t>(slots.used()));
+  show_sessions();
   return id;
 }
 

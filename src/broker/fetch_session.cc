@@ -13,19 +13,25 @@ std::int32_t epoch_after(std::int32_t epoch) {
   return epoch == std::numeric_limits<std::int32_t>::max() ? 1 : epoch + 1;
 }
 
+// Of one partition in a session: a list node, a hash node and their keys. The name is there twice.
+constexpr std::size_t kBytesAPartition = 256;
+
+std::size_t bytes_of(const FetchKey& key) { return kBytesAPartition + 2 * key.name.size(); }
+
 }  // namespace
 
-bool FetchSessionSlots::take(std::int32_t id, std::size_t partitions, MonoTime now,
+bool FetchSessionSlots::take(std::int32_t id, FetchSessionSize size, MonoTime now,
                              std::optional<std::int32_t>& evicted) {
   const std::lock_guard lock(mutex_);
-  if (slots_.size() >= limit_) {
+  if (limit_ == 0 || size.bytes > max_bytes_) return false;
+  if (slots_.size() >= limit_ || !has_room(size.bytes)) {
     auto idle = slots_.end();
     auto small = slots_.end();
     for (auto at = slots_.begin(); at != slots_.end(); ++at) {
       if (idle == slots_.end() || at->second.last_used < idle->second.last_used) idle = at;
       const bool old = now - at->second.created > evict_after_;
-      if (old && at->second.partitions < partitions &&
-          (small == slots_.end() || at->second.partitions < small->second.partitions)) {
+      if (old && at->second.size.partitions < size.partitions &&
+          (small == slots_.end() || at->second.size.partitions < small->second.size.partitions)) {
         small = at;
       }
     }
@@ -33,23 +39,37 @@ bool FetchSessionSlots::take(std::int32_t id, std::size_t partitions, MonoTime n
     if (idle != slots_.end() && now - idle->second.last_used > evict_after_) victim = idle;
     if (victim == slots_.end()) return false;
     evicted = victim->first;
-    slots_.erase(victim);
+    erase(victim);
+    if (!has_room(size.bytes)) return false;  // the next one to come evicts the next
   }
-  slots_[id] = {now, now, partitions};
+  slots_[id] = {now, now, size};
+  bytes_ += size.bytes;
   return true;
 }
 
-void FetchSessionSlots::touch(std::int32_t id, std::size_t partitions, MonoTime now) {
+bool FetchSessionSlots::touch(std::int32_t id, FetchSessionSize size, MonoTime now) {
   const std::lock_guard lock(mutex_);
   const auto at = slots_.find(id);
-  if (at == slots_.end()) return;
+  if (at == slots_.end()) return true;  // evicted; its shard hears of it
+  bytes_ += size.bytes - at->second.size.bytes;
   at->second.last_used = now;
-  at->second.partitions = partitions;
+  at->second.size = size;
+  return bytes_ <= max_bytes_;
 }
 
 void FetchSessionSlots::release(std::int32_t id) {
   const std::lock_guard lock(mutex_);
-  slots_.erase(id);
+  if (const auto at = slots_.find(id); at != slots_.end()) erase(at);
+}
+
+void FetchSessionSlots::erase(std::unordered_map<std::int32_t, Slot>::iterator at) {
+  bytes_ -= at->second.size.bytes;
+  slots_.erase(at);
+}
+
+std::size_t FetchSessionSlots::used_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
 }
 
 std::size_t FetchSessionSlots::used() const {
@@ -89,27 +109,39 @@ FetchSessions::Incremental FetchSessions::advance(std::int32_t session_id, std::
       known->second->want = std::move(change);
       continue;
     }
-    session.order.push_back({.want = std::move(change)});
-    const auto last = std::prev(session.order.end());
-    session.by_key.emplace(last->want.key, last);
+    remember(session, std::move(change));
   }
-  for (const FetchKey& key : forgotten) {
-    const auto known = session.by_key.find(key);
-    if (known == session.by_key.end()) continue;
-    session.order.erase(known->second);
-    session.by_key.erase(known);
-  }
+  for (const FetchKey& key : forgotten) forget(session, key);
   if (session.order.empty()) {
     close(session_id);
     return {};
   }
+  if (!slots_.touch(session_id, {session.order.size(), session.bytes}, now)) {
+    // The client goes on with full requests.
+    close(session_id);
+    return {.error = ErrorCode::fetch_session_id_not_found};
+  }
   session.next_epoch = epoch_after(session.next_epoch);
-  slots_.touch(session_id, session.order.size(), now);
 
   Incremental out{.session_id = session_id};
   out.wants.reserve(session.order.size());
   for (const Remembered& partition : session.order) out.wants.push_back(partition.want);
   return out;
+}
+
+void FetchSessions::remember(Session& session, FetchWant want) {
+  session.order.push_back({.want = std::move(want)});
+  const auto last = std::prev(session.order.end());
+  session.by_key.emplace(last->want.key, last);
+  session.bytes += bytes_of(last->want.key);
+}
+
+void FetchSessions::forget(Session& session, const FetchKey& key) {
+  const auto known = session.by_key.find(key);
+  if (known == session.by_key.end()) return;
+  session.bytes -= bytes_of(key);
+  session.order.erase(known->second);
+  session.by_key.erase(known);
 }
 
 std::int32_t FetchSessions::create(bool by_id, const std::vector<FetchWant>& wants,
@@ -118,13 +150,14 @@ std::int32_t FetchSessions::create(bool by_id, const std::vector<FetchWant>& wan
   // A session without partitions would be closed by the first incremental request anyway.
   if (wants.empty()) return kNoSession;
   const std::int32_t id = fresh_id();
-  if (!slots_.take(id, wants.size(), now, evicted)) return kNoSession;
+  std::size_t bytes = 0;
+  for (const FetchWant& want : wants) bytes += bytes_of(want.key);
+  if (!slots_.take(id, {wants.size(), bytes}, now, evicted)) return kNoSession;
   Session& session = sessions_[id];
   session.by_id = by_id;
   for (const FetchWant& want : wants) {
     if (session.by_key.contains(want.key)) continue;
-    session.order.push_back({.want = want});
-    session.by_key.emplace(want.key, std::prev(session.order.end()));
+    remember(session, want);
   }
   record_reply(id, seen);
   return id;

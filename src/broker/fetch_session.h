@@ -45,28 +45,42 @@ struct SessionTurn {
   TurnQueue::Turn turn;
 };
 
-// The session slots of the whole process. Thread-safe; held for a few instructions.
+// What a session holds: it is what a client chose to send, names of topics that do not exist included.
+struct FetchSessionSize {
+  std::size_t partitions = 0;
+  std::size_t bytes = 0;
+};
+
+// The session slots of the whole process, and the memory behind them. Thread-safe; held for a few instructions.
 class FetchSessionSlots {
  public:
-  FetchSessionSlots(std::size_t limit, Duration evict_after) : limit_(limit), evict_after_(evict_after) {}
+  FetchSessionSlots(std::size_t limit, std::size_t max_bytes, Duration evict_after)
+      : limit_(limit), max_bytes_(max_bytes), evict_after_(evict_after) {}
 
-  // Takes a slot for `id`, which will remember `partitions`. At the limit a session that nobody used
-  // for the eviction time gives way (`evicted` tells which: drop it on its shard), or a smaller one
-  // that is older than that; otherwise false.
-  bool take(std::int32_t id, std::size_t partitions, MonoTime now, std::optional<std::int32_t>& evicted);
-  void touch(std::int32_t id, std::size_t partitions, MonoTime now);
+  // Takes a slot for `id`. At a limit a session that nobody used for the eviction time gives way
+  // (`evicted` tells which: drop it on its shard), or a smaller one that is older than that; false when
+  // there is still no room.
+  bool take(std::int32_t id, FetchSessionSize size, MonoTime now, std::optional<std::int32_t>& evicted);
+  // False when the session has grown past the memory that there is.
+  bool touch(std::int32_t id, FetchSessionSize size, MonoTime now);
   void release(std::int32_t id);
   std::size_t used() const;
+  std::size_t used_bytes() const;
 
  private:
   struct Slot {
     MonoTime created;
     MonoTime last_used;
-    std::size_t partitions = 0;
+    FetchSessionSize size;
   };
+  bool has_room(std::size_t more_bytes) const { return bytes_ <= max_bytes_ && more_bytes <= max_bytes_ - bytes_; }
+  void erase(std::unordered_map<std::int32_t, Slot>::iterator at);
+
   std::size_t limit_;
+  std::size_t max_bytes_;
   Duration evict_after_;
   mutable std::mutex mutex_;
+  std::size_t bytes_ = 0;  // of all slots
   std::unordered_map<std::int32_t, Slot> slots_;
 };
 
@@ -114,11 +128,14 @@ class FetchSessions {
   struct Session {
     bool by_id = false;
     std::int32_t next_epoch = 1;
+    std::size_t bytes = 0;
     std::shared_ptr<TurnQueue> turns = std::make_shared<TurnQueue>();
     std::list<Remembered> order;
     std::unordered_map<FetchKey, std::list<Remembered>::iterator, KeyHash> by_key;
   };
   std::int32_t fresh_id();
+  static void remember(Session& session, FetchWant want);
+  static void forget(Session& session, const FetchKey& key);
 
   unsigned shard_;
   unsigned shards_;

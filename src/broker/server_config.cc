@@ -201,6 +201,10 @@ constexpr ConfigKey kKeys[] = {
      .min = 1'048'576},
     {.name = "max.incremental.fetch.session.cache.slots", .type = int32, .default_value = "1000",
      .doc = "Fetch sessions of all connections together. 0 turns sessions off.", .min = 0, .max = 1'000'000},
+    {.name = "fetch.session.memory.bytes", .type = int64, .default_value = "134217728",
+     .doc = "Memory for what all fetch sessions together remember. Past it no further session is made, and one that "
+            "grows is closed: its client goes on with full requests.",
+     .min = 65536},
     {.name = "drain.timeout.ms", .type = int64, .default_value = "3300",
      .doc = "Time that SIGTERM gives requests under way to finish, in milliseconds.", .min = 0, .max = 3'600'000},
 

@@ -31,7 +31,8 @@ class Sessions : public ::testing::Test {
     return sessions.advance(id, epoch, by_id, std::move(changes), forgotten, kStart);
   }
 
-  FetchSessionSlots slots{2, kEvictAfter};
+  static constexpr std::size_t kMaxBytes = 4096;  // a dozen partitions
+  FetchSessionSlots slots{2, kMaxBytes, kEvictAfter};
   FetchSessions sessions{1, 3, 99, slots};
   std::optional<std::int32_t> evicted;
 };
@@ -133,7 +134,7 @@ TEST_F(Sessions, NoFreeSlot_MeansNoSession) {
 TEST_F(Sessions, IdleSession_GivesWay) {
   const std::int32_t first = create({want(0)});
   create({want(0)});
-  slots.touch(first, 1, kStart + kEvictAfter / 2);
+  slots.touch(first, {1, 300}, kStart + kEvictAfter / 2);
   const MonoTime later = kStart + kEvictAfter + std::chrono::seconds(1);
   EXPECT_NE(create({want(0)}, later), kNoSession);
   ASSERT_TRUE(evicted);
@@ -144,11 +145,51 @@ TEST_F(Sessions, OldSmallSession_GivesWayToALargerOne) {
   const std::int32_t small = create({want(0)});
   const std::int32_t large = create({want(0), want(1), want(2)});
   const MonoTime later = kStart + kEvictAfter + std::chrono::seconds(1);
-  slots.touch(small, 1, later);
-  slots.touch(large, 3, later);
+  slots.touch(small, {1, 300}, later);
+  slots.touch(large, {3, 900}, later);
   EXPECT_EQ(create({want(0)}, later), kNoSession);
   EXPECT_NE(create({want(0), want(1)}, later), kNoSession);
   EXPECT_EQ(evicted, small);
+}
+
+TEST_F(Sessions, MoreThanTheMemoryThereIs_IsNotRemembered) {
+  std::vector<FetchWant> many;
+  for (int i = 0; i < 20; ++i) many.push_back(want(i));
+  EXPECT_EQ(create(many), kNoSession);
+  EXPECT_EQ(slots.used_bytes(), 0U);
+
+  FetchWant long_name = want(0);
+  long_name.key.name.assign(kMaxBytes, 'n');
+  EXPECT_EQ(create({long_name}), kNoSession);
+  EXPECT_EQ(slots.used(), 0U);
+}
+
+TEST_F(Sessions, SessionThatGrowsPastTheMemory_IsClosedAndGivesItBack) {
+  const std::int32_t other = create({want(0)});
+  const std::size_t before = slots.used_bytes();
+  const std::int32_t id = create({want(0)});
+  ASSERT_NE(id, kNoSession);
+  int epoch = 1;
+  for (; epoch < 20; ++epoch) {
+    const auto next = advance(id, epoch, {want(epoch)});
+    EXPECT_LE(slots.used_bytes(), kMaxBytes);
+    if (next.error == ErrorCode::none) continue;
+    EXPECT_EQ(next.error, ErrorCode::fetch_session_id_not_found);
+    break;
+  }
+  EXPECT_LT(epoch, 20);
+  EXPECT_EQ(sessions.size(), 1U);
+  EXPECT_EQ(slots.used_bytes(), before);
+  EXPECT_EQ(advance(other, 1).error, ErrorCode::none);
+}
+
+TEST_F(Sessions, ForgottenPartitions_GiveTheirMemoryBack) {
+  const std::int32_t id = create({want(0)});
+  const std::size_t before = slots.used_bytes();
+  EXPECT_EQ(advance(id, 1, {want(1), want(2)}).error, ErrorCode::none);
+  EXPECT_GT(slots.used_bytes(), before);
+  EXPECT_EQ(advance(id, 2, {}, {want(1).key, want(2).key}).error, ErrorCode::none);
+  EXPECT_EQ(slots.used_bytes(), before);
 }
 
 TEST_F(Sessions, Close_GivesTheSlotBack) {
