@@ -44,7 +44,8 @@ void World::check_classic() {
         break;
       case TimerKind::consumer_session:
       case TimerKind::consumer_rebalance:
-      case TimerKind::consumer_regex:
+      case TimerKind::consumer_join:
+      case TimerKind::consumer_sync:
         breach("a timer of the other protocol");
     }
   });
