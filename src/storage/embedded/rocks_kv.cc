@@ -80,7 +80,12 @@ class RocksKv final : public Kv {
     options.env = env_;
     // The kernel writes what is not synced in any order: behind a hole of a power cut there may be good
     // entries, which say nothing without those in front. What was synced is always in front of the hole.
-    if (unsynced_writes_) options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+    if (unsynced_writes_) {
+      options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+      // After a kill the old log was read out of the page cache. A power cut that then tears it would take
+      // the new one with it, synced or not: so nothing may rest on the old one once the store is open.
+      options.avoid_flush_during_recovery = false;
+    }
     const auto status = rocksdb::DB::Open(options, dir_, &db);
     if (status.IsCorruption() && !unsynced_writes_) {
       auto error = metadata_error("cannot open", status);
