@@ -94,7 +94,7 @@ void Connection::complete_front() {
   slots_.pop_front();
   const MonoTime now = server_->now();
   last_activity_ = now;
-  server_->api_metrics().count_reply(*request->row, request->reply.error_code,
+  server_->api_metrics().count_reply(*request->row, request->version, request->reply.error_code,
                                      static_cast<std::uint64_t>((now - request->received).count()));
   const bool ends = request->reply.close;
   if (request->reply.throttle_ms > 0) pause_reading(std::chrono::milliseconds(request->reply.throttle_ms));

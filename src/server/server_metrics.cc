@@ -1,6 +1,7 @@
 #include "server_metrics.h"
 
 #include <string>
+#include <utility>
 
 #include "tidegate/base/error_code.h"
 
@@ -87,35 +88,44 @@ ApiMetrics::ApiMetrics(ServerMetrics& metrics, std::span<const api::ApiRow> rows
   }
 }
 
-void ApiMetrics::count_request(const api::ApiRow& row, std::int16_t version) {
-  auto& by_version = per_row_[index_of(row)].by_version;
-  const std::size_t at =
-      row.accepts(version) ? static_cast<std::size_t>(version - row.min_version) : by_version.size() - 1;
-  if (!by_version[at]) {
-    by_version[at] = &metrics_.registry.counter(
-        "tidegate_server_requests_total", "Kafka requests received.",
-        {{"api", std::string(row.name)},
-         {"version", row.accepts(version) ? std::to_string(version) : "unsupported"}});
-  }
-  by_version[at]->add();
+std::size_t ApiMetrics::place_of(const api::ApiRow& row, std::int16_t version) const {
+  return row.accepts(version) ? static_cast<std::size_t>(version - row.min_version)
+                              : per_row_[index_of(row)].by_version.size() - 1;
 }
 
-void ApiMetrics::count_reply(const api::ApiRow& row, std::int16_t error_code, std::uint64_t nanoseconds) {
-  auto& latency = per_row_[index_of(row)].latency;
+MetricLabels ApiMetrics::labels_of(const api::ApiRow& row, std::int16_t version) {
+  return {{"api", std::string(row.name)},
+          {"version", row.accepts(version) ? std::to_string(version) : "unsupported"}};
+}
+
+void ApiMetrics::count_request(const api::ApiRow& row, std::int16_t version) {
+  auto& requests = per_row_[index_of(row)].by_version[place_of(row, version)].requests;
+  if (!requests) {
+    requests = &metrics_.registry.counter("tidegate_server_requests_total", "Kafka requests received.",
+                                          labels_of(row, version));
+  }
+  requests->add();
+}
+
+void ApiMetrics::count_reply(const api::ApiRow& row, std::int16_t version, std::int16_t error_code,
+                             std::uint64_t nanoseconds) {
+  const std::size_t place = place_of(row, version);
+  auto& latency = per_row_[index_of(row)].by_version[place].latency;
   if (!latency) {
     latency = &metrics_.registry.histogram(
         "tidegate_server_request_seconds",
         "Time from a request's last byte received to its answer's last byte written.",
-        {{"api", std::string(row.name)}});
+        labels_of(row, version));
   }
   latency->record(nanoseconds);
   if (error_code == 0) return;
-  auto& counter = errors_[{&row, error_code}];
+  auto& counter = errors_[{&row, place, error_code}];
   if (!counter) {
+    MetricLabels labels = labels_of(row, version);
+    labels.emplace_back("error", std::string(error_name(static_cast<ErrorCode>(error_code))));
     counter = &metrics_.registry.counter(
         "tidegate_server_errors_total", "Kafka requests answered with an error; the first one counts.",
-        {{"api", std::string(row.name)},
-         {"error", std::string(error_name(static_cast<ErrorCode>(error_code)))}});
+        std::move(labels));
   }
   counter->add();
 }

@@ -8,7 +8,7 @@
 #include <map>
 #include <span>
 #include <string_view>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "tidegate/api/api_table.h"
@@ -61,19 +61,25 @@ class ApiMetrics {
 
   // `row` is one of the rows given to the constructor.
   void count_request(const api::ApiRow& row, std::int16_t version);
-  void count_reply(const api::ApiRow& row, std::int16_t error_code, std::uint64_t nanoseconds);
+  void count_reply(const api::ApiRow& row, std::int16_t version, std::int16_t error_code,
+                   std::uint64_t nanoseconds);
 
  private:
-  struct PerRow {
-    std::vector<Counter*> by_version;  // one more than the row's versions: the rest
+  struct PerVersion {
+    Counter* requests = nullptr;
     Histogram* latency = nullptr;
   };
+  struct PerRow {
+    std::vector<PerVersion> by_version;  // one more than the row's versions: the rest
+  };
+  std::size_t place_of(const api::ApiRow& row, std::int16_t version) const;
+  static MetricLabels labels_of(const api::ApiRow& row, std::int16_t version);
   std::size_t index_of(const api::ApiRow& row) const { return static_cast<std::size_t>(&row - rows_.data()); }
 
   ServerMetrics& metrics_;
   std::span<const api::ApiRow> rows_;
   std::vector<PerRow> per_row_;
-  std::map<std::pair<const api::ApiRow*, std::int16_t>, Counter*> errors_;
+  std::map<std::tuple<const api::ApiRow*, std::size_t, std::int16_t>, Counter*> errors_;  // by row, place, code
 };
 
 }  // namespace tidegate::server

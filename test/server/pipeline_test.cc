@@ -16,7 +16,7 @@ TEST_F(PipelineTest, Request_IsAnsweredWithItsCorrelationId) {
   ASSERT_TRUE(client.send(frame(kEcho, 42, "hello")));
   EXPECT_EQ(receive(client), (Answer{42, "hello"}));
   EXPECT_TRUE(counted("tidegate_server_requests_total", {{"api", "Echo"}, {"version", "0"}}));
-  EXPECT_TRUE(counted("tidegate_server_request_seconds", {{"api", "Echo"}}));
+  EXPECT_TRUE(counted("tidegate_server_request_seconds", {{"api", "Echo"}, {"version", "0"}}));
 }
 
 TEST_F(PipelineTest, Answers_LeaveInArrivalOrderWhenHandlersEndTheOtherWayRound) {
@@ -154,13 +154,13 @@ TEST_F(PipelineTest, HandlerThatThrows_EndsItsConnectionOnly) {
   EXPECT_TRUE(closed_for("handler_failed"));
 }
 
-TEST_F(PipelineTest, ErrorInAReply_IsCountedByApiAndName) {
+TEST_F(PipelineTest, ErrorInAReply_IsCountedByApiVersionAndName) {
   start();
   auto client = connect();
   ASSERT_TRUE(client.send(frame(kFailing, 1)));
   EXPECT_TRUE(receive(client));
-  EXPECT_TRUE(
-      counted("tidegate_server_errors_total", {{"api", "Failing"}, {"error", "UNKNOWN_TOPIC_OR_PARTITION"}}));
+  EXPECT_TRUE(counted("tidegate_server_errors_total",
+                      {{"api", "Failing"}, {"version", "0"}, {"error", "UNKNOWN_TOPIC_OR_PARTITION"}}));
 }
 
 TEST_F(PipelineTest, LostConnection_EndsWaitsAndStillCarriesOutWhatWasReceived) {
