@@ -47,7 +47,8 @@ BANNED = [
     (re.compile(r'std::this_thread::sleep|\b(u|nano)?sleep\('), TIME_AND_CHANCE, "sleeps"),
     (re.compile(r'std::random_device|\bs?rand\('), TIME_AND_CHANCE, "makes its own randomness: take an Rng&"),
     (re.compile(r'std::j?thread\b(?!::id)|\bpthread_create\b'), TIME_AND_CHANCE, "starts a thread"),
-    (re.compile(r'std::(cout|cerr)\b|(?<![\w:])(std::)?f?printf\(|(?<![\w.:])puts\('), {"app"}, "prints: use spdlog"),
+    (re.compile(r'std::(cout|cerr|clog)\b|(?<![\w.>])(?<!\w::)(std::|::)?(v?f?printf|f?puts|f?putc|putchar|fwrite)\('
+                r'|std::v?print(ln)?\b|\bSTD(OUT|ERR)_FILENO\b|\b(fmt|spdlog::fmt_lib)::print(ln)?\('), {"app"}, "prints: use spdlog"),
 ]
 COMMENT = re.compile(r'//.*|"(?:\\.|[^"\\])*"')
 

@@ -51,7 +51,9 @@ class HouseRules(unittest.TestCase):
 
     def test_printing_is_refused(self):
         self.assert_breach("src/broker/a.cc", 'std::cout << "x";\n', "prints")
-        self.assert_breach("src/broker/a.cc", 'printf("x");\n', "prints")
+        for line in ('printf("x");', 'std::fputs("x", stdout);', "::fwrite(data, 1, 2, stdout);", 'std::print("x");',
+                     'std::println("x");', 'fmt::print("x");', "::write(STDOUT_FILENO, data, 2);"):
+            self.assert_breach("src/broker/a.cc", line + "\n", "prints")
 
     def test_headers_say_what_they_are_for(self):
         self.assert_breach("include/tidegate/base/a.h", "#pragma once\n", "opens with a comment")
