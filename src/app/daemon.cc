@@ -136,6 +136,7 @@ storage::Health Daemon::readiness() const {
     case Phase::draining: return {false, "draining: the daemon is about to stop"};
     case Phase::ready: break;
   }
+  if (!server_->trouble().empty()) return {false, server_->trouble()};
   return engine_->health();
 }
 

@@ -73,6 +73,8 @@ Task<void> Acceptors::accept_loop(std::shared_ptr<Acceptors> self, std::size_t l
       co_await timers.sleep_until(timers.clock().now() + kRetryAccept);
     } else {
       spdlog::error("listener stopped endpoint={} error=\"{}\"", socket.endpoint(), accepted.error().message);
+      a.trouble_ = "the listener on " + socket.endpoint() + " has stopped: " + accepted.error().message;
+      socket.close();  // clients are refused, not left in its queue
       break;
     }
   }

@@ -26,6 +26,8 @@ class Acceptors : public std::enable_shared_from_this<Acceptors> {
   Result<std::vector<Endpoint>> open();
   void start();
   void close();
+  // Why a listener takes no connections any more although nobody closed it; empty when all is well.
+  const std::string& trouble() const { return trouble_; }
   // A connection, or one on its way to `shard`, has ended.
   void gone(unsigned shard, const std::string& address);
   // Resumes whenever a connection has ended.
@@ -49,6 +51,7 @@ class Acceptors : public std::enable_shared_from_this<Acceptors> {
   std::atomic<std::size_t> connections_{0};
   unsigned next_shard_ = 0;
   bool closed_ = false;
+  std::string trouble_;
   Event someone_left_;
   LogRateLimit log_limit_;
 };

@@ -107,6 +107,8 @@ void Server::stop_now() {
   }
 }
 
+const std::string& Server::trouble() const { return state_->acceptors->trouble(); }
+
 std::size_t Server::connections() const { return state_->acceptors->connections(); }
 
 }  // namespace tidegate::server

@@ -47,6 +47,38 @@ TEST_F(LifecycleTest, Start_OneListenerFailsNoneStaysOpen) {
   EXPECT_TRUE(echoes(client));
 }
 
+// The descriptor of this process that listens on `port`, or -1.
+int listening_on(std::uint16_t port) {
+  for (int fd = 0; fd < 1024; ++fd) {
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) continue;
+    sockaddr_in address{};
+    size = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 && ntohs(address.sin_port) == port) {
+      return fd;
+    }
+  }
+  return -1;
+}
+
+TEST_F(LifecycleTest, ListenerThatFails_IsToldAndClosedAndTheOtherGoesOn) {
+  ServerOptions options;
+  options.listeners = {{.name = "A", .port = 0}, {.name = "B", .port = 0}};
+  start(std::move(options));
+  const std::uint16_t other = server->endpoints()[1].port;
+  auto trouble = [this] { return harness.call([this] { return server->trouble(); }); };
+  EXPECT_EQ(trouble(), "");
+  const int fd = listening_on(port);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(::shutdown(fd, SHUT_RDWR), 0);  // its next accept fails for good
+  ASSERT_TRUE(eventually([&] { return !trouble().empty(); }));
+  EXPECT_THAT(trouble(), ::testing::StartsWith("the listener on 127.0.0.1:" + std::to_string(port) + " has stopped: "));
+  EXPECT_FALSE(test::SocketClient::connect(port).connected());
+  auto client = test::SocketClient::connect(other);
+  EXPECT_TRUE(echoes(client));
+}
+
 TEST_F(LifecycleTest, Endpoints_GiveRealPortsAndWhatIsAdvertised) {
   ServerOptions options;
   options.listeners = {

@@ -71,6 +71,9 @@ class Server {
   // Closes everything at once. From any thread, at any time after start().
   void stop_now();
 
+  // Why a listener has stopped by itself, in one line; empty when all accept. On shard 0.
+  const std::string& trouble() const;
+
   // Open connections, for tests and the admin page. From any thread.
   std::size_t connections() const;
 
