@@ -19,6 +19,7 @@ server::ServerOptions make_server_options(const ConfigValues& config, const std:
   options.idle_timeout = ms("connections.max.idle.ms");
   options.max_in_flight_requests = size("connection.max.in.flight.requests");
   options.max_queued_response_bytes = size("connection.max.queued.response.bytes");
+  options.response_memory_bytes = size("response.max.queued.bytes");
   options.write_stall_timeout = ms("connection.write.stall.ms");
   options.frame_timeout = ms("connection.frame.timeout.ms");
   return options;

@@ -178,6 +178,12 @@ constexpr ConfigKey kKeys[] = {
      .max = 10'000},
     {.name = "connection.max.queued.response.bytes", .type = int64, .default_value = "67108864",
      .doc = "Bytes of answers that may wait for one slow reader; past it the socket is not read.", .min = 65'536},
+    {.name = "response.max.queued.bytes", .type = int64, .default_value = "134217728",
+     .doc = "Memory for answers that wait to be written, but for Fetch answers with records, in bytes, shared out evenly "
+            "among the shards. Past it no connection of the shard is read until an eighth is free. While that lasts, "
+            "connections that take their answers slower than 64 KiB/s for a tenth of connection.write.stall.ms are "
+            "closed, the largest holder first.",
+     .min = 1'048'576},
     {.name = "connection.write.stall.ms", .type = int64, .default_value = "60000",
      .doc = "Time that a client may take no byte of a waiting answer before it is disconnected, in milliseconds.",
      .min = 1},

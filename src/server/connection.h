@@ -31,6 +31,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close(CloseReason reason, std::string_view detail = {});
   // Reads no more; closes when everything is answered.
   void begin_drain();
+  // For ShardServer, while its memory for answers is exhausted. Answers held since `since` of which fewer
+  // than `least` bytes left after mark_sent() only hold memory.
+  std::size_t charged_bytes() const { return charged_bytes_; }
+  void mark_sent() { sent_at_mark_ = sent_; }
+  bool holds_back(MonoTime since, std::uint64_t least) const {
+    return charged_bytes_ > 0 && charged_since_ <= since && sent_ - sent_at_mark_ < least;
+  }
+  // Reads on when nothing is against it any more.
+  void open_read_gate();
   // Lets go of the parked read loop without running it: the shard's thread has stopped.
   void abandon() { read_gate_ = nullptr; }
 
@@ -59,7 +68,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t estimate(const api::ApiRow& row, std::size_t size) const;
   void keep(ByteView rest);
   bool may_read() const;
-  void open_read_gate();
 
   // connection_dispatch.cc
   void dispatch(Incoming frame);
@@ -75,6 +83,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool write_ready_answers();
   void advance(std::size_t written);
   void complete_front();
+  void charge(Request& request);
   void release(Request& request);
   static Task<void> wait_writable(std::shared_ptr<Connection> self);
   void watch_write_stall();
@@ -126,10 +135,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::deque<RequestPtr> slots_;   // in arrival order
   std::size_t front_written_ = 0;  // bytes of the first slot's answer that have left
   std::size_t queued_bytes_ = 0;   // of answers that are ready
+  std::size_t charged_bytes_ = 0;  // of them, to the shard's memory for answers
+  MonoTime charged_since_{};       // when charged_bytes_ was 0 last
+  std::uint64_t sent_ = 0;
+  std::uint64_t sent_at_mark_ = 0;
   bool flush_posted_ = false;
   bool write_blocked_ = false;
   TimerId stall_timer_ = kNoTimer;
-  std::uint64_t written_at_check_ = 0;
 };
 
 }  // namespace tidegate::server

@@ -112,6 +112,7 @@ void Connection::finish(const RequestPtr& request, api::Reply reply) {
   request->queued = true;
   queued_bytes_ += request->wire_bytes;
   server_->metrics().queued_response_bytes.add(static_cast<std::int64_t>(request->wire_bytes));
+  charge(*request);
   request->dispatched();
   if (!closed_) answer_ready();
 }

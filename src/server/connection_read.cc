@@ -116,7 +116,8 @@ Task<void> Connection::wait_for_room() {
 
 bool Connection::may_read() const {
   return !closed_ && !draining_ && slots_.size() < server_->options().max_in_flight_requests &&
-         queued_bytes_ <= server_->options().max_queued_response_bytes && paused_until_ <= server_->now();
+         queued_bytes_ <= server_->options().max_queued_response_bytes && !server_->responses().full() &&
+         paused_until_ <= server_->now();
 }
 
 void Connection::open_read_gate() {

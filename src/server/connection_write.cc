@@ -81,6 +81,7 @@ bool Connection::write_ready_answers() {
 
 void Connection::advance(std::size_t written) {
   server_->metrics().sent_bytes.add(written);
+  sent_ += written;
   front_written_ += written;
   while (!closed_ && !slots_.empty() && slots_.front()->ready &&
          front_written_ >= slots_.front()->wire_bytes) {
@@ -103,6 +104,15 @@ void Connection::complete_front() {
   if (ends) close(request->failed ? CloseReason::handler_failed : CloseReason::handler_closed, reason);
 }
 
+// What the handler has charged elsewhere, as Fetch does for records, is not charged again.
+void Connection::charge(Request& request) {
+  if (request.reply.charge || request.wire_bytes == 0) return;
+  if (charged_bytes_ == 0) charged_since_ = server_->now();
+  request.charged = request.wire_bytes;
+  charged_bytes_ += request.charged;
+  server_->responses().add(request.charged);
+}
+
 // The end of a request whose handler has ended: written, or never to be.
 void Connection::release(Request& request) {
   auto& metrics = server_->metrics();
@@ -113,6 +123,10 @@ void Connection::release(Request& request) {
   metrics.in_flight.add(-1);
   request.memory.release();
   request.reply = {};
+  if (const std::size_t bytes = std::exchange(request.charged, 0); bytes > 0) {
+    charged_bytes_ -= bytes;
+    server_->responses().remove(bytes);
+  }
 }
 
 Task<void> Connection::wait_writable(std::shared_ptr<Connection> self) {

@@ -64,6 +64,7 @@ struct Request : api::RequestContext {
   api::Reply reply;
   std::array<std::uint8_t, 4> prefix{};  // length of the answer, as it is sent
   std::size_t wire_bytes = 0;            // prefix and chunks; 0 when nothing is sent
+  std::size_t charged = 0;               // of them, to the shard's memory for answers
 
   void set_reply(api::Reply value);
   std::shared_ptr<void> hold_memory() override { return std::make_shared<AdmittedMemory>(std::move(memory)); }

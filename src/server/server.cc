@@ -37,6 +37,7 @@ constexpr Duration kCloseGrace = std::chrono::seconds(1);
 
 Result<void> Server::State::start_on_shard_0() {
   const std::size_t memory = shared->options.request_memory_bytes / pool.size();
+  const std::size_t responses = shared->options.response_memory_bytes / pool.size();
   for (unsigned i = 0; i < pool.size(); ++i) {
     const std::weak_ptr<Acceptors> counting = acceptors;
     auto connection_gone = [counting, shard_0 = &pool.at(0), i](const std::string& address) {
@@ -45,7 +46,7 @@ Result<void> Server::State::start_on_shard_0() {
       });
     };
     shard_servers.push_back(
-        std::make_shared<ShardServer>(pool.at(i), shared, memory, std::move(connection_gone)));
+        std::make_shared<ShardServer>(pool.at(i), shared, memory, responses, std::move(connection_gone)));
   }
   acceptors->set_shards(shard_servers);
   auto endpoints = acceptors->open();

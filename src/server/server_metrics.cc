@@ -65,6 +65,8 @@ ServerMetrics::ServerMetrics(MetricRegistry& metrics)
       queued_response_bytes(
           metrics.gauge("tidegate_server_queued_response_bytes",
                         "Bytes of answers that wait for an earlier answer or a slow reader.")),
+      response_memory_bytes(metrics.gauge("tidegate_server_response_memory_bytes",
+                                          "Bytes of queued answers that count towards the shards' limit.")),
       request_memory_bytes(
           metrics.gauge("tidegate_server_request_memory_bytes", "Memory that requests were admitted for.")),
       waiting_for_memory(metrics.gauge("tidegate_server_connections_waiting_for_memory",

@@ -50,6 +50,7 @@ struct ServerMetrics {
   Counter& sent_bytes;
   Gauge& in_flight;
   Gauge& queued_response_bytes;
+  Gauge& response_memory_bytes;
   Gauge& request_memory_bytes;
   Gauge& waiting_for_memory;
 };

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "api_index.h"
+#include "response_memory.h"
 #include "server_metrics.h"
 #include "tidegate/base/rate_limit.h"
 #include "tidegate/runtime/memory_budget.h"
@@ -44,8 +45,9 @@ inline constexpr std::size_t kScratchBytes = 64 * 1024;
 class ShardServer : public std::enable_shared_from_this<ShardServer> {
  public:
   // `connection_gone` is told the address of each connection that has closed, on this shard.
+  // `memory_bytes` and `response_bytes` are this shard's shares.
   ShardServer(Shard& shard, std::shared_ptr<ServerShared> shared, std::size_t memory_bytes,
-              std::function<void(const std::string&)> connection_gone);
+              std::size_t response_bytes, std::function<void(const std::string&)> connection_gone);
   ~ShardServer();
 
   // Takes over an accepted socket.
@@ -63,6 +65,7 @@ class ShardServer : public std::enable_shared_from_this<ShardServer> {
   ServerMetrics& metrics() { return shared_->metrics; }
   ApiMetrics& api_metrics() { return api_metrics_; }
   MemoryBudget& budget() { return budget_; }
+  ResponseMemory& responses() { return responses_; }
   MonoTime now() const { return shared_->clock.now(); }
   // The caller must be done with it before it suspends.
   MutableByteView scratch() { return {scratch_.get(), kScratchBytes}; }
@@ -73,15 +76,21 @@ class ShardServer : public std::enable_shared_from_this<ShardServer> {
   void forget(std::uint64_t id, const std::string& address);
 
  private:
+  void responses_changed(bool full);
+  void watch_holders();
+  void close_holders(MonoTime since);
+
   Shard& shard_;
   std::shared_ptr<ServerShared> shared_;
   ApiMetrics api_metrics_;
   MemoryBudget budget_;
+  ResponseMemory responses_;
   std::unique_ptr<std::uint8_t[]> scratch_;
   LogRateLimit log_limit_;
   std::function<void(const std::string&)> connection_gone_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_;
   std::uint64_t next_id_ = 0;
+  TimerId holders_timer_ = kNoTimer;
   bool draining_ = false;
 };
 

@@ -160,6 +160,56 @@ TEST_F(LimitsTest, QueuedAnswerBytes_TheSocketIsNotReadWhileTheClientDoesNotRead
   }
 }
 
+// One client's unread answer is the whole share: nobody is read until it has left.
+TEST_F(LimitsTest, AnswerMemoryOfAShard_NoConnectionIsReadWhileItIsExhausted) {
+  start(with([](auto& o) { o.response_memory_bytes = 4 << 20; }));
+  auto slow = test::SocketClient::connect(port, "127.0.0.1", nullptr, 4096);
+  auto other = connect();
+  ASSERT_TRUE(echoes(other));
+  ASSERT_TRUE(slow.send(frame(kLarge, 1, std::string(16'384, 'n'))));
+  ASSERT_TRUE(eventually([this] { return gauge("tidegate_server_response_memory_bytes") > (16 << 20); }));
+  ASSERT_TRUE(other.send(frame(kEcho, 2, "later")));
+  EXPECT_TRUE(quiet(other));
+  EXPECT_EQ(receive(slow)->body.size(), 16u << 20);
+  EXPECT_EQ(receive(other), (Answer{2, "later"}));
+  EXPECT_EQ(server->connections(), 2u);
+}
+
+// The largest holder goes after a tenth of the write-stall time; the smaller one may stay.
+TEST_F(LimitsTest, AnswerMemoryOfAShard_TheLargestHolderThatDoesNotReadIsClosed) {
+  start(with([](auto& o) {
+    o.response_memory_bytes = 24 << 20;
+    o.write_stall_timeout = seconds(100);
+  }));
+  auto small = test::SocketClient::connect(port, "127.0.0.1", nullptr, 4096);
+  auto large = test::SocketClient::connect(port, "127.0.0.1", nullptr, 4096);
+  auto other = connect();
+  ASSERT_TRUE(echoes(other));
+  ASSERT_TRUE(small.send(frame(kLarge, 1, std::string(12'288, 'n'))));
+  ASSERT_TRUE(eventually([this] { return gauge("tidegate_server_response_memory_bytes") > (12 << 20); }));
+  ASSERT_TRUE(large.send(frame(kLarge, 2, std::string(16'384, 'n'))));
+  ASSERT_TRUE(eventually([this] { return gauge("tidegate_server_response_memory_bytes") > (28 << 20); }));
+  ASSERT_TRUE(other.send(frame(kEcho, 3, "later")));
+  harness.advance(seconds(9));
+  EXPECT_TRUE(quiet(other));
+  EXPECT_EQ(server->connections(), 3u);
+  harness.advance(seconds(1));
+  EXPECT_TRUE(closed_for("write_stall"));
+  EXPECT_EQ(receive(other), (Answer{3, "later"}));
+  EXPECT_EQ(receive(small)->body.size(), 12u << 20);
+  EXPECT_EQ(server->connections(), 2u);
+}
+
+TEST_F(LimitsTest, AnswerMemoryOfAShard_WhatTheHandlerHasChargedDoesNotCount) {
+  start(with([](auto& o) { o.response_memory_bytes = 4 << 20; }));
+  auto slow = test::SocketClient::connect(port, "127.0.0.1", nullptr, 4096);
+  auto other = connect();
+  ASSERT_TRUE(slow.send(frame(kCharged, 1, std::string(16'384, 'n'))));
+  ASSERT_TRUE(eventually([this] { return gauge("tidegate_server_queued_response_bytes") > (16 << 20); }));
+  EXPECT_EQ(gauge("tidegate_server_response_memory_bytes"), 0);
+  EXPECT_TRUE(echoes(other));
+}
+
 TEST_F(LimitsTest, IdleConnection_ClosesAfterItsTimeAndNotBefore) {
   start(with([](auto& o) { o.idle_timeout = seconds(10); }));
   auto client = connect();

@@ -28,7 +28,8 @@ inline constexpr std::int16_t kSilent = 5;     // no answer; body "close" ends t
 inline constexpr std::int16_t kThrottled = 6;  // answers with throttle_ms 1000
 inline constexpr std::int16_t kLarge = 7;      // answers with as many KiB as its body has bytes
 inline constexpr std::int16_t kThrows = 8;
-inline constexpr std::int16_t kFailing = 9;  // answers with error 3
+inline constexpr std::int16_t kFailing = 9;   // answers with error 3
+inline constexpr std::int16_t kCharged = 10;  // as kLarge, and has charged the memory itself
 inline constexpr std::int16_t kApiVersions = 18;
 
 struct FakeApis {
@@ -93,6 +94,12 @@ inline Task<api::Reply> large(api::RequestContextPtr context, SharedBuffer body)
   const std::vector<std::uint8_t> bytes(body.size() * 1024, 0x5a);
   co_return reply_with(*context, SharedBuffer::copy_of(bytes));
 }
+inline Task<api::Reply> charged(api::RequestContextPtr context, SharedBuffer body) {
+  const std::vector<std::uint8_t> bytes(body.size() * 1024, 0x5a);
+  auto reply = reply_with(*context, SharedBuffer::copy_of(bytes));
+  reply.charge = std::make_shared<int>();
+  co_return reply;
+}
 inline Task<api::Reply> throws(api::RequestContextPtr, SharedBuffer) {
   throw std::runtime_error("a bug in a handler");
   co_return api::Reply{};
@@ -124,6 +131,7 @@ inline std::span<const api::ApiRow> fake_rows() {
       {.key = kLarge, .name = "Large", .memory_factor = 2, .invoke = large},
       {.key = kThrows, .name = "Throws", .memory_factor = 2, .invoke = throws},
       {.key = kFailing, .name = "Failing", .memory_factor = 2, .invoke = failing},
+      {.key = kCharged, .name = "Charged", .memory_factor = 2, .invoke = charged},
       {.key = kApiVersions,
        .name = "ApiVersions",
        .max_version = 4,
@@ -178,6 +186,7 @@ class ServerTest : public ::testing::Test {
     harness.stop();
     EXPECT_EQ(gauge("tidegate_server_requests_in_flight"), 0);
     EXPECT_EQ(gauge("tidegate_server_queued_response_bytes"), 0);
+    EXPECT_EQ(gauge("tidegate_server_response_memory_bytes"), 0);
     EXPECT_EQ(gauge("tidegate_server_request_memory_bytes"), 0);
     EXPECT_EQ(gauge("tidegate_server_connections"), 0);
     server.reset();

@@ -38,6 +38,7 @@ struct ServerOptions {
   Duration idle_timeout = std::chrono::minutes(10);               // connections.max.idle.ms
   std::size_t max_in_flight_requests = 64;                        // connection.max.in.flight.requests
   std::size_t max_queued_response_bytes = std::size_t{64} << 20;  // connection.max.queued.response.bytes
+  std::size_t response_memory_bytes = std::size_t{128} << 20;     // response.max.queued.bytes, all shards
   Duration write_stall_timeout = std::chrono::minutes(1);         // connection.write.stall.ms
   Duration frame_timeout = std::chrono::minutes(1);               // connection.frame.timeout.ms
 };
