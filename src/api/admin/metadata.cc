@@ -87,7 +87,9 @@ Task<std::vector<Topic>> asked_topics(RequestContextPtr context, Options options
   std::unordered_set<std::string_view> names;
   std::unordered_set<Uuid> ids;
   for (const auto& asked : topics) {
-    const bool first = asked.topic_id.is_zero() ? names.insert(asked.name ? *asked.name : "").second
+    // A view of what `topics` holds: a std::string made here would be gone by the next turn.
+    const std::string_view name = asked.name ? std::string_view(*asked.name) : std::string_view();
+    const bool first = asked.topic_id.is_zero() ? names.insert(name).second
                                                 : ids.insert(asked.topic_id).second;
     if (first) answers.push_back(co_await asked_topic(context, options, asked));
   }
