@@ -92,6 +92,7 @@ void ConsumerWorld::act(ConsumerClient& client, int index) {
     const auto patience = std::chrono::seconds(client.classic && !client.joined ? 90 : 5);
     if (now_.mono - client.asked_at < patience) return;
     client.waits_for = 0;
+    client.tells_all = true;
   }
   if (client.classic) {
     act_classic(client, index);
@@ -110,11 +111,13 @@ void ConsumerWorld::act_new(ConsumerClient& client, int index) {
   request.member_epoch = client.joined ? client.epoch : 0;
   request.owned_partitions = listed(client.owned);
   request.instance_id = client.instance;
-  if (!client.joined || chance(20)) {
+  if (!client.joined || client.tells_all || (!calm_ && chance(20))) {
+    client.tells_all = false;
     request.rebalance_timeout_ms = 30'000;
     request.subscribed_topics = client.subscribed;
     request.subscribed_regex = client.by_regex ? "[ab]" : "";
-    if (chance(300)) request.assignor = chance(500) ? "range" : "uniform";
+    // Another wish moves the whole group: not while it is watched coming to rest.
+    if (!calm_ && chance(300)) request.assignor = chance(500) ? "range" : "uniform";
   }
   ask(index, std::move(request));
 }
@@ -186,7 +189,10 @@ void ConsumerWorld::deliver(const Reply& reply) {
   auto& client = clients_[static_cast<std::size_t>(index)];
   if (client.waits_for != reply.id) return;  // it asked again since, or is another one now
   client.waits_for = 0;
-  if (!calm_ && chance(20)) return;  // lost on the way
+  if (!calm_ && chance(20)) {  // lost on the way
+    client.tells_all = true;
+    return;
+  }
   std::visit(
       [&](const auto& body) {
         if constexpr (requires { on_reply(client, body); }) on_reply(client, body);

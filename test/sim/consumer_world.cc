@@ -103,7 +103,10 @@ void ConsumerWorld::crash() {
   writing_.clear();
   held_.clear();
   asked_.clear();
-  for (auto& client : clients_) client.waits_for = 0;
+  for (auto& client : clients_) {
+    client.waits_for = 0;
+    client.tells_all = true;
+  }
   applied_ = durable_;
   durable_sequence_ = 0;
   group_ = std::make_unique<Group>("g", limits_, topics_, rng_);

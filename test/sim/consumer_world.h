@@ -42,6 +42,7 @@ struct ConsumerClient {
   bool must_sync = false;
   bool expects_id = true;  // classic: has none yet
   ReplyId waits_for = 0;
+  bool tells_all = false;  // an answer was lost: the next request is a full one
   MonoTime asked_at;
   MonoTime stalled_until;
   MonoTime beat_at;
