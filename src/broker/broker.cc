@@ -8,6 +8,7 @@
 
 #include "partition_table.h"
 #include "tidegate/broker/fetch_path.h"
+#include "tidegate/broker/group_coordinator.h"
 #include "tidegate/broker/offsets_path.h"
 #include "tidegate/broker/produce_path.h"
 #include "tidegate/broker/producer_ids.h"
@@ -25,7 +26,8 @@ struct Broker::State {
         produce(p, tables),
         fetch(p, topics, tables),
         offsets(p, tables),
-        producer_ids(p) {
+        producer_ids(p),
+        groups(p, topics) {
     topics.count_in(p.metrics.gauge("tidegate_broker_topics", "Topics there are"),
                     p.metrics.gauge("tidegate_broker_partitions", "Partitions of all topics"));
   }
@@ -42,6 +44,7 @@ struct Broker::State {
   FetchPath fetch;
   OffsetsPath offsets;
   ProducerIds producer_ids;
+  GroupCoordinator groups;
   // Shard 0.
   TimerId timer = kNoTimer;
   bool stopping = false;
@@ -56,6 +59,7 @@ ProducePath& Broker::produce() { return state_->produce; }
 FetchPath& Broker::fetch() { return state_->fetch; }
 OffsetsPath& Broker::offsets() { return state_->offsets; }
 ProducerIds& Broker::producer_ids() { return state_->producer_ids; }
+GroupCoordinator& Broker::groups() { return state_->groups; }
 
 Task<Result<void>> Broker::start() {
   auto loaded = co_await state_->topics.start();
@@ -64,6 +68,7 @@ Task<Result<void>> Broker::start() {
     auto start = [this, i] { state_->tables.at(i).start(); };
     co_await submit_to(parts_.shards.at(i), std::move(start));
   }
+  co_await state_->groups.start();
   state_->arm();
   co_return Result<void>{};
 }
@@ -87,6 +92,10 @@ struct LastTask {
 Task<bool> Broker::stop(MonoTime deadline) {
   state_->stopping = true;
   parts_.shards.at(0).timers().cancel(std::exchange(state_->timer, kNoTimer));
+  if (!co_await state_->groups.stop(deadline)) {
+    spdlog::warn("event=storage_hangs_at_stop task=groups reason=\"none of their writes was acknowledged\"");
+    co_return false;
+  }
   co_await state_->fetch.stop();
   std::size_t abandoned = 0;
   for (unsigned i = 0; i < parts_.shards.size(); ++i) {

@@ -54,6 +54,12 @@ Task<EpochEndAnswer> answer(PartitionTable& table, EpochEndQuery query) {
   co_return EpochEndAnswer{.leader_epoch = end.epoch, .end_offset = end.end};
 }
 
+Task<LeaderEpoch> answer(PartitionTable& table, EpochAtQuery query) {
+  auto found = co_await table.find_open(query.partition);
+  if (!found) co_return kNoEpoch;
+  co_return epoch_at((*found)->log->epochs(), query.offset);
+}
+
 Task<TrimAnswer> answer(PartitionTable& table, TrimQuery query) {
   auto found = co_await table.find_open(query.partition);
   if (!found) co_return TrimAnswer{.error = found.error().code};
@@ -99,6 +105,21 @@ Task<std::vector<OffsetAnswer>> OffsetsPath::find(std::vector<OffsetQuery> queri
 }
 Task<std::vector<EpochEndAnswer>> OffsetsPath::epoch_ends(std::vector<EpochEndQuery> queries) {
   return ask<EpochEndAnswer>(parts_, tables_, std::move(queries));
+}
+Task<std::vector<LeaderEpoch>> OffsetsPath::epochs_at(std::vector<EpochAtQuery> queries) {
+  // A partition that is in its first epoch has no other, and its log need not be opened to know.
+  std::vector<LeaderEpoch> epochs(queries.size(), 0);
+  std::vector<EpochAtQuery> asked;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    if (parts_.engine.leader_epoch(queries[i].partition) == 0) continue;
+    asked.push_back(queries[i]);
+    places.push_back(i);
+  }
+  if (asked.empty()) co_return epochs;
+  const auto answers = co_await ask<LeaderEpoch>(parts_, tables_, std::move(asked));
+  for (std::size_t i = 0; i < places.size(); ++i) epochs[places[i]] = answers[i];
+  co_return epochs;
 }
 Task<std::vector<TrimAnswer>> OffsetsPath::trim(std::vector<TrimQuery> queries) {
   return ask<TrimAnswer>(parts_, tables_, std::move(queries));

@@ -22,6 +22,7 @@ constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4",
                                                   "snappy",       "gzip", "producer"};
 constexpr std::string_view kCleanupPolicies[] = {"compact", "delete"};
 constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
+constexpr std::string_view kGroupProtocols[] = {"classic"};
 constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error"};
 constexpr std::string_view kLogFormats[] = {"text", "json"};
 
@@ -153,6 +154,48 @@ constexpr ConfigKey kKeys[] = {
             "but compaction itself is not there yet.",
      .allowed = kCleanupPolicies},
 
+    // Consumer groups and committed offsets.
+    {.name = "group.coordinator.rebalance.protocols", .type = list, .default_value = "classic",
+     .doc = "Group protocols that clients may use.", .allowed = kGroupProtocols},
+    {.name = "group.min.session.timeout.ms", .type = int32, .default_value = "6000",
+     .doc = "Shortest session timeout that a member of a classic group may ask for, in milliseconds.", .min = 1},
+    {.name = "group.max.session.timeout.ms", .type = int32, .default_value = "1800000",
+     .doc = "Longest session timeout that a member of a classic group may ask for, in milliseconds.", .min = 1},
+    {.name = "group.initial.rebalance.delay.ms", .type = int32, .default_value = "3000",
+     .doc = "Time that a new group waits for more members before its first rebalance, in milliseconds.", .min = 0},
+    {.name = "group.max.size", .type = int32, .default_value = "2147483647",
+     .doc = "Members of one classic group; more are refused with GROUP_MAX_SIZE_REACHED.", .min = 1},
+    {.name = "group.cooperative.sticky.enable", .type = boolean, .default_value = "true",
+     .doc = "Whether classic groups may choose the assignor cooperative-sticky. When false it has no vote, and a "
+            "member that offers nothing else gets INCONSISTENT_GROUP_PROTOCOL."},
+    {.name = "offset.metadata.max.bytes", .type = int32, .default_value = "4096",
+     .doc = "Largest metadata of a committed offset, in bytes; more is refused with OFFSET_METADATA_TOO_LARGE.",
+     .min = 0},
+    {.name = "offsets.retention.minutes", .type = int32, .default_value = "10080",
+     .doc = "Time that committed offsets are kept once their group is empty (or since the commit, without a group), "
+            "in minutes.",
+     .min = 1},
+    {.name = "offsets.retention.check.interval.ms", .type = int64, .default_value = "600000",
+     .doc = "Time between looks for expired offsets, in milliseconds.", .min = 1},
+    {.name = "group.coordinator.max.groups", .type = int32, .default_value = "100000",
+     .doc = "Groups at once, shared out evenly among the shards; requests that would make one more get "
+            "COORDINATOR_NOT_AVAILABLE.",
+     .min = 1},
+    {.name = "group.coordinator.max.members", .type = int32, .default_value = "1000000",
+     .doc = "Members of all groups together, shared out evenly among the shards; further joins are refused with "
+            "GROUP_MAX_SIZE_REACHED.",
+     .min = 1},
+    {.name = "group.max.pending.members", .type = int32, .default_value = "10000",
+     .doc = "Member ids of one group that were given out and have not joined; one more forgets the oldest.", .min = 1},
+    {.name = "group.max.offsets", .type = int32, .default_value = "1000000",
+     .doc = "Partitions that one group may have committed offsets for; commits for more are refused with "
+            "INVALID_COMMIT_OFFSET_SIZE.",
+     .min = 1},
+    {.name = "group.max.member.metadata.bytes", .type = int32, .default_value = "1048576",
+     .doc = "Bytes of protocol names and metadata that one member may send with JoinGroup.", .min = 1024},
+    {.name = "group.max.assignment.bytes", .type = int32, .default_value = "67108864",
+     .doc = "Bytes of assignments that the leader may send with SyncGroup.", .min = 1024},
+
     // Network and limits.
     {.name = "num.network.threads", .type = int32, .default_value = "0",
      .doc = "Shards, each one thread that does network and requests; 0 is one per core.", .min = 0, .max = 1024},
@@ -246,6 +289,17 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Committed offsets are not kept in a topic.", .min = 1, .no_effect = true},
     {.name = "offsets.topic.num.partitions", .type = int32, .default_value = "50",
      .doc = "Committed offsets are not kept in a topic.", .min = 1, .no_effect = true},
+    {.name = "offsets.topic.segment.bytes", .type = int32, .default_value = "104857600",
+     .doc = "Committed offsets are not kept in a topic.", .min = 1, .no_effect = true},
+    {.name = "offsets.commit.timeout.ms", .type = int32, .default_value = "5000",
+     .doc = "There are no replicas to wait for.", .min = 1, .no_effect = true},
+    {.name = "offsets.load.buffer.size", .type = int32, .default_value = "5242880",
+     .doc = "Groups are loaded one by one, not from a log.", .min = 1, .no_effect = true},
+    {.name = "group.coordinator.threads", .type = int32, .default_value = "4",
+     .doc = "Each shard coordinates its own groups; see num.network.threads.", .min = 1, .no_effect = true},
+    {.name = "group.coordinator.append.linger.ms", .type = int32, .default_value = "-1",
+     .doc = "Writes gather while the one before them is on its way, without a wait of their own.", .min = -1,
+     .no_effect = true},
     {.name = "transaction.state.log.replication.factor", .type = int32, .default_value = "1",
      .doc = "There is no transaction state topic.", .min = 1, .no_effect = true},
     {.name = "transaction.state.log.min.isr", .type = int32, .default_value = "1",

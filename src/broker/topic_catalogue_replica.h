@@ -46,7 +46,12 @@ class CatalogueReplica {
         if (listener.removed) listener.removed(topic);
       }
     }
-    for (const auto& topic : delta.added) insert(topic);
+    for (const auto& topic : delta.added) {
+      insert(topic);
+      for (const auto& listener : listeners_) {
+        if (listener.added) listener.added(topic);
+      }
+    }
     for (const auto& topic : delta.changed) {
       // The old entry's key is a view of the old topic's name: it goes with it.
       if (const auto old = find(topic->topic.name)) erase(old);

@@ -19,6 +19,7 @@ class ProducePath;     // produce_path.h
 class FetchPath;       // fetch_path.h
 class OffsetsPath;     // offsets_path.h
 class ProducerIds;     // producer_ids.h
+class GroupCoordinator;  // group_coordinator.h
 
 struct BrokerParts {
   storage::Engine& engine;
@@ -36,11 +37,11 @@ class Broker {
   explicit Broker(BrokerParts parts);
   ~Broker();
 
-  // Loads the catalogue; starts retention. On shard 0, after engine.start().
+  // Loads the catalogue; starts retention and the loading of groups. On shard 0, after engine.start().
   Task<Result<void>> start();
-  // Wakes every waiting fetch, lets appends finish, writes producer snapshots. On shard 0, before
-  // engine.stop(). Storage that hangs is waited for until `deadline`: then what it keeps is abandoned, with
-  // a line in the log for each partition, and the result is false.
+  // Wakes what waits (fetches, joins), lets appends and commits finish, writes producer snapshots. On
+  // shard 0, before engine.stop(). Storage that hangs is waited for until `deadline`: then what it keeps is
+  // abandoned, with a line in the log for each partition, and the result is false.
   Task<bool> stop(MonoTime deadline = MonoTime::max());
 
   const BrokerParts& parts() const { return parts_; }
@@ -49,6 +50,7 @@ class Broker {
   FetchPath& fetch();
   OffsetsPath& offsets();
   ProducerIds& producer_ids();
+  GroupCoordinator& groups();
 
  private:
   BrokerParts parts_;

@@ -1,4 +1,5 @@
-// Questions about offsets, and moving the log start: ListOffsets, OffsetForLeaderEpoch, DeleteRecords.
+// Questions about offsets, and moving the log start: ListOffsets, OffsetForLeaderEpoch, OffsetFetch,
+// DeleteRecords.
 // Called by api/offsets on the connection's shard; answered on the owner shards.
 #pragma once
 
@@ -48,6 +49,11 @@ struct EpochEndAnswer {
   Offset end_offset = -1;
 };
 
+struct EpochAtQuery {
+  PartitionId partition;
+  Offset offset = 0;
+};
+
 struct TrimQuery {
   PartitionId partition;
   Offset offset = 0;  // -1: the high watermark
@@ -64,6 +70,8 @@ class OffsetsPath {
 
   Task<std::vector<OffsetAnswer>> find(std::vector<OffsetQuery> queries);
   Task<std::vector<EpochEndAnswer>> epoch_ends(std::vector<EpochEndQuery> queries);
+  // The leader epoch that covers each offset; -1 when the partition cannot be asked.
+  Task<std::vector<LeaderEpoch>> epochs_at(std::vector<EpochAtQuery> queries);
   Task<std::vector<TrimAnswer>> trim(std::vector<TrimQuery> queries);
 
  private:

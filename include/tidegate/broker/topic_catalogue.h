@@ -39,8 +39,9 @@ struct NewTopic {
 // result is checked as a whole by the catalogue.
 using ConfigChange = std::function<Result<TopicConfigs>(TopicConfigs)>;
 
-// Told on every shard, on that shard, when a topic is gone or its settings changed.
+// Told on every shard, on that shard, when a topic is there, is gone or its settings changed.
 struct CatalogueListener {
+  std::function<void(const CatalogueTopicPtr&)> added;
   std::function<void(const CatalogueTopicPtr&)> removed;
   std::function<void(const CatalogueTopicPtr&)> changed;  // configs or partition count
 };

@@ -1,0 +1,141 @@
+// Groups from storage: all of them at the start, one again after its write failed.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "gather.h"
+#include "groups/group_shard.h"
+#include "tidegate/groups/record.h"
+
+namespace tidegate::broker {
+namespace {
+
+constexpr std::size_t kPage = 1000;   // scopes or entries that are read at once
+constexpr std::size_t kLoaders = 16;  // groups that a shard reads side by side
+constexpr Duration kFirstPause = std::chrono::milliseconds(100);
+constexpr Duration kLongestPause = std::chrono::seconds(10);
+
+}  // namespace
+
+struct GroupShard::Loaded {
+  groups::Group group;
+  // That the group has offsets of.
+  std::vector<groups::TopicInfo> topics;
+};
+
+// Doubles with every failure. False when the shard is stopping.
+Task<bool> GroupShard::pause(unsigned failures) {
+  if (stopping_) co_return false;
+  if (failures == 0) co_return true;
+  const Duration wanted = kFirstPause * (1U << std::min(failures - 1, 10U));
+  co_await stopped_.wait_until(shard().timers(), parts_.clock.now() + std::min(wanted, kLongestPause));
+  co_return !stopping_;
+}
+
+Task<void> GroupShard::load_all() {
+  const Busy busy(*this);
+  unsigned failures = 0;
+  while (!co_await list_stored()) {
+    if (!co_await pause(++failures)) co_return;
+  }
+  listed_ = true;
+  Gather loaders;
+  for (std::size_t i = 0; i < std::min(kLoaders, to_load_.size()); ++i)
+    loaders.add(load_queued(), "group loading");
+  co_await loaders.all();
+}
+
+// Puts every stored group of this shard into the table. False when that failed; it can be begun again.
+Task<bool> GroupShard::list_stored() {
+  std::string after;
+  for (;;) {
+    auto scopes = co_await parts_.engine.meta().scopes(std::string(groups::kGroupScopes), after, kPage);
+    if (!scopes) {
+      spdlog::error("event=group_listing_failed shard={} error=\"{}\"", shard_, scopes.error().message);
+      co_return false;
+    }
+    if (scopes->empty()) co_return true;
+    for (const std::string& scope : *scopes) {
+      const auto id = groups::group_of_scope(scope);
+      if (!id || owner_of(*id, parts_.shards.size()) != shard_ || groups_.contains(*id)) continue;
+      auto hosted = std::make_shared<HostedGroup>(*id);
+      groups_.emplace(*id, hosted);
+      to_load_.push_back(std::move(hosted));
+      metrics_.loading.add(1);
+    }
+    after = std::move(scopes->back());
+  }
+}
+
+Task<void> GroupShard::load_queued() {
+  while (!to_load_.empty() && !stopping_) {
+    const HostedGroupPtr hosted = std::move(to_load_.front());
+    to_load_.pop_front();
+    co_await load(hosted);
+  }
+}
+
+Task<void> GroupShard::load(HostedGroupPtr hosted) {
+  const Busy busy(*this);
+  for (;;) {
+    if (!co_await pause(hosted->failures)) co_return;
+    auto loaded = co_await read(hosted->id);
+    if (stopping_) co_return;
+    if (loaded) {
+      finish_load(hosted, std::move(*loaded));
+      co_return;
+    }
+    const Error& why = loaded.error();
+    const bool damaged = why.code == ErrorCode::corrupt_message || why.code == ErrorCode::unsupported_version;
+    std::uint64_t suppressed = 0;
+    if (damaged || failure_lines_.allow(suppressed)) {
+      spdlog::error("event=group_load_failed group={} error=\"{}\" suppressed={}", hosted->id, why.message,
+                    suppressed);
+    }
+    if (damaged) {
+      hosted->phase = HostedGroup::Phase::damaged;
+      metrics_.loading.add(-1);
+      co_return;
+    }
+    ++hosted->failures;
+  }
+}
+
+Task<Result<GroupShard::Loaded>> GroupShard::read(std::string id) {
+  Loaded loaded{.group = groups::Group(id, settings_.limits, topics_, rng_), .topics = {}};
+  std::string after;
+  for (;;) {
+    auto page = co_await parts_.engine.meta().scan(groups::scope_of_group(id), {}, after, kPage);
+    if (!page) co_return fail(std::move(page.error()));
+    for (const storage::MetaEntry& entry : *page) {
+      auto record = groups::decode(entry.key, entry.value);
+      if (!record) co_return fail(std::move(record.error()));
+      if (const auto* offset = std::get_if<groups::PutOffset>(&*record)) {
+        // Entries are in key order: a topic's stand together.
+        const groups::TopicInfo topic{offset->topic, offset->value.topic_id, 0};
+        if (loaded.topics.empty() || loaded.topics.back() != topic) loaded.topics.push_back(topic);
+      }
+      if (auto applied = loaded.group.apply(*record); !applied) co_return fail(std::move(applied.error()));
+    }
+    if (page->size() < kPage) co_return loaded;
+    after = std::move(page->back().key);
+  }
+}
+
+void GroupShard::finish_load(const HostedGroupPtr& hosted, Loaded loaded) {
+  hosted->group.emplace(std::move(loaded.group));
+  hosted->phase = HostedGroup::Phase::ready;
+  hosted->durable = hosted->group->last_persist();
+  metrics_.loading.add(-1);
+  step(hosted, groups::Loaded{});
+  // Topics that went while nobody could tell the group: in a former life, or during the load.
+  groups::TopicsChanged news;
+  for (groups::TopicInfo& topic : loaded.topics) {
+    const bool has_id = topic.id != TopicId{};
+    const groups::TopicInfo* now = has_id ? topics_.find(topic.id) : topics_.find(topic.name);
+    if (!now) news.deleted.push_back(std::move(topic));
+  }
+  if (!news.deleted.empty() && hosted->phase == HostedGroup::Phase::ready) step(hosted, std::move(news));
+}
+
+}  // namespace tidegate::broker

@@ -1,0 +1,272 @@
+// Requests in, replies out, timers.
+#include "groups/group_shard.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <type_traits>
+
+namespace tidegate::broker {
+namespace {
+
+using groups::GroupState;
+
+// Lines about limits and failures: a few at once, then one in ten seconds.
+constexpr double kLinesPerSecond = 0.1;
+constexpr double kLineBurst = 5;
+
+void set_reply_id(groups::Event& event, groups::ReplyId id) {
+  std::visit(
+      [id](auto& one) {
+        if constexpr (requires { one.reply; }) one.reply = id;
+      },
+      event);
+}
+
+// Whether the event may bring a group into being.
+bool may_create(const groups::Event& event) {
+  return std::holds_alternative<groups::Join>(event) ||
+         std::holds_alternative<groups::CommitOffsets>(event) ||
+         std::holds_alternative<groups::ConsumerHeartbeat>(event);
+}
+
+// Whether it may bring a member into being.
+bool may_add_member(const groups::Event& event) {
+  if (const auto* join = std::get_if<groups::Join>(&event)) return join->member_id.empty();
+  if (const auto* heartbeat = std::get_if<groups::ConsumerHeartbeat>(&event))
+    return heartbeat->member_epoch == 0;
+  return false;
+}
+
+// The first state of a rebalance may be over before the event that began it has ended.
+bool begins_rebalance(GroupState from, GroupState to) {
+  const auto is_under_way = [](GroupState state) {
+    return state == GroupState::preparing_rebalance || state == GroupState::completing_rebalance ||
+           state == GroupState::assigning || state == GroupState::reconciling;
+  };
+  if (to == GroupState::preparing_rebalance || to == GroupState::assigning) return true;
+  return is_under_way(to) && !is_under_way(from);
+}
+
+}  // namespace
+
+GroupShard::GroupShard(const BrokerParts& parts, TopicCatalogue& catalogue, const GroupSettings& settings,
+                       GroupMetrics& metrics, unsigned shard, std::uint64_t seed)
+    : parts_(parts),
+      catalogue_(catalogue),
+      settings_(settings),
+      metrics_(metrics),
+      shard_(shard),
+      rng_(seed),
+      topics_(catalogue),
+      full_lines_(parts.clock, kLinesPerSecond, kLineBurst),
+      failure_lines_(parts.clock, kLinesPerSecond, kLineBurst) {}
+
+void GroupShard::start() {
+  CatalogueListener listener;
+  listener.added = [this](const CatalogueTopicPtr& topic) { topic_added_or_changed(topic); };
+  listener.changed = [this](const CatalogueTopicPtr& topic) { topic_added_or_changed(topic); };
+  listener.removed = [this](const CatalogueTopicPtr& topic) { topic_removed(topic); };
+  catalogue_.listen(std::move(listener));
+  arm_expiry();
+  shard().start(load_all(), "group loading");
+}
+
+Task<bool> GroupShard::stop(MonoTime deadline) {
+  stopping_ = true;
+  shard().timers().cancel(std::exchange(expiry_timer_, kNoTimer));
+  stopped_.notify_all();
+  for (const HostedGroupPtr& hosted : all()) {
+    disarm(*hosted);
+    // What waits for a write that is under way is answered by it.
+    std::vector<groups::ReplyId> parked;
+    for (const auto& [id, pending] : hosted->waiting) parked.push_back(id);
+    for (const auto& reply : hosted->held) std::erase(parked, reply.id);
+    for (const auto id : parked) answer(*hosted, id, std::unexpected(ErrorCode::coordinator_not_available));
+  }
+  const auto busy = busy_;
+  while (busy->running > 0) {
+    if (!co_await busy->idle.wait_until(shard().timers(), deadline) && busy->running > 0) co_return false;
+  }
+  for (const HostedGroupPtr& hosted : all()) drop(hosted);
+  co_return true;
+}
+
+// ---------------------------------------------------------------------------------------- requests
+
+Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
+  auto admitted = admit(id, event);
+  if (!admitted) co_return std::unexpected(admitted.error());
+  const bool is_commit = std::holds_alternative<groups::CommitOffsets>(event);
+  const MonoTime began = parts_.clock.now();
+  const auto pending = std::make_shared<PendingAnswer>();
+  const groups::ReplyId reply = ++last_reply_;
+  set_reply_id(event, reply);
+  (*admitted)->waiting.emplace(reply, pending);
+  step(*admitted, std::move(event));
+  admitted->reset();  // it may be dropped while this waits
+  if (!pending->is_complete()) {
+    auto park = [&pending](Resume resume) { pending->park(std::move(resume)); };
+    co_await suspend(park);
+  }
+  if (is_commit) {
+    metrics_.commit_latency.record(static_cast<std::uint64_t>((parts_.clock.now() - began).count()));
+  }
+  co_return pending->take();
+}
+
+// Why nothing can be asked of the group now; none when it can.
+ErrorCode GroupShard::refusal(const std::string& id) const {
+  if (stopping_) return ErrorCode::coordinator_not_available;
+  if (parts_.cluster.owner_of_group(id).node != parts_.cluster.self()) return ErrorCode::not_coordinator;
+  const auto known = groups_.find(id);
+  if (known == groups_.end()) return listed_ ? ErrorCode::none : ErrorCode::coordinator_load_in_progress;
+  switch (known->second->phase) {
+    case HostedGroup::Phase::ready:
+      return ErrorCode::none;
+    case HostedGroup::Phase::damaged:
+      return ErrorCode::unknown_server_error;
+    case HostedGroup::Phase::loading:
+    case HostedGroup::Phase::gone:
+      break;
+  }
+  return ErrorCode::coordinator_load_in_progress;
+}
+
+std::expected<HostedGroupPtr, ErrorCode> GroupShard::admit(const std::string& id,
+                                                           const groups::Event& event) {
+  const ErrorCode refused = refusal(id);
+  if (refused != ErrorCode::none) return std::unexpected(refused);
+  const auto known = groups_.find(id);
+  HostedGroup* hosted = known == groups_.end() ? nullptr : known->second.get();
+  if (const ErrorCode full = check_room(hosted, event); full != ErrorCode::none) return std::unexpected(full);
+  if (hosted) return known->second;
+  auto made = std::make_shared<HostedGroup>(id);
+  made->phase = HostedGroup::Phase::ready;
+  made->group.emplace(id, settings_.limits, topics_, rng_);
+  groups_.emplace(id, made);
+  return made;
+}
+
+ErrorCode GroupShard::check_room(const HostedGroup* known, const groups::Event& event) {
+  const bool groups_full = !known && may_create(event) && groups_.size() >= settings_.max_groups;
+  const bool members_full = may_add_member(event) && members_ >= settings_.max_members;
+  if (!groups_full && !members_full) return ErrorCode::none;
+  metrics_.refused.add();
+  std::uint64_t suppressed = 0;
+  if (full_lines_.allow(suppressed)) {
+    spdlog::warn("event=group_limit limit={} shard={} suppressed={}",
+                 groups_full ? "group.coordinator.max.groups" : "group.coordinator.max.members", shard_,
+                 suppressed);
+  }
+  return groups_full ? ErrorCode::coordinator_not_available : ErrorCode::group_max_size_reached;
+}
+
+// One event through the state machine, and what it wants carried out.
+void GroupShard::step(const HostedGroupPtr& hosted, groups::Event event) {
+  const bool only_looks =
+      std::holds_alternative<groups::Heartbeat>(event) || std::holds_alternative<groups::FetchOffsets>(event);
+  groups::Effects effects = hosted->group->on(std::move(event), now());
+  if (effects.wake_at) arm(hosted, *effects.wake_at);
+  if (effects.persist || !only_looks) count(*hosted);
+  for (groups::Reply& reply : effects.replies) {
+    if (reply.after_persist > hosted->durable) {
+      hosted->held.push_back({reply.after_persist, reply.id, std::move(reply.body)});
+    } else {
+      answer(*hosted, reply.id, std::move(reply.body));
+    }
+  }
+  if (effects.persist) queue_write(hosted, *effects.persist);
+  forget_if_nothing(hosted);
+}
+
+void GroupShard::answer(HostedGroup& hosted, groups::ReplyId id, GroupAnswer body) {
+  const auto found = hosted.waiting.find(id);
+  if (found == hosted.waiting.end()) return;  // answered when the server began to stop
+  const PendingAnswerPtr pending = std::move(found->second);
+  hosted.waiting.erase(found);
+  pending->complete(std::move(body));
+}
+
+void GroupShard::answer_all(HostedGroup& hosted, ErrorCode error) {
+  hosted.held.clear();
+  for (auto& [id, pending] : std::exchange(hosted.waiting, {})) pending->complete(std::unexpected(error));
+}
+
+// ------------------------------------------------------------------------------------------ timers
+
+void GroupShard::arm(const HostedGroupPtr& hosted, MonoTime at) {
+  disarm(*hosted);
+  if (stopping_) return;
+  hosted->timer = shard().timers().arm(at, [this, hosted] {
+    hosted->timer = kNoTimer;
+    if (hosted->phase == HostedGroup::Phase::ready) step(hosted, groups::Wake{});
+  });
+}
+
+void GroupShard::disarm(HostedGroup& hosted) {
+  if (hosted.timer != kNoTimer) shard().timers().cancel(std::exchange(hosted.timer, kNoTimer));
+}
+
+// ------------------------------------------------------------------------------------- bookkeeping
+
+void GroupShard::count(HostedGroup& hosted) {
+  const bool exists = hosted.group && hosted.group->exists();
+  count_as(hosted, exists ? hosted.group->state() : GroupState::dead,
+           hosted.group ? hosted.group->counts() : groups::GroupCounts{});
+}
+
+void GroupShard::count_as(HostedGroup& hosted, GroupState state, groups::GroupCounts counts) {
+  if (state != hosted.counted_state) {
+    if (Gauge* before = metrics_.groups_in(hosted.counted_state)) before->add(-1);
+    if (Gauge* after = metrics_.groups_in(state)) after->add(1);
+    if (begins_rebalance(hosted.counted_state, state)) metrics_.rebalances.add();
+    hosted.counted_state = state;
+  }
+  const auto move = [](Gauge& gauge, std::size_t from, std::size_t to) {
+    if (from != to) gauge.add(static_cast<std::int64_t>(to) - static_cast<std::int64_t>(from));
+  };
+  const groups::GroupCounts& before = hosted.counted;
+  move(metrics_.members, before.members, counts.members);
+  move(metrics_.pending_members, before.pending_ids, counts.pending_ids);
+  move(metrics_.offsets, before.offsets, counts.offsets);
+  move(metrics_.parked, before.parked, counts.parked);
+  members_ += counts.members + counts.pending_ids;
+  members_ -= before.members + before.pending_ids;
+  hosted.counted = counts;
+}
+
+void GroupShard::forget_if_nothing(const HostedGroupPtr& hosted) {
+  if (hosted->phase != HostedGroup::Phase::ready || hosted->writing || !hosted->waiting.empty()) return;
+  if (hosted->group->can_forget()) drop(hosted);
+}
+
+void GroupShard::drop(const HostedGroupPtr& hosted) {
+  const HostedGroupPtr keep = hosted;
+  disarm(*keep);
+  count_as(*keep, GroupState::dead, {});
+  keep->phase = HostedGroup::Phase::gone;
+  keep->group.reset();
+  groups_.erase(keep->id);
+}
+
+ListedGroups GroupShard::list() const {
+  ListedGroups listed;
+  if (!listed_ || stopping_) listed.error = ErrorCode::coordinator_load_in_progress;
+  for (const auto& [id, hosted] : groups_) {
+    if (hosted->phase == HostedGroup::Phase::loading) listed.error = ErrorCode::coordinator_load_in_progress;
+    if (hosted->phase != HostedGroup::Phase::ready || !hosted->group->exists()) continue;
+    listed.groups.push_back({id, hosted->group->listing()});
+  }
+  return listed;
+}
+
+std::expected<const groups::Group*, ErrorCode> GroupShard::find(const std::string& id) const {
+  const ErrorCode refused = refusal(id);
+  if (refused != ErrorCode::none) return std::unexpected(refused);
+  const auto known = groups_.find(id);
+  if (known == groups_.end()) return std::unexpected(ErrorCode::group_id_not_found);
+  return &*known->second->group;
+}
+
+}  // namespace tidegate::broker
