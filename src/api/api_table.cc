@@ -32,6 +32,18 @@ std::vector<ApiRow> make_table() {
       describe_cluster_row(),
       describe_topic_partitions_row(),
 
+      // Groups and their offsets.
+      find_coordinator_row(),
+      join_group_row(),
+      sync_group_row(),
+      heartbeat_row(),
+      leave_group_row(),
+      describe_groups_row(),
+      list_groups_row(),
+      delete_groups_row(),
+      offset_commit_row(),
+      offset_fetch_row(),
+      offset_delete_row(),
   };
   std::ranges::sort(rows, {}, &ApiRow::key);
   return rows;

@@ -26,4 +26,19 @@ ApiRow describe_topic_partitions_row();
 ApiRow incremental_alter_configs_row();
 ApiRow metadata_row();
 
+// Groups and their offsets.
+ApiRow consumer_group_describe_row();
+ApiRow consumer_group_heartbeat_row();
+ApiRow delete_groups_row();
+ApiRow describe_groups_row();
+ApiRow find_coordinator_row();
+ApiRow heartbeat_row();
+ApiRow join_group_row();
+ApiRow leave_group_row();
+ApiRow list_groups_row();
+ApiRow offset_commit_row();
+ApiRow offset_delete_row();
+ApiRow offset_fetch_row();
+ApiRow sync_group_row();
+
 }  // namespace tidegate::api

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "support/run_task.h"
 #include "tidegate/api/api_table.h"
@@ -54,14 +55,10 @@ class ApiHarness {
     session_->listener = "PLAINTEXT";
     session_->advertised_host = "broker.example";
     session_->advertised_port = 19092;
-    broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{
-        *engine_, options.cluster ? *options.cluster : cluster_, shards_.pool(), blocking_, shards_.clock(), rng_, shards_.metrics(), config_});
-    const auto started = run([this]() -> Task<Result<void>> {
-      auto engine = co_await engine_->start();
-      if (!engine) co_return engine;
-      co_return co_await broker_->start();
-    });
+    cluster_used_ = options.cluster ? options.cluster : &cluster_;
+    const auto started = run([this] { return engine_->start(); });
     EXPECT_TRUE(started);
+    start_broker();
   }
   ~ApiHarness() {
     run([this]() -> Task<void> {
@@ -71,6 +68,13 @@ class ApiHarness {
     shards_.stop();
   }
 
+  // Another broker over what the engine holds, as after a restart of the process.
+  void restart_broker() {
+    run([this] { return broker_->stop(); });
+    shards_.settle();
+    former_.push_back(std::move(broker_));
+    start_broker();
+  }
   broker::Broker& broker() { return *broker_; }
   storage::Engine& engine() { return *engine_; }
   ShardHarness& shards() { return shards_; }
@@ -90,18 +94,22 @@ class ApiHarness {
   }
   template <class Request>
   api::Reply call_raw(const Request& request, std::int16_t version) {
-    const auto encoded = protocol::Codec<Request>::encode(request, version, {});
-    EXPECT_EQ(encoded.problem, "");
-    api::Reply body;
-    body.chunks = encoded.chunks;
-    return invoke(Request::kApiKey, version, joined(body));
+    return invoke(Request::kApiKey, version, body_of(request, version));
+  }
+  // The handler's coroutine, for a caller that runs it on a shard without waiting for it.
+  template <class Request>
+  Task<api::Reply> begin(const Request& request, std::int16_t version) {
+    auto context = make_context(Request::kApiKey, version);
+    return context->row->invoke(context, body_of(request, version));
   }
   api::Reply invoke(std::int16_t key, std::int16_t version, SharedBuffer body) {
+    auto context = make_context(key, version);
+    if (!context->row) return {};
+    return run([&] { return context->row->invoke(context, body); }, last_shard());
+  }
+  api::RequestContextPtr make_context(std::int16_t key, std::int16_t version) {
     const api::ApiRow* row = api::find_api(key);
-    if (row == nullptr) {
-      ADD_FAILURE() << "no row for key " << key;
-      return {};
-    }
+    if (row == nullptr) ADD_FAILURE() << "no row for key " << key;
     auto context = std::make_shared<api::RequestContext>();
     context->broker = broker_.get();
     context->row = row;
@@ -109,7 +117,8 @@ class ApiHarness {
     context->correlation_id = 7;
     context->session = session_;
     context->received = shards_.clock().now();
-    return run([&] { return row->invoke(context, body); }, last_shard());
+    context->client_id = "test-client";
+    return context;
   }
   // What the last call() would have counted as its error.
   std::int16_t last_error() const { return last_error_; }
@@ -129,6 +138,14 @@ class ApiHarness {
     return shards_.call([&] { return broker_->topics().find(name); }, shard);
   }
 
+  template <class Request>
+  static SharedBuffer body_of(const Request& request, std::int16_t version) {
+    const auto encoded = protocol::Codec<Request>::encode(request, version, {});
+    EXPECT_EQ(encoded.problem, "");
+    api::Reply body;
+    body.chunks = encoded.chunks;
+    return joined(body);
+  }
   static SharedBuffer joined(const api::Reply& reply) {
     std::size_t size = 0;
     for (const auto& chunk : reply.chunks) size += chunk.size();
@@ -142,6 +159,13 @@ class ApiHarness {
   }
 
  private:
+  void start_broker() {
+    broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{*engine_, *cluster_used_, shards_.pool(), blocking_,
+                                                                   shards_.clock(), rng_, shards_.metrics(), config_});
+    const auto started = run([this] { return broker_->start(); });
+    EXPECT_TRUE(started);
+  }
+
   ConfigValues config_;
   SeededRng rng_{42};
   ShardHarness shards_;
@@ -149,6 +173,8 @@ class ApiHarness {
   storage::StandaloneCluster cluster_;
   BlockingPool blocking_;
   std::shared_ptr<api::ClientSession> session_ = std::make_shared<api::ClientSession>();
+  storage::Cluster* cluster_used_ = nullptr;
+  std::vector<std::unique_ptr<broker::Broker>> former_;
   std::unique_ptr<broker::Broker> broker_;
   std::int16_t last_error_ = 0;
 };

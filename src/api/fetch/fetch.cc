@@ -1,6 +1,7 @@
 // Fetch (key 1). Translates between the message and broker/fetch_path.
 #include <utility>
 
+#include "close_watch.h"
 #include "handler.h"
 #include "leader_hints.h"
 #include "rows.h"
@@ -82,29 +83,10 @@ FetchResponse to_response(const RequestContext& context, broker::FetchReply& rep
   return response;
 }
 
-// Ends the wait when the socket is gone; forgets about it when the fetch has ended.
-class CloseWatch {
- public:
-  CloseWatch(std::shared_ptr<ClientSession> session, std::shared_ptr<broker::FetchCancel> cancel)
-      : session_(std::move(session)) {
-    if (!session_) return;
-    if (session_->closed) cancel->cancel();
-    watch_ = session_->watch_close([cancel = std::move(cancel)] { cancel->cancel(); });
-  }
-  ~CloseWatch() {
-    if (session_) session_->unwatch_close(watch_);
-  }
-  CloseWatch(const CloseWatch&) = delete;
-
- private:
-  std::shared_ptr<ClientSession> session_;
-  std::uint64_t watch_ = 0;
-};
-
 Task<Reply> handle(RequestContextPtr context, FetchRequest request) {
   const bool read_committed = request.isolation_level == kReadCommitted;
   auto cancel = std::make_shared<broker::FetchCancel>();
-  const CloseWatch watch(context->session, cancel);
+  const CloseWatch<broker::FetchCancel> watch(context->session, cancel);
   auto reply = co_await context->broker->fetch().fetch(to_query(*context, request), std::move(cancel));
   ErrorCode error = ErrorCode::none;
   FetchResponse response = to_response(*context, reply, read_committed, error);

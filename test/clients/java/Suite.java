@@ -8,12 +8,16 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Properties;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -32,8 +36,8 @@ import org.apache.kafka.common.errors.InvalidReplicationFactorException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.TransactionalIdAuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
-import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.record.TimestampType;
@@ -479,9 +483,96 @@ public class Suite {
   static void transactionsAreRefused() throws Exception {
     if ("kafka".equals(System.getenv("TG_SERVER"))) throw new Skip("Kafka has transactions");
     try (var producer = producer("transactional.id", "t1", "max.block.ms", "10000")) {
-      // The client looks for its coordinator first, and FindCoordinator is not advertised yet.
-      refuses(UnsupportedVersionException.class, producer::initTransactions, "initTransactions");
+      // The client looks for its coordinator first, and is told that there is none for it.
+      refuses(TransactionalIdAuthorizationException.class, producer::initTransactions, "initTransactions");
     }
+  }
+
+  static KafkaConsumer<byte[], byte[]> member(String group, String topic, String... config) {
+    Map<String, Object> settings = new HashMap<>(Map.of("bootstrap.servers", BOOTSTRAP, "group.id", group,
+        "auto.offset.reset", "earliest", "enable.auto.commit", "false", "session.timeout.ms", "10000",
+        "heartbeat.interval.ms", "500", "reconnect.backoff.ms", "20"));
+    for (int n = 0; n < config.length; n += 2) settings.put(config[n], config[n + 1]);
+    var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    consumer.subscribe(List.of(topic));
+    return consumer;
+  }
+
+  /** Polls all of them in turn until the condition holds. */
+  static void pollUntil(List<KafkaConsumer<byte[], byte[]>> members, Map<Integer, List<byte[]>> into,
+      java.util.function.BooleanSupplier done, String what) {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(2 * WAIT_S);
+    while (!done.getAsBoolean()) {
+      require(System.nanoTime() < deadline, what + " never happened");
+      for (var member : members) {
+        for (var record : member.poll(Duration.ofMillis(100))) {
+          into.computeIfAbsent(record.partition(), p -> new ArrayList<>()).add(record.value());
+        }
+      }
+    }
+  }
+
+  static int count(Map<Integer, List<byte[]>> values) {
+    return values.values().stream().mapToInt(List::size).sum();
+  }
+
+  /** Two members share the partitions; when one leaves the other has all; nothing is read twice. */
+  static void groupOfTwo(String... config) throws Exception {
+    String topic = create("java-group", 4);
+    List<ProducerRecord<byte[], byte[]>> sent = new ArrayList<>();
+    for (int n = 0; n < 400; n++) sent.add(record(topic, n % 4, numbered(n % 4, n / 4)));
+    try (var producer = producer()) {
+      sendAll(producer, sent);
+      Map<Integer, List<byte[]>> got = new TreeMap<>();
+      try (var first = member(topic, topic, config)) {
+        try (var second = member(topic, topic, config)) {
+          pollUntil(List.of(first, second), got,
+              () -> first.assignment().size() == 2 && second.assignment().size() == 2, "two and two partitions");
+          require(Collections.disjoint(first.assignment(), second.assignment()), "a partition has two owners");
+          pollUntil(List.of(first, second), got, () -> count(got) == 400, "400 records");
+          first.commitSync();
+          second.commitSync();
+        }
+        pollUntil(List.of(first), got, () -> first.assignment().size() == 4, "all partitions for who stays");
+        for (int n = 400; n < 800; n++) get(producer.send(record(topic, n % 4, numbered(n % 4, n / 4))));
+        pollUntil(List.of(first), got, () -> count(got) >= 800, "800 records");
+        first.commitSync();
+      }
+      for (int p = 0; p < 4; p++) {
+        equal(got.get(p).size(), 200, "records of partition " + p);
+        for (int n = 0; n < 200; n++) {
+          require(Arrays.equals(got.get(p).get(n), numbered(p, n)), "partition " + p + " record " + n);
+        }
+      }
+    }
+  }
+
+  /** Reads some, commits, the server goes; the next member goes on where the commit was. */
+  static void groupOverRestart(String command) throws Exception {
+    if (!DURABLE) throw new Skip("the engine keeps nothing over a restart");
+    String topic = create("java-group-" + command, 1);
+    try (var producer = producer()) {
+      List<ProducerRecord<byte[], byte[]>> sent = new ArrayList<>();
+      for (int n = 0; n < 300; n++) sent.add(record(topic, 0, numbered(0, n)));
+      sendAll(producer, sent);
+    }
+    Map<Integer, List<byte[]>> got = new TreeMap<>();
+    try (var consumer = member(topic, topic, "max.poll.records", "50")) {
+      pollUntil(List.of(consumer), got, () -> count(got) >= 100, "100 records");
+      consumer.commitSync();
+      int committed = count(got);
+      control(command);
+      // The member that lived through it is still in its group, and its commits go on.
+      pollUntil(List.of(consumer), got, () -> count(got) >= committed + 50, "records after the restart");
+      consumer.commitSync();
+    }
+    try (var consumer = member(topic, topic)) {
+      equal(consumer.committed(Set.of(new TopicPartition(topic, 0))).get(new TopicPartition(topic, 0)).offset(),
+          (long) count(got), "committed offset");
+      pollUntil(List.of(consumer), got, () -> count(got) >= 300, "the rest");
+    }
+    equal(count(got), 300, "records, each once");
+    for (int n = 0; n < 300; n++) require(Arrays.equals(got.get(0).get(n), numbered(0, n)), "record " + n);
   }
 
   static void restart(String command) throws Exception {
@@ -526,6 +617,11 @@ public class Suite {
     cases.put("two_hundred_connections", Suite::twoHundredConnections);
     cases.put("idempotent_retry", Suite::idempotentRetry);
     cases.put("transactions_are_refused", Suite::transactionsAreRefused);
+    cases.put("group_of_two_range", () -> groupOfTwo("partition.assignment.strategy", RangeAssignor.class.getName()));
+    cases.put("group_of_two_cooperative",
+        () -> groupOfTwo("partition.assignment.strategy", CooperativeStickyAssignor.class.getName()));
+    cases.put("group_over_restart", () -> groupOverRestart("restart"));
+    cases.put("group_over_kill", () -> groupOverRestart("kill"));
     cases.put("restart_in_the_middle", () -> restart("restart"));
     cases.put("kill_in_the_middle", () -> restart("kill"));
     cases.forEach(Suite::check);

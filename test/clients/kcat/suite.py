@@ -133,4 +133,16 @@ def restart_keeps_records():
     equal(consume(topic, "%o:%s;"), b"0:one;1:two;2:three;")
 
 
+@case
+def group_consumer():
+    topic = suite.topic_name("kcat-group")
+    lines = b"".join(b"line %03d\n" % n for n in range(100))
+    produce(topic, lines, "-p", 0)
+    balanced = ("-q", "-X", "auto.offset.reset=earliest", "-X", "session.timeout.ms=10000")
+    first = kcat("-G", topic, "-c", 60, *balanced, topic).stdout
+    # What was read was committed at the end: the next one in the group goes on behind it.
+    second = kcat("-G", topic, "-c", 40, *balanced, topic).stdout
+    equal(first + second, lines)
+
+
 suite.main()

@@ -211,4 +211,40 @@ async def restart_in_the_middle():
     suite.check_numbered({0: [r.value for r in got[0]]}, {0: 1000})
 
 
+def member(group, topic):
+    return AIOKafkaConsumer(topic, bootstrap_servers=BOOTSTRAP, group_id=group, auto_offset_reset="earliest",
+                            enable_auto_commit=False, session_timeout_ms=10000, heartbeat_interval_ms=500)
+
+
+async def poll_until(members, got, done, what):
+    async def loop():
+        while not done():
+            for consumer in members:
+                for part, records in (await consumer.getmany(timeout_ms=100)).items():
+                    got.setdefault(part.partition, []).extend(record.value for record in records)
+    try:
+        await asyncio.wait_for(loop(), 2 * WAIT_S)
+    except asyncio.TimeoutError:
+        raise AssertionError(f"{what} never happened") from None
+
+
+@case
+@asynchronous
+async def group_of_two():
+    topic = await create("aio-group", 4)
+    await produce(topic, [(n % 4, None, suite.numbered(n % 4, n // 4), [], None) for n in range(200)])
+    got = {}
+    async with member(topic, topic) as first:
+        async with member(topic, topic) as second:
+            await poll_until([first, second], got,
+                             lambda: len(first.assignment()) == len(second.assignment()) == 2, "two and two")
+            assert not first.assignment() & second.assignment(), "a partition has two owners"
+            await poll_until([first, second], got, lambda: sum(map(len, got.values())) >= 200, "200 records")
+            await first.commit()
+            await second.commit()
+        await poll_until([first], got, lambda: len(first.assignment()) == 4, "all for who stays")
+        equal(sorted([await first.committed(TopicPartition(topic, p)) for p in range(4)]), [50] * 4, "committed")
+    suite.check_numbered(got, {p: 50 for p in range(4)})
+
+
 suite.main()

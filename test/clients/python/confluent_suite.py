@@ -367,4 +367,88 @@ def kill_in_the_middle():
     restart("kill")
 
 
+# ------------------------------------------------------------------------------------------- groups
+
+def member(group, topic, **config):
+    consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": group, "log_level": 2,
+                         "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                         "session.timeout.ms": 10000, "heartbeat.interval.ms": 500, **config})
+    consumer.subscribe([topic])
+    return consumer
+
+
+def poll_until(members, got, done, what):
+    deadline = time.monotonic() + 2 * WAIT_S
+    while not done():
+        assert time.monotonic() < deadline, f"{what} never happened"
+        for consumer in members:
+            message = consumer.poll(0.05)
+            if message is not None and not message.error():
+                got.setdefault(message.partition(), []).append(message.value())
+
+
+def owned(consumer):
+    return sorted(part.partition for part in consumer.assignment())
+
+
+def two_members(strategy):
+    topic = create(f"ck-group-{strategy}", 4)
+    sender = Sender()
+    for n in range(200):
+        sender.send(topic, suite.numbered(n % 4, n // 4), partition=n % 4)
+    sender.flush()
+    config = {"partition.assignment.strategy": strategy}
+    first, second, got = member(topic, topic, **config), member(topic, topic, **config), {}
+    poll_until([first, second], got, lambda: len(owned(first)) == len(owned(second)) == 2, "two and two")
+    equal(sorted(owned(first) + owned(second)), [0, 1, 2, 3], "partitions")
+    poll_until([first, second], got, lambda: sum(map(len, got.values())) >= 200, "200 records")
+    first.commit(asynchronous=False)
+    second.commit(asynchronous=False)
+    second.close()
+    poll_until([first], got, lambda: len(owned(first)) == 4, "all for who stays")
+    for n in range(200, 400):
+        sender.send(topic, suite.numbered(n % 4, n // 4), partition=n % 4)
+    sender.flush()
+    poll_until([first], got, lambda: sum(map(len, got.values())) >= 400, "400 records")
+    first.close()
+    suite.check_numbered(got, {p: 100 for p in range(4)})
+
+
+@case
+def group_of_two_range():
+    two_members("range")
+
+
+@case
+def group_of_two_roundrobin():
+    two_members("roundrobin")
+
+
+@case
+def group_of_two_cooperative():
+    two_members("cooperative-sticky")
+
+
+@case(limit_s=150)
+def group_over_kill():
+    if not suite.DURABLE:
+        raise suite.Skip("the engine keeps nothing over a restart")
+    topic = create("ck-group-kill", 1)
+    sender = Sender()
+    for n in range(200):
+        sender.send(topic, suite.numbered(0, n))
+    sender.flush()
+    got = {}
+    consumer = member(topic, topic)
+    poll_until([consumer], got, lambda: len(got.get(0, [])) >= 80, "80 records")
+    consumer.commit(asynchronous=False)
+    suite.control("kill")
+    consumer.close()
+    after = member(topic, topic)
+    equal(after.committed([TopicPartition(topic, 0)], WAIT_S)[0].offset, len(got[0]), "committed")
+    poll_until([after], got, lambda: len(got[0]) >= 200, "the rest")
+    after.close()
+    suite.check_numbered(got, {0: 200})
+
+
 suite.main()

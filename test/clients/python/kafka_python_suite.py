@@ -197,4 +197,37 @@ def restart_in_the_middle():
     suite.check_numbered({0: [r.value for r in got[0]]}, {0: 1500})
 
 
+def member(group, topic):
+    return KafkaConsumer(topic, bootstrap_servers=BOOTSTRAP, group_id=group, auto_offset_reset="earliest",
+                         enable_auto_commit=False, session_timeout_ms=10000, heartbeat_interval_ms=500)
+
+
+def poll_until(members, got, done, what):
+    deadline = time.monotonic() + 2 * WAIT_S
+    while not done():
+        assert time.monotonic() < deadline, f"{what} never happened"
+        for consumer in members:
+            for part, records in consumer.poll(100).items():
+                got.setdefault(part.partition, []).extend(record.value for record in records)
+
+
+@case
+def group_of_two():
+    topic = create("kp-group", 4)
+    produce(topic, [(n % 4, None, suite.numbered(n % 4, n // 4), [], None) for n in range(200)])
+    first, second, got = member(topic, topic), member(topic, topic), {}
+    poll_until([first, second], got, lambda: len(first.assignment()) == len(second.assignment()) == 2, "two and two")
+    assert not first.assignment() & second.assignment(), "a partition has two owners"
+    poll_until([first, second], got, lambda: sum(map(len, got.values())) >= 200, "200 records")
+    first.commit()
+    second.commit()
+    second.close()
+    poll_until([first], got, lambda: len(first.assignment()) == 4, "all for who stays")
+    first.close()
+    suite.check_numbered(got, {p: 50 for p in range(4)})
+    again = member(topic, topic)
+    equal(sorted(again.committed(TopicPartition(topic, p)) for p in range(4)), [50] * 4, "committed")
+    again.close()
+
+
 suite.main()

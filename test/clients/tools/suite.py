@@ -170,6 +170,89 @@ def delete_records():
     assert f"{name}:0:2" in out, out
 
 
+def consumer_groups(*arguments, ok=True):
+    return tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server", BOOTSTRAP,
+                *arguments, ok=ok)
+
+
+def offsets_of(text, topic):
+    """Partition to new (or current) offset, of a table of the tool."""
+    found = {}
+    for line in text.splitlines():
+        row = re.search(rf"\b{re.escape(topic)}\s+(\d+)\s+(\d+)\b", line)
+        if row:
+            found[int(row[1])] = int(row[2])
+    return found
+
+
+@case(limit_s=900)
+def kafka_consumer_groups():
+    need_groups()
+    name = create("tool-groups", 2)
+    group = f"group-{name}"
+    tool("org.apache.kafka.tools.VerifiableProducer", "--topic", name, "--max-messages", 200,
+         "--bootstrap-server", BOOTSTRAP, "--acks", -1, "--repeating-keys", 50)
+    ends = end_offsets(name)
+    tool("org.apache.kafka.tools.VerifiableConsumer", "--topic", name, "--group-id", group, "--max-messages", 200,
+         "--bootstrap-server", BOOTSTRAP, "--reset-policy", "earliest")
+    assert group in consumer_groups("--list").stdout.split(), "not listed"
+    assert re.search(rf"{group}\s+Empty", consumer_groups("--list", "--state", "Empty").stdout), "not listed as empty"
+    text = tool("org.apache.kafka.tools.GroupsCommand", "--bootstrap-server", BOOTSTRAP, "--list").stdout
+    assert re.search(rf"{group}\s+Classic\s+consumer", text), text
+    equal(offsets_of(consumer_groups("--describe", "--group", group).stdout, name), ends, "committed offsets")
+    text = consumer_groups("--describe", "--group", group, "--state").stdout
+    assert re.search(r"Empty\s+0", text), text
+
+    def reset(*how):
+        text = consumer_groups("--reset-offsets", "--group", group, "--topic", name, "--execute", *how).stdout
+        return offsets_of(text, name)
+
+    equal(reset("--to-earliest"), {0: 0, 1: 0}, "--to-earliest")
+    equal(reset("--to-latest"), ends, "--to-latest")
+    equal(reset("--shift-by", -5), {p: o - 5 for p, o in ends.items()}, "--shift-by")
+    equal(reset("--to-current"), {p: o - 5 for p, o in ends.items()}, "--to-current")
+    equal(reset("--to-offset", 3), {p: min(3, o) for p, o in ends.items()}, "--to-offset")
+    equal(reset("--to-datetime", "2020-01-01T00:00:00.000"), {0: 0, 1: 0}, "--to-datetime")
+    equal(reset("--by-duration", "PT0S"), ends, "--by-duration")
+    plan = Path(f"{name}.csv")
+    plan.write_text(f'"{name}",0,1\n"{name}",1,2\n')
+    text = consumer_groups("--reset-offsets", "--group", group, "--from-file", plan, "--execute").stdout
+    equal(offsets_of(text, name), {0: min(1, ends[0]), 1: min(2, ends[1])}, "--from-file")
+    equal(offsets_of(consumer_groups("--describe", "--group", group).stdout, name),
+          {0: min(1, ends[0]), 1: min(2, ends[1])}, "committed after the resets")
+
+    consumer_groups("--delete-offsets", "--group", group, "--topic", f"{name}:0")
+    equal(set(offsets_of(consumer_groups("--describe", "--group", group).stdout, name)) - {0}, {1}, "left")
+    consumer_groups("--delete", "--group", group)
+    assert group not in consumer_groups("--list").stdout.split(), "still listed after the deletion"
+    gone = consumer_groups("--describe", "--group", group, ok=False)
+    assert "GroupIdNotFoundException" in gone.stdout + gone.stderr, gone.stdout + gone.stderr
+
+
+@case(limit_s=500)
+def kafka_consumer_groups_of_live_members():
+    need_groups()
+    name = create("tool-live", 2)
+    group = f"group-{name}"
+    command = [JAVA, "-XX:TieredStopAtLevel=1", "-Xmx256m", f"-Dlog4j2.configurationFile={CONFIG}", "-cp", CLASSPATH,
+               "org.apache.kafka.tools.VerifiableConsumer", "--topic", name, "--group-id", group,
+               "--bootstrap-server", BOOTSTRAP]
+    consumer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        for line in consumer.stdout:
+            if "partitions_assigned" in line:
+                break
+        text = consumer_groups("--describe", "--group", group, "--members", "--verbose").stdout
+        assert re.search(rf"{name}[:(]", text) and "/127.0.0.1" in text, text
+        text = consumer_groups("--describe", "--group", group, "--state").stdout
+        assert re.search(r"range\s+Stable\s+1", text), text
+        refused = consumer_groups("--delete", "--group", group, ok=False)
+        assert "not empty" in (refused.stdout + refused.stderr).lower(), refused.stdout + refused.stderr
+    finally:
+        consumer.terminate()
+        consumer.wait(60)
+
+
 suite.cannot("the tools are programs around the clients of the java suite, which does it",
              "round_trip", "codecs", "large_records", "too_large", "offsets_by_time",
              "two_hundred_connections", "idempotent_retry", "restart_in_the_middle")
