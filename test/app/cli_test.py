@@ -17,9 +17,9 @@ from daemon_process import BINARY, Daemon, api_versions, clean_environment, rece
 import hung_disk
 import wire
 
-RECORDS = 8
-BATCH = wire.one_record_batch(b"r" * 200_000)
-ANSWERS_UNREAD = 30
+RECORDS = 10
+BATCH = wire.one_record_batch(b"r" * 900_000)
+ANSWERS_UNREAD = 4
 
 def get(address, path):
     connection = http.client.HTTPConnection(*address, timeout=5)
@@ -199,7 +199,11 @@ class Life(unittest.TestCase):
         """Answers that nobody reads hold the drain, which may take a minute: the second signal does not wait."""
         with tempfile.TemporaryDirectory() as place:
             with Daemon("--set", "drain.timeout.ms=60000", data_dir=place) as daemon, \
-                    socket.create_connection(daemon.kafka, timeout=10) as deaf:
+                    socket.socket() as deaf:
+                # The kernel is not to take the answers in for it.
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                deaf.settimeout(10)
+                deaf.connect(daemon.kafka)
                 with socket.create_connection(daemon.kafka, timeout=10) as client:
                     client.sendall(wire.create_by_metadata("kept"))
                     receive_frame(client)
