@@ -21,24 +21,25 @@ DIRECT = {
     "storage": ["protocol", "runtime"],
     "storage/memory": ["storage"],
     "storage/embedded": ["storage"],
+    "storage/seaweedmq": ["storage"],
     "broker": ["storage", "producers", "groups", "security", "schema"],
     "api": ["broker"],
     "server": ["api"],
     "admin": ["broker"],
-    "app": ["server", "admin", "storage/memory", "storage/embedded"],
+    "app": ["server", "admin", "storage/memory", "storage/embedded", "storage/seaweedmq"],
 }
 # Third-party headers stay in one folder each. task.h is the one exception that the conventions name.
 HOMES = [
     (re.compile(r'<boost/beast'), {"admin"}),
-    (re.compile(r'<boost/asio'), {"runtime", "server", "admin", "app"}),
+    (re.compile(r'<boost/asio'), {"runtime", "server", "admin", "app", "storage/seaweedmq"}),
     (re.compile(r'<prometheus/'), {"admin"}),
     (re.compile(r'<rocksdb/'), {"storage/embedded"}),
-    (re.compile(r'<grpc'), {"storage/seaweedmq"}),
+    (re.compile(r'<(grpc|google/protobuf/)|"seaweedfs/'), {"storage/seaweedmq"}),
     (re.compile(r'<curl/'), {"schema", "storage/seaweedmq"}),
     (re.compile(r'<(zlib|zstd|lz4frame|lz4|snappy|snappy-c)\.h>'), {"protocol"}),
     (re.compile(r'<(isa-l|crc\.h)'), {"protocol"}),
     (re.compile(r'<(yaml-cpp/|CLI/)'), {"app"}),
-    (re.compile(r'<nlohmann/'), {"admin", "app", "schema", "protocol"}),
+    (re.compile(r'<nlohmann/'), {"admin", "app", "schema", "protocol", "storage/seaweedmq"}),
 ]
 TIME_AND_CHANCE = {"base", "runtime", "app"}
 BANNED = [

@@ -42,6 +42,7 @@ class HouseRules(unittest.TestCase):
         self.assert_breach("src/protocol/a.cc", "#include <boost/asio/post.hpp>\n", "stays in")
         self.assert_breach("src/broker/a.cc", "#include <rocksdb/db.h>\n", "stays in")
         self.assert_breach("src/server/a.cc", "#include <prometheus/registry.h>\n", "stays in")
+        self.assert_breach("src/storage/embedded/a.cc", '#include "seaweedfs/filer.pb.h"\n', "stays in")
 
     def test_clock_sleep_random_and_threads_come_in_from_outside(self):
         self.assert_breach("src/broker/a.cc", "auto t = std::chrono::steady_clock::now();\n", "clock")
