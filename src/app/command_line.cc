@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "config_sources.h"
+#include "version.h"
 
 namespace tidegate::app {
 namespace {
@@ -54,6 +55,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
   ParsedCommandLine out;
   auto& line = out.line;
   CLI::App app("Tidegate: a broker for Kafka clients", "tidegate");
+  app.set_version_flag("--version", "tidegate " + std::string(kVersion), "Print the version");
   app.require_subcommand(1);
   add_serve(app, line, table);
 

@@ -74,6 +74,7 @@ class Daemon {
       : line_(line),
         config_(config),
         listeners_(std::move(listeners)),
+        admin_host_(admin_address.host),
         rng_(system_random_seed()),
         shards_(shard_options(config), clock_, metrics_),
         blocking_({}, metrics_),
@@ -104,6 +105,7 @@ class Daemon {
   const CommandLine& line_;
   const ConfigValues& config_;
   std::vector<Listener> listeners_;
+  std::string admin_host_;
   SystemClock clock_;
   SeededRng rng_;
   MetricRegistry metrics_;
@@ -217,11 +219,13 @@ void Daemon::print_ready() const {
 }
 
 void Daemon::warn_of_open_listeners() const {
-  for (const auto& listener : listeners_) {
-    if (!is_loopback(listener.bind.host)) {
-      spdlog::warn("listener={} address={} is open to anyone who can reach it: there is no authentication",
-                   listener.name, to_text(listener.bind));
-    }
+  for (const auto& endpoint : server_->endpoints()) {
+    if (is_loopback(endpoint.host)) continue;
+    spdlog::warn("listener={} address={} is open to anyone who can reach it: there is no authentication",
+                 endpoint.name, to_text({endpoint.host, endpoint.port}));
+  }
+  if (!is_loopback(admin_host_)) {
+    spdlog::warn("admin={} is open to anyone who can reach it: there is no authentication", admin_->endpoint());
   }
 }
 

@@ -143,17 +143,24 @@ std::string scaled(std::int64_t value, std::int64_t unit) {
   return std::to_string(value > INT64_MAX / unit ? INT64_MAX : value * unit);
 }
 
-// The server setting whose default is this topic setting's default; its own name when none has one.
-std::string_view default_name(const ConfigKey& key, const ConfigTable& server) {
-  const auto has_default = [&server](std::string_view name) {
+// The server setting whose default is this topic setting's default, with that default in its own unit; the
+// topic setting itself when there is none.
+TopicSetting::Synonym default_synonym(const ConfigKey& key, const ConfigTable& server) {
+  using Source = TopicSetting::Source;
+  const auto with_default = [&server](std::string_view name) {
     const ConfigKey* behind = server.find(name);
-    return behind != nullptr && behind->has_default;
+    return behind != nullptr && behind->has_default ? behind : nullptr;
   };
-  if (!key.synonym.empty() && has_default(key.synonym)) return key.synonym;
-  for (const ScaledSynonym& other : kScaled) {
-    if (other.topic_key == key.name && has_default(other.server_key)) return other.server_key;
+  if (!key.synonym.empty() && with_default(key.synonym) != nullptr) {
+    return {key.synonym, std::string(key.default_value), Source::default_value};
   }
-  return key.name;
+  for (const ScaledSynonym& other : kScaled) {
+    if (other.topic_key != key.name) continue;
+    if (const ConfigKey* behind = with_default(other.server_key)) {
+      return {behind->name, std::string(behind->default_value), Source::default_value};
+    }
+  }
+  return {key.name, std::string(key.default_value), Source::default_value};
 }
 
 std::int64_t to_integer(const std::string& text) {
@@ -254,14 +261,15 @@ TopicSetting describe_topic_setting(const ConfigKey& key, const TopicConfigs& co
   if (!key.synonym.empty() && server.is_set(key.synonym)) {
     setting.synonyms.push_back({key.synonym, server.text(key.synonym), Source::server});
   }
+  if (!setting.synonyms.empty()) setting.value = setting.synonyms.front().value;
   for (const ScaledSynonym& other : kScaled) {
     if (other.topic_key != key.name || !server.is_set(other.server_key)) continue;
-    setting.synonyms.push_back(
-        {other.server_key, scaled(server.integer(other.server_key), other.unit_ms), Source::server});
+    // The synonym as it was set, in its own unit; the value in the topic setting's.
+    if (setting.synonyms.empty()) setting.value = scaled(server.integer(other.server_key), other.unit_ms);
+    setting.synonyms.push_back({other.server_key, server.text(other.server_key), Source::server});
   }
-  setting.synonyms.push_back(
-      {default_name(key, server.table()), std::string(key.default_value), Source::default_value});
-  setting.value = setting.synonyms.front().value;
+  if (setting.synonyms.empty()) setting.value = key.default_value;
+  setting.synonyms.push_back(default_synonym(key, server.table()));
   setting.source = setting.synonyms.front().source;
   return setting;
 }

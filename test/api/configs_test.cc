@@ -62,11 +62,11 @@ TEST(DescribeConfigs, Topic_ShowsEveryKeyInEveryVersion) {
     const Config& own = *find(result.configs, "segment.ms");
     EXPECT_EQ(own.value, "9");
     EXPECT_EQ(own.config_source, 1);
-    EXPECT_EQ(chain(own), "segment.ms=9@1 log.roll.hours=604800000@5 ");
+    EXPECT_EQ(chain(own), "segment.ms=9@1 log.roll.hours=168@5 ");
     const Config& inherited = *find(result.configs, "retention.ms");
     EXPECT_EQ(inherited.value, "3600000");
     EXPECT_EQ(inherited.config_source, 4);
-    EXPECT_EQ(chain(inherited), "log.retention.hours=3600000@4 log.retention.hours=604800000@5 ");
+    EXPECT_EQ(chain(inherited), "log.retention.hours=1@4 log.retention.hours=168@5 ");
     for (const Config& config : result.configs) {
       EXPECT_FALSE(config.read_only);
       EXPECT_FALSE(config.is_sensitive);

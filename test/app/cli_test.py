@@ -35,9 +35,10 @@ def metric(daemon, name):
 
 class Commands(unittest.TestCase):
     def test_version_prints_one_line(self):
-        status, out, _ = run("version")
-        self.assertEqual(status, 0)
-        self.assertRegex(out, r"^tidegate \d+\.\d+\.\d+\n$")
+        for word in ("version", "--version"):
+            status, out, _ = run(word)
+            self.assertEqual(status, 0)
+            self.assertRegex(out, r"^tidegate \d+\.\d+\.\d+\n$")
 
     def test_help_lists_every_setting(self):
         status, out, _ = run("serve", "--help")
@@ -168,7 +169,13 @@ class Life(unittest.TestCase):
             self.assertEqual(host, "127.0.0.1", "a wildcard is no address to connect to")
             self.assertIn(18, api_versions((host, port)))
             daemon.stop()
-            self.assertIn("open to anyone", daemon.stderr())
+            self.assertIn(f"0.0.0.0:{port} is open to anyone", daemon.stderr())
+            self.assertEqual(daemon.stderr().count("open to anyone"), 1, "the admin endpoint is on loopback")
+
+    def test_open_admin_endpoint_warns(self):
+        with Daemon(admin="0.0.0.0:0") as daemon:
+            daemon.stop()
+            self.assertRegex(daemon.stderr(), r"admin=0\.0\.0\.0:[1-9]\d* is open to anyone")
 
     def test_unknown_environment_name_warns(self):
         with Daemon(environment={"TIDEGATE_NUM_PARTITION": "3"}) as daemon:

@@ -19,10 +19,11 @@ def clean_environment(extra=None):
 
 
 class Daemon:
-    def __init__(self, *options, data_dir=None, engine="embedded", environment=None, kafka="127.0.0.1:0"):
+    def __init__(self, *options, data_dir=None, engine="embedded", environment=None, kafka="127.0.0.1:0",
+                 admin="127.0.0.1:0"):
         self.own_dir = data_dir is None
         self.data_dir = data_dir or tempfile.mkdtemp(prefix="tidegate-test-")
-        self.command = [BINARY, "serve", "--listen", kafka, "--admin", "127.0.0.1:0", "--ready-json",
+        self.command = [BINARY, "serve", "--listen", kafka, "--admin", admin, "--ready-json",
                         "--engine", engine, "--data-dir", self.data_dir, *options]
         self.environment = clean_environment(environment)
         self.process = None

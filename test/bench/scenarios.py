@@ -4,7 +4,7 @@ A row's run(bench, server, quick) returns one number; the driver alternates the 
 and takes medians. `better` says which direction is good; targets are against Kafka (ratio) or
 absolute, as in docs/performance.md.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
 MB = 1 << 20
@@ -23,7 +23,7 @@ class Row:
 @dataclass(frozen=True)
 class Scenario:
     name: str
-    flush: str  # "os" or "ack": same durability on both servers; "cold": starts its own servers
+    flush: str  # "os" or "ack": same durability on both; "memory": no Kafka; "cold": starts its own
     run: Callable  # (bench, server, or its kind when cold) -> measurement dict
     rows: tuple
     rounds: int = 3
@@ -57,6 +57,13 @@ def produce(partitions, quick_mb=64, full_mb=512, records=64, **options):
                           records_per_batch=records, value_bytes=1024,
                           total_bytes=(quick_mb if bench.quick else full_mb) * MB, **options)
     return run
+
+
+def hundred_thousand(bench, server):
+    """100,000 records of 1 KB in batches of ten, five requests in flight as librdkafka and Java have them."""
+    topic = bench.topic(server, 1)
+    return bench.load(server, "produce", topic=topic, records_per_batch=10, value_bytes=1024, in_flight=5,
+                      total_bytes=0, requests=1000 if bench.quick else 10000)
 
 
 def fetch(**options):
@@ -132,7 +139,15 @@ def latency_rows(label, prefix, p99_limit=None):
             Row(f"{label}: p99.9", "ms", "less", milliseconds(f"{prefix}_p999_us")))
 
 
+def hundred_thousand_rows(label, p99_ratio=None):
+    rate = Row(f"100,000 records, {label}: rate", "records/s", "more", lambda m: m["records"] / m["seconds"])
+    p50, p99, p999 = latency_rows(f"100,000 records, {label}: ack", "ack")
+    return rate, p50, replace(p99, ratio=p99_ratio), p999
+
+
 SCENARIOS = [
+    Scenario("100k-memory", "memory", hundred_thousand, hundred_thousand_rows("memory engine")),
+    Scenario("100k-os", "os", hundred_thousand, hundred_thousand_rows("embedded engine, os", 1.0)),
     Scenario("produce-1", "os", produce(1),
              throughput_rows("produce, 64 KB batches, 1 partition, os", 3, 3.5)),
     Scenario("produce-16", "os", produce(16),
@@ -158,6 +173,7 @@ SCENARIOS = [
             cpu_us_per_request, ratio=8))),
     Scenario("latency-os", "os", latency, latency_rows("one in flight, acks=all, os", "ack")),
     Scenario("end-to-end", "os", end_to_end, latency_rows("end to end at 1,000 msg/s, os", "e2e")),
+    Scenario("100k-ack", "ack", hundred_thousand, hundred_thousand_rows("embedded engine, ack", 1.0)),
     Scenario("produce-1-ack", "ack", produce(1, 16, 256),
              throughput_rows("produce, 64 KB batches, 1 partition, ack", 3, 3.5)),
     Scenario("produce-16-ack", "ack", produce(16, 16, 256),

@@ -238,8 +238,11 @@ TEST(TopicConfig, Describe_ListsSynonymsFromWhatWinsToTheDefault) {
   EXPECT_EQ(setting.source, TopicSetting::Source::topic);
   std::string chain;
   for (const auto& synonym : setting.synonyms) chain += std::string(synonym.name) + "=" + synonym.value + " ";
-  EXPECT_EQ(chain,
-            "retention.ms=5 log.retention.ms=9 log.retention.hours=7200000 log.retention.hours=604800000 ");
+  EXPECT_EQ(chain, "retention.ms=5 log.retention.ms=9 log.retention.hours=2 log.retention.hours=168 ");
+
+  const TopicSetting hours = describe_topic_setting(*key, {}, server({{"log.retention.hours", "2"}}));
+  EXPECT_EQ(hours.value, "7200000");
+  EXPECT_EQ(hours.synonyms.front().value, "2");
 
   const TopicSetting untouched = describe_topic_setting(*key, {}, server());
   EXPECT_EQ(untouched.value, "604800000");

@@ -50,7 +50,7 @@ struct TopicSetting {
   const ConfigKey* key = nullptr;
   std::string value;
   Source source = Source::default_value;
-  std::vector<Synonym> synonyms;  // the first one is value and source
+  std::vector<Synonym> synonyms;  // as they were set, each in its own unit; the first one is the source
 };
 TopicSetting describe_topic_setting(const ConfigKey& key, const TopicConfigs& configs,
                                     const ConfigValues& server);

@@ -98,7 +98,8 @@ Measured run_produce(const Options& o) {
   const auto partitions = all_partitions(o.partitions);
   const std::string request = produce_request(o.topic, partitions, batch, static_cast<int16_t>(o.acks));
   const auto per_request = static_cast<int64_t>(batch.size() * partitions.size());
-  const int64_t each = std::max<int64_t>(1, o.total_bytes / per_request / o.connections);
+  const int64_t wanted = o.total_bytes > 0 ? o.total_bytes / per_request : o.requests;
+  const int64_t each = std::max<int64_t>(1, wanted / o.connections);
   std::vector<std::vector<double>> latencies(static_cast<size_t>(o.connections));
   const auto begin = Clock::now();
   on_threads(o.connections, [&](int n) {

@@ -16,7 +16,7 @@ struct Options {
   int partitions = 1;
   int records_per_batch = 64;
   int64_t value_bytes = 1024;
-  int64_t total_bytes = 256 << 20;
+  int64_t total_bytes = 256 << 20;  // produce: 0 counts requests instead
   int64_t requests = 1000;
   int in_flight = 5;
   int connections = 1;
