@@ -49,6 +49,22 @@ void add_serve(CLI::App& app, CommandLine& line, const ConfigTable& table) {
   serve->footer([&table] { return settings_help(table); });
 }
 
+void add_offsets(CLI::App& app, CommandLine& line) {
+  auto* offsets = app.add_subcommand("offsets", "Committed offsets of consumer groups");
+  offsets->require_subcommand(1);
+  auto* import = offsets->add_subcommand("import", "Commit what other programs kept to a running gateway");
+  import->callback([&line] { line.command = CommandLine::Command::offsets_import; });
+  import->add_option("PATH", line.paths,
+                     "A list of 'topic:partition OFFSET' lines (or a JSON object of them), or a directory: "
+                     "SeaweedMQ's consumer_offsets or its older TOPIC/NNNN-NNNN/GROUP.offset files")
+      ->required();
+  import->add_option("--bootstrap", line.bootstrap, "Where the gateway is; default 127.0.0.1:9092")
+      ->type_name("HOST:PORT");
+  import->add_option("--group", line.group, "The group of a list, whose keys name none")->type_name("GROUP");
+  import->add_flag("--dry-run", line.dry_run, "Only read the files and print what would be committed");
+  import->add_flag("--overwrite", line.overwrite, "Replace offsets that a group has committed already");
+}
+
 }  // namespace
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv, const ConfigTable& table) {
@@ -72,6 +88,8 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
   auto* check = config->add_option("--check", checked, "Only say whether this file is good; exit 1 if not")
                     ->type_name("FILE")
                     ->expected(0, 1);
+
+  add_offsets(app, line);
 
   auto* docs = app.add_subcommand("docs", "Print a page of the documentation that is made from the tables");
   docs->callback([&line] { line.command = CommandLine::Command::docs; });

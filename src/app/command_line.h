@@ -11,7 +11,7 @@
 namespace tidegate::app {
 
 struct CommandLine {
-  enum class Command { serve, version, health, config, docs };
+  enum class Command { serve, version, health, config, docs, offsets_import };
   Command command = Command::serve;
 
   std::string config_file;                // serve, config
@@ -26,6 +26,13 @@ struct CommandLine {
   bool ready_json = false;
 
   bool check_only = false;                // config --check
+
+  std::vector<std::string> paths;         // offsets import
+  std::string bootstrap = "127.0.0.1:9092";
+  std::optional<std::string> group;
+  bool dry_run = false;
+  bool overwrite = false;
+
   std::string docs_page;                  // docs: configuration or compatibility
 };
 

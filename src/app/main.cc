@@ -9,6 +9,7 @@
 #include "config_sources.h"
 #include "daemon.h"
 #include "listeners.h"
+#include "offsets_import.h"
 #include "tidegate/admin/health_client.h"
 #include "tidegate/api/api_table.h"
 #include "tidegate/broker/server_config.h"
@@ -77,6 +78,7 @@ int run(int argc, const char* const* argv) {
     case CommandLine::Command::version: std::printf("tidegate %s\n", std::string(kVersion).c_str()); return 0;
     case CommandLine::Command::health: return health(line, table);
     case CommandLine::Command::docs: return docs(line);
+    case CommandLine::Command::offsets_import: return import_offsets(line);
     case CommandLine::Command::serve:
     case CommandLine::Command::config: break;
   }

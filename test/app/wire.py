@@ -42,6 +42,12 @@ def create_by_metadata(topic):
     return frame(3, 1, struct.pack(">i", 1) + text(topic))
 
 
+def create_topic(topic, partitions):
+    """CreateTopics 2, one replica."""
+    body = struct.pack(">i", 1) + text(topic) + struct.pack(">ihii", partitions, 1, 0, 0)
+    return frame(19, 2, body + struct.pack(">ib", 30_000, 0))
+
+
 def one_record_batch(value=b"x", timestamp_ms=0):
     # Attributes, deltas, no key, the value, no headers.
     record = bytes([0, 0, 0, 1]) + varint(len(value)) + value + bytes([0])
@@ -84,3 +90,68 @@ def fetched(reply):
     at += 22 + 16 * max(aborted, 0)
     (size,) = struct.unpack_from(">i", reply, at)
     return error, high_watermark, reply[at + 4:at + 4 + max(size, 0)]
+
+
+def array(items):
+    return struct.pack(">i", len(items)) + b"".join(items)
+
+
+def offset_commit(group, topic, offsets, metadata=""):
+    """OffsetCommit 2 of a group that nobody is in: {partition: offset} of one topic."""
+    partitions = [struct.pack(">iq", partition, offset) + text(metadata) for partition, offset in offsets.items()]
+    body = text(group) + struct.pack(">i", -1) + text("") + struct.pack(">q", -1)
+    return frame(8, 2, body + array([text(topic) + array(partitions)]))
+
+
+def offset_fetch(group, topic, partitions):
+    """OffsetFetch 1 of some partitions of one topic."""
+    numbers = array([struct.pack(">i", partition) for partition in partitions])
+    return frame(9, 1, text(group) + array([text(topic) + numbers]))
+
+
+class Reader:
+    """Takes a classic answer apart, behind its correlation id."""
+
+    def __init__(self, reply):
+        self.reply, self.at = reply, 4
+
+    def take(self, form):
+        values = struct.unpack_from(">" + form, self.reply, self.at)
+        self.at += struct.calcsize(">" + form)
+        return values if len(values) > 1 else values[0]
+
+    def text(self):
+        length = self.take("h")
+        self.at += max(length, 0)
+        return None if length < 0 else self.reply[self.at - length:self.at].decode()
+
+    def array(self, item):
+        return [item() for _ in range(self.take("i"))]
+
+
+def offset_answers(reply, item):
+    """The partitions of an OffsetCommit 2 or OffsetFetch 1 answer of one topic."""
+    reader = Reader(reply)
+    topics = reader.array(lambda: (reader.text(), reader.array(lambda: item(reader))))
+    return topics[0][1]
+
+
+def offsets_committed(reply):
+    """{partition: error code} of an OffsetCommit 2 answer."""
+    return dict(offset_answers(reply, lambda reader: reader.take("ih")))
+
+
+def offsets_fetched(reply):
+    """{partition: (error code, offset, metadata)} of an OffsetFetch 1 answer; an offset of -1 is none."""
+    def partition(reader):
+        number, offset = reader.take("iq")
+        metadata = reader.text()
+        return number, (reader.take("h"), offset, metadata)
+
+    return dict(offset_answers(reply, partition))
+
+
+def join_group(group, member="", protocol="range"):
+    """JoinGroup 0, which needs no member id of the coordinator's beforehand."""
+    body = text(group) + struct.pack(">i", 30_000) + text(member) + text("consumer")
+    return frame(11, 0, body + array([text(protocol) + struct.pack(">i", 0)]))
