@@ -333,6 +333,17 @@ TEST(ConsumerMigration, StaticMember_ComesBackWithTheOtherProtocol) {
   EXPECT_EQ(again.generation, lab.generation());
 }
 
+TEST(ConsumerMigration, DownAndUpAgainBeforeAnybodyRejoined_GivesNothingASecondOwner) {
+  MixedLab lab;
+  const auto ids = lab.classic_pair();
+  lab.join("new");  // the target has two partitions for everybody; nobody has given up its third yet
+  lab.say(ConsumerLab::beat("new", -1));
+  EXPECT_EQ(lab.group->type(), GroupType::classic);
+  EXPECT_TRUE(lab.join("another").assignment->empty());
+  EXPECT_EQ(lab.group->type(), GroupType::consumer);
+  for (const auto& id : ids) EXPECT_EQ(ConsumerLab::size(lab.describe(id).assignment), 3U);
+}
+
 TEST(ConsumerMigration, MixedGroup_SurvivesAReload) {
   MixedLab lab;
   const auto ids = lab.classic_pair();

@@ -88,10 +88,12 @@ std::vector<const ConsumerMemberData*> staying(const Machine& group, std::span<c
   return members;
 }
 
-// What the member should have, in the words of its own protocol version.
+// What the member has, given up or not, in the words of its own protocol version. Not what it should have:
+// if the group changed back before everybody has joined anew, partitions would get a second owner.
 Bytes classic_assignment(const Machine& group, const ConsumerMember& member, const std::string& protocol) {
   ConsumerProtocolAssignment assignment;
-  assignment.assigned_partitions = to_names(member.target, group.topics);
+  const auto held = united(to_set(member.current.assigned), to_set(member.current.revoking));
+  assignment.assigned_partitions = to_names(to_topics(held), group.topics);
   const auto& offered = member.data.classic->protocols;
   const auto spoken = std::ranges::find(offered, protocol, &JoinProtocol::name);
   const auto version =
