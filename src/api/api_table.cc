@@ -44,6 +44,8 @@ std::vector<ApiRow> make_table() {
       offset_commit_row(),
       offset_fetch_row(),
       offset_delete_row(),
+      consumer_group_heartbeat_row(),
+      consumer_group_describe_row(),
   };
   std::ranges::sort(rows, {}, &ApiRow::key);
   return rows;

@@ -22,7 +22,9 @@ constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4",
                                                   "snappy",       "gzip", "producer"};
 constexpr std::string_view kCleanupPolicies[] = {"compact", "delete"};
 constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
-constexpr std::string_view kGroupProtocols[] = {"classic"};
+constexpr std::string_view kGroupProtocols[] = {"classic", "consumer"};
+constexpr std::string_view kGroupAssignors[] = {"uniform", "range"};
+constexpr std::string_view kMigrationPolicies[] = {"disabled", "upgrade", "downgrade", "bidirectional"};
 constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error"};
 constexpr std::string_view kLogFormats[] = {"text", "json"};
 
@@ -155,8 +157,9 @@ constexpr ConfigKey kKeys[] = {
      .allowed = kCleanupPolicies},
 
     // Consumer groups and committed offsets.
-    {.name = "group.coordinator.rebalance.protocols", .type = list, .default_value = "classic",
-     .doc = "Group protocols that clients may use.", .allowed = kGroupProtocols},
+    {.name = "group.coordinator.rebalance.protocols", .type = list, .default_value = "classic,consumer",
+     .doc = "Group protocols that clients may use: classic always, and consumer (KIP-848).",
+     .allowed = kGroupProtocols},
     {.name = "group.min.session.timeout.ms", .type = int32, .default_value = "6000",
      .doc = "Shortest session timeout that a member of a classic group may ask for, in milliseconds.", .min = 1},
     {.name = "group.max.session.timeout.ms", .type = int32, .default_value = "1800000",
@@ -168,6 +171,20 @@ constexpr ConfigKey kKeys[] = {
     {.name = "group.cooperative.sticky.enable", .type = boolean, .default_value = "true",
      .doc = "Whether classic groups may choose the assignor cooperative-sticky. When false it has no vote, and a "
             "member that offers nothing else gets INCONSISTENT_GROUP_PROTOCOL."},
+    {.name = "group.consumer.session.timeout.ms", .type = int32, .default_value = "45000",
+     .doc = "Time without a heartbeat after which a member of a KIP-848 group is taken out, in milliseconds.",
+     .min = 1},
+    {.name = "group.consumer.heartbeat.interval.ms", .type = int32, .default_value = "5000",
+     .doc = "Time between heartbeats that members of KIP-848 groups are told to keep, in milliseconds.", .min = 1},
+    {.name = "group.consumer.max.size", .type = int32, .default_value = "2147483647",
+     .doc = "Members of one KIP-848 group; more are refused with GROUP_MAX_SIZE_REACHED.", .min = 1},
+    {.name = "group.consumer.assignors", .type = list, .default_value = "uniform,range",
+     .doc = "Assignors that members of KIP-848 groups may ask for; the first is the default.",
+     .allowed = kGroupAssignors},
+    {.name = "group.consumer.migration.policy", .default_value = "bidirectional",
+     .doc = "Which way a group with members may change between the classic and the consumer protocol: upgrade, "
+            "downgrade, bidirectional or disabled. Empty groups always may.",
+     .allowed = kMigrationPolicies},
     {.name = "offset.metadata.max.bytes", .type = int32, .default_value = "4096",
      .doc = "Largest metadata of a committed offset, in bytes; more is refused with OFFSET_METADATA_TOO_LARGE.",
      .min = 0},
@@ -300,6 +317,16 @@ constexpr ConfigKey kKeys[] = {
     {.name = "group.coordinator.append.linger.ms", .type = int32, .default_value = "-1",
      .doc = "Writes gather while the one before them is on its way, without a wait of their own.", .min = -1,
      .no_effect = true},
+    {.name = "group.consumer.min.session.timeout.ms", .type = int32, .default_value = "45000",
+     .doc = "Single groups have no settings that it would bound.", .min = 1, .no_effect = true},
+    {.name = "group.consumer.max.session.timeout.ms", .type = int32, .default_value = "60000",
+     .doc = "Single groups have no settings that it would bound.", .min = 1, .no_effect = true},
+    {.name = "group.consumer.min.heartbeat.interval.ms", .type = int32, .default_value = "5000",
+     .doc = "Single groups have no settings that it would bound.", .min = 1, .no_effect = true},
+    {.name = "group.consumer.max.heartbeat.interval.ms", .type = int32, .default_value = "15000",
+     .doc = "Single groups have no settings that it would bound.", .min = 1, .no_effect = true},
+    {.name = "group.consumer.assignment.interval.ms", .type = int32, .default_value = "1000",
+     .doc = "The target assignment of a KIP-848 group is made when it is needed.", .min = 0, .no_effect = true},
     {.name = "transaction.state.log.replication.factor", .type = int32, .default_value = "1",
      .doc = "There is no transaction state topic.", .min = 1, .no_effect = true},
     {.name = "transaction.state.log.min.isr", .type = int32, .default_value = "1",
@@ -364,6 +391,27 @@ Result<void> check_protocol_map(const ConfigValues& values) {
   return {};
 }
 
+Result<void> check_groups(const ConfigValues& values) {
+  if (values.integer("group.min.session.timeout.ms") > values.integer("group.max.session.timeout.ms")) {
+    return fail(ErrorCode::invalid_config,
+                "group.min.session.timeout.ms is larger than group.max.session.timeout.ms: no member could join.");
+  }
+  const auto protocols = values.list("group.coordinator.rebalance.protocols");
+  if (std::ranges::find(protocols, "classic") == protocols.end()) {
+    return fail(ErrorCode::invalid_config, "group.coordinator.rebalance.protocols has to name classic.");
+  }
+  if (values.list("group.consumer.assignors").empty()) {
+    return fail(ErrorCode::invalid_config, "group.consumer.assignors has to name an assignor.");
+  }
+  if (values.integer("group.consumer.heartbeat.interval.ms") >=
+      values.integer("group.consumer.session.timeout.ms")) {
+    return fail(ErrorCode::invalid_config,
+                "group.consumer.heartbeat.interval.ms is not below group.consumer.session.timeout.ms: every "
+                "member would be taken out.");
+  }
+  return {};
+}
+
 }  // namespace
 
 const ConfigTable& server_config_table() {
@@ -390,6 +438,7 @@ Result<void> check_server_config(const ConfigValues& values) {
         ErrorCode::invalid_config,
         "socket.request.max.bytes is smaller than message.max.bytes: no batch of that size could arrive.");
   }
+  if (auto good = check_groups(values); !good) return good;
   return check_protocol_map(values);
 }
 

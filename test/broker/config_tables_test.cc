@@ -52,6 +52,12 @@ TEST(ServerConfig, Check_NamesSettingsThatContradictEachOther) {
   EXPECT_THAT(error({{"socket.request.max.bytes", "2048"}}), HasSubstr("message.max.bytes"));
   EXPECT_THAT(error({{"listener.security.protocol.map", "PLAINTEXT"}}), HasSubstr("NAME:PROTOCOL"));
   EXPECT_EQ(error({{"listener.security.protocol.map", "A:PLAINTEXT,B:PLAINTEXT"}}), "good");
+  EXPECT_THAT(error({{"group.min.session.timeout.ms", "9000"}, {"group.max.session.timeout.ms", "8000"}}),
+              HasSubstr("group.min.session.timeout.ms"));
+  EXPECT_THAT(error({{"group.coordinator.rebalance.protocols", "consumer"}}), HasSubstr("classic"));
+  EXPECT_THAT(error({{"group.consumer.heartbeat.interval.ms", "45000"}}),
+              HasSubstr("group.consumer.heartbeat.interval.ms"));
+  EXPECT_THAT(error({{"group.consumer.assignors", ""}}), HasSubstr("group.consumer.assignors"));
 }
 
 TEST(ServerConfig, Check_RefusesListenersThatWouldNotBePlaintext) {

@@ -9,6 +9,8 @@
 #include "support/wire_client.h"
 #include "tidegate/protocol/messages/alter_configs.h"
 #include "tidegate/protocol/messages/api_versions.h"
+#include "tidegate/protocol/messages/consumer_group_describe.h"
+#include "tidegate/protocol/messages/consumer_group_heartbeat.h"
 #include "tidegate/protocol/messages/create_partitions.h"
 #include "tidegate/protocol/messages/create_topics.h"
 #include "tidegate/protocol/messages/delete_groups.h"
@@ -136,6 +138,8 @@ TEST(VersionSweep, WhatIsListed_IsAnsweredAndNothingElse) {
   sweep<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(table);
   sweep<OffsetDeleteRequest, OffsetDeleteResponse>(table);
   sweep<DescribeClusterRequest, DescribeClusterResponse>(table);
+  sweep<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(table);
+  sweep<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(table);
   sweep<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(table);
 }
 

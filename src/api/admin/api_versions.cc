@@ -6,7 +6,10 @@
 #include "handler.h"
 #include "rows.h"
 #include "tidegate/broker/broker.h"
+#include "tidegate/broker/group_coordinator.h"
 #include "tidegate/protocol/messages/api_versions.h"
+#include "tidegate/protocol/messages/consumer_group_describe.h"
+#include "tidegate/protocol/messages/consumer_group_heartbeat.h"
 
 namespace tidegate::api {
 namespace {
@@ -24,9 +27,9 @@ struct Feature {
   std::int16_t min = 0;
   std::int16_t max = 0;
 };
-// What clients act on: transaction.version, group.version, share.version, streams.version. None of
-// those protocols is offered yet, and a feature that is not listed is off.
-constexpr std::span<const Feature> kFeatures{};
+// What clients act on: transaction.version, group.version, share.version, streams.version. Of those
+// protocols KIP-848's groups alone are there, and a feature that is not listed is off.
+constexpr Feature kGroupVersion{.name = "group.version", .min = 0, .max = 1};
 
 // Letters and digits, and within them dots and hyphens.
 bool is_software_word(std::string_view text) {
@@ -37,13 +40,26 @@ bool is_software_word(std::string_view text) {
   return std::ranges::all_of(text, [&](char c) { return alphanumeric(c) || c == '.' || c == '-'; });
 }
 
-void add_features(std::int16_t version, Response& response) {
-  for (const Feature& feature : kFeatures) {
-    // Older clients take a minimum of 0 for a mistake and drop the whole answer.
-    if (version < kZeroMinFeaturesFrom && feature.min == 0) continue;
-    response.supported_features.push_back({std::string(feature.name), feature.min, feature.max});
-  }
+bool has_consumer_groups(const RequestContext& context) {
+  return context.broker->groups().limits().consumer_enabled;
+}
+
+void add_features(const RequestContext& context, Response& response) {
   response.finalized_features_epoch = 0;
+  if (!has_consumer_groups(context)) return;
+  const std::string name(kGroupVersion.name);
+  // Older clients take a minimum of 0 for a mistake and drop the whole answer.
+  if (context.version >= kZeroMinFeaturesFrom || kGroupVersion.min > 0) {
+    response.supported_features.push_back({name, kGroupVersion.min, kGroupVersion.max});
+  }
+  response.finalized_features.push_back({name, kGroupVersion.max, kGroupVersion.max});
+}
+
+// What the configuration has switched off is known and answered, but not offered.
+bool is_offered(const RequestContext& context, const ApiRow& row) {
+  const bool of_consumer_groups = row.key == protocol::ConsumerGroupHeartbeatRequest::kApiKey ||
+                                  row.key == protocol::ConsumerGroupDescribeRequest::kApiKey;
+  return !of_consumer_groups || has_consumer_groups(context);
 }
 
 ErrorCode check(const RequestContext& context, const Request& request) {
@@ -69,9 +85,10 @@ Task<Response> handle(RequestContextPtr context, Request request) {
     context->session->software_version = request.client_software_version.substr(0, kMaxSoftwareName);
   }
   for (const ApiRow& row : api_table()) {
+    if (!is_offered(*context, row)) continue;
     response.api_keys.push_back({row.key, row.advertised_min, row.max_version});
   }
-  if (context->version >= kSoftwareFrom) add_features(context->version, response);
+  if (context->version >= kSoftwareFrom) add_features(*context, response);
   co_return response;
 }
 

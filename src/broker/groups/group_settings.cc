@@ -17,6 +17,15 @@ std::size_t share(const ConfigValues& config, std::string_view name, unsigned sh
   return (size(config, name) + shards - 1) / shards;
 }
 
+// The table allows these words alone.
+groups::MigrationPolicy migration_policy(std::string_view word) {
+  using enum groups::MigrationPolicy;
+  if (word == "disabled") return disabled;
+  if (word == "upgrade") return upgrade;
+  if (word == "downgrade") return downgrade;
+  return bidirectional;
+}
+
 }  // namespace
 
 GroupSettings make_group_settings(const ConfigValues& config, unsigned shards) {
@@ -32,6 +41,11 @@ GroupSettings make_group_settings(const ConfigValues& config, unsigned shards) {
   limits.max_pending_ids = size(config, "group.max.pending.members");
   limits.max_member_metadata_bytes = size(config, "group.max.member.metadata.bytes");
   limits.max_assignment_bytes = size(config, "group.max.assignment.bytes");
+  limits.consumer_session_timeout = milliseconds(config, "group.consumer.session.timeout.ms");
+  limits.consumer_heartbeat_interval = milliseconds(config, "group.consumer.heartbeat.interval.ms");
+  limits.consumer_max_size = size(config, "group.consumer.max.size");
+  limits.consumer_assignors = config.list("group.consumer.assignors");
+  limits.migration_policy = migration_policy(config.text("group.consumer.migration.policy"));
   limits.offset_metadata_max_bytes = size(config, "offset.metadata.max.bytes");
   limits.offsets_retention = std::chrono::minutes(config.integer("offsets.retention.minutes"));
   limits.max_offsets_per_group = size(config, "group.max.offsets");
