@@ -1,6 +1,7 @@
 // A live group between the protocols: up with the first member of the new one, down when the last is gone,
 // and classic members in between.
 #include "consumer_lab.h"
+#include "machine.h"
 
 namespace tidegate::groups::test {
 namespace {
@@ -297,6 +298,14 @@ TEST_F(ConsumerClassicMember, Leave_WorksForClassicMembersOnly) {
   EXPECT_EQ(lab.owned("new"), 6U);
 }
 
+// Removed without a word to it, it would bring back partitions that are somebody else's by now.
+TEST_F(ConsumerClassicMember, RemovedOneThatClaimsPartitions_MustForgetThemFirst) {
+  lab.ask<LeaveReply>(Leave{.members = {{.member_id = id}}});
+  lab.join("another");  // keeps the group from going back
+  EXPECT_EQ(lab.ask<JoinReply>(lab.classic_join(id, {{"t", {3, 4, 5}}})).error, ErrorCode::unknown_member_id);
+  EXPECT_EQ(lab.ask<JoinReply>(lab.classic_join(id)).error, ErrorCode::none) << "as an id not used before";
+}
+
 TEST_F(ConsumerClassicMember, CommitsWithItsGeneration) {
   CommitOffsets commit;
   commit.member_id = id;
@@ -342,6 +351,60 @@ TEST(ConsumerMigration, DownAndUpAgainBeforeAnybodyRejoined_GivesNothingASecondO
   EXPECT_TRUE(lab.join("another").assignment->empty());
   EXPECT_EQ(lab.group->type(), GroupType::consumer);
   for (const auto& id : ids) EXPECT_EQ(ConsumerLab::size(lab.describe(id).assignment), 3U);
+}
+
+// A leader of the classic protocol took five of six partitions from the only member, for nobody yet. That one
+// has not fetched its assignment, or has not joined again since: whatever comes, it may own all six.
+TEST(ConsumerMigration, WhatACooperativeMemberHasNotGivenUp_IsStillItsOwn) {
+  MixedLab lab;
+  const auto id = lab.ask<JoinReply>(lab.classic_join("")).member_id;
+  lab.send(lab.classic_join(id, {{"t", {0, 1, 2, 3, 4, 5}}}));
+  lab.advance(lab.limits.initial_rebalance_delay * 4);
+  lab.generations[id] = lab.generation();
+  lab.send(lab.sync_request(id, {{id, encode_assignment({{{"t", {0}}}, {}}, 1)}}));
+  EXPECT_EQ(lab.group->state(), GroupState::stable);
+
+  EXPECT_TRUE(lab.join("new").assignment->empty());
+  lab.step("new");
+  EXPECT_EQ(lab.owned("new"), 0U);
+  lab.reload();
+  lab.step("new");
+  EXPECT_EQ(lab.owned("new"), 0U);
+  EXPECT_EQ(lab.beat_classic(id), ErrorCode::rebalance_in_progress);
+  // It joins with all that it has, and is told what to keep.
+  lab.rejoin(id, {{"t", {0, 1, 2, 3, 4, 5}}});
+  EXPECT_EQ(count(lab.sync(id)), 1U);
+  lab.step("new");
+  EXPECT_EQ(lab.owned("new"), 0U);
+  // It has given the rest up.
+  lab.rejoin(id, {{"t", {0}}});
+  lab.step("new");
+  EXPECT_EQ(lab.owned("new"), 3U);
+}
+
+TEST(ConsumerMigration, PartitionThatTwoClaim_GoesToTheNewerGeneration) {
+  MixedLab lab;
+  const auto claim = [&](std::string member, std::int32_t generation) {
+    auto request = lab.classic_join(std::move(member));
+    ConsumerProtocolSubscription subscription;
+    subscription.topics = {"t"};
+    subscription.owned_partitions = {{"t", {0, 1, 2, 3, 4, 5}}};
+    subscription.generation_id = generation;
+    request.protocols = {{"range", encode_subscription(subscription, 2)}};
+    return request;
+  };
+  std::vector<std::string> ids;
+  for (int i = 0; i < 2; ++i) ids.push_back(lab.ask<JoinReply>(lab.classic_join("")).member_id);
+  for (int i = 0; i < 2; ++i) lab.send(claim(ids[static_cast<std::size_t>(i)], 4 + i));
+  lab.advance(lab.limits.initial_rebalance_delay * 4);
+  for (const auto& id : ids) lab.send(lab.sync_request(id, {}));
+  EXPECT_EQ(lab.group->state(), GroupState::stable);
+  EXPECT_TRUE(lab.join("new").assignment->empty());
+  const auto revoking = [&](const std::string& id) {
+    return ConsumerLab::size(lab.group->machine().consumer.find(id)->current.revoking);
+  };
+  EXPECT_EQ(revoking(ids[0]), 0U);
+  EXPECT_EQ(revoking(ids[1]), 6U);
 }
 
 TEST(ConsumerMigration, MixedGroup_SurvivesAReload) {

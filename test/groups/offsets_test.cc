@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "groups/group_lab.h"
+#include "groups/consumer_lab.h"
 
 namespace tidegate::groups {
 namespace {
@@ -27,12 +27,6 @@ FetchOffsetsReply::Partition fetch(Lab& lab, const std::string& topic, std::int3
 Offset offset_of(Lab& lab, const std::string& topic, std::int32_t partition) {
   return fetch(lab, topic, partition).offset;
 }
-TopicId id_of(std::uint8_t last) {
-  TopicId id;
-  id.bytes[15] = last;
-  return id;
-}
-
 // ---- commit
 
 TEST(GroupOffsets, SimpleCommit_MakesAGroup) {
@@ -297,6 +291,26 @@ TEST(GroupOffsets, EmptiedGroup_ExpiresFromWhenItBecameEmptyOrFromALaterCommit) 
   pass(lab, milliseconds(1));
   EXPECT_EQ(offset_of(lab, "t", 0), -1);
   EXPECT_EQ(offset_of(lab, "t", 1), 1);
+}
+
+TEST(GroupOffsets, EmptiedConsumerGroup_ExpiresFromWhenItBecameEmpty) {
+  ConsumerLab lab({.offsets_retention = seconds(100)});
+  lab.join("m");
+  auto request = by(commit_of("u", 0, 1), "m", lab.known["m"].epoch);
+  request.knows_epochs = true;
+  commit(lab, request);
+  // It subscribes to t; from a commit of long ago, what nobody reads may go even while there are members.
+  for (int i = 0; i < 3; ++i) {
+    pass(lab, seconds(30));
+    lab.step("m");
+  }
+  EXPECT_EQ(lab.group->counts().offsets, 1U);
+  lab.say(ConsumerLab::beat("m", -1));
+  pass(lab, milliseconds(99'999));
+  EXPECT_EQ(lab.group->counts().offsets, 1U);
+  pass(lab, milliseconds(1));
+  EXPECT_EQ(lab.group->counts().offsets, 0U);
+  EXPECT_EQ(lab.group->state(), GroupState::dead) << "nothing is left of it";
 }
 
 TEST(GroupOffsets, UnreadableSubscription_ExpiresNothing) {

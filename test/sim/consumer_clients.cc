@@ -48,6 +48,7 @@ void ConsumerWorld::forget(ConsumerClient& client) {
   client.told.clear();
   client.joined = false;
   client.must_sync = false;
+  client.must_join = false;
   client.epoch = 0;
 }
 
@@ -59,7 +60,8 @@ void ConsumerWorld::start(ConsumerClient& client, int index) {
   client.classic = index >= 4;
   client.expects_id = client.classic;
   client.member_id = client.classic ? "" : "n" + std::to_string(next_member_++);
-  client.instance = index == 3 ? std::optional<std::string>("i") : std::nullopt;
+  // The last one of each protocol shares an instance id with the other.
+  client.instance = index == 3 || index == 6 ? std::optional<std::string>("i") : std::nullopt;
   client.by_regex = !client.classic && chance(200);
   client.subscribed.clear();
   for (const char* name : {"a", "b", "c"}) {
@@ -78,7 +80,7 @@ void ConsumerWorld::leave(ConsumerClient& client, int) {
     ask(-1, std::move(request));
   } else if (client.joined) {
     Leave request;
-    request.members = {{.member_id = client.member_id}};
+    request.members = {{.member_id = client.member_id, .instance_id = client.instance, .reason = {}}};
     forget(client);
     ask(-1, std::move(request));
   }
@@ -89,7 +91,8 @@ void ConsumerWorld::act(ConsumerClient& client, int index) {
   if (!client.alive || client.stalled_until > now_.mono) return;
   if (client.waits_for != 0) {
     // Then it gives up; a parked join may take as long as the slowest member.
-    const auto patience = std::chrono::seconds(client.classic && !client.joined ? 90 : 5);
+    const bool joins = client.classic && (!client.joined || client.must_join);
+    const auto patience = std::chrono::seconds(joins ? 90 : 5);
     if (now_.mono - client.asked_at < patience) return;
     client.waits_for = 0;
     client.tells_all = true;
@@ -123,59 +126,68 @@ void ConsumerWorld::act_new(ConsumerClient& client, int index) {
 }
 
 void ConsumerWorld::join_classic(ConsumerClient& client, int index) {
-  // An eager client: gives up everything before it joins again.
-  client.owned.clear();
-  client.joined = false;
+  if (!cooperative_) {
+    // An eager client: gives up everything before it joins again.
+    client.owned.clear();
+    client.joined = false;
+  }
   Join request;
   request.member_id = client.member_id;
+  request.instance_id = client.instance;
   request.session_timeout_ms = 20'000;
   request.rebalance_timeout_ms = 30'000;
   request.protocol_type = "consumer";
   request.member_id_required = true;
   ConsumerProtocolSubscription subscription;
   subscription.topics = client.subscribed;
-  request.protocols = {{"range", encode_subscription(subscription, 1)}};
+  for (const auto& topic : listed(client.owned)) {
+    subscription.owned_partitions.push_back({topics_.name_ever(topic.topic), topic.partitions});
+  }
+  subscription.generation_id = client.joined ? client.epoch : -1;
+  request.protocols = {{cooperative_ ? "cooperative-sticky" : "range", encode_subscription(subscription, 2)}};
   ask(index, std::move(request));
+}
+
+std::vector<SyncAssignment> ConsumerWorld::assign(const ConsumerClient& leader) const {
+  std::vector<CooperativeMember> members;
+  for (const auto& member : leader.to_assign) {
+    members.push_back({member.member_id, *decode_subscription(member.metadata)});
+  }
+  std::map<std::string, std::int32_t, std::less<>> counts;
+  topics_.for_each([&](const TopicInfo& topic) { return counts.emplace(topic.name, topic.partitions).second; });
+  // What an eager member owns it has given up: the same assignor serves both.
+  const auto result = assign_cooperative_sticky(members, counts);
+  std::vector<SyncAssignment> assignments;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    ConsumerProtocolAssignment assignment;
+    assignment.assigned_partitions = result[i];
+    assignments.push_back({members[i].member_id, encode_assignment(assignment, 1)});
+  }
+  return assignments;
 }
 
 void ConsumerWorld::sync_classic(ConsumerClient& client, int index) {
   Sync request;
   request.member_id = client.member_id;
+  request.instance_id = client.instance;
   request.generation = client.epoch;
-  if (!client.to_assign.empty()) {
-    std::vector<AssignorMember> members;
-    for (const auto& id : client.to_assign) {
-      members.push_back({.member_id = id, .instance_id = {}, .topics = {}, .owned = {}});
-      for (const auto& other : clients_) {
-        if (other.member_id != id) continue;
-        for (const auto& name : other.subscribed) {
-          if (const auto* topic = topics_.find(name)) members.back().topics.push_back(topic->id);
-        }
-        std::ranges::sort(members.back().topics);
-      }
-    }
-    AssignorTopics counts;
-    topics_.for_each(
-        [&](const TopicInfo& topic) { return counts.emplace(topic.id, topic.partitions).second; });
-    const auto result = assign_range(members, counts);
-    for (std::size_t i = 0; i < members.size(); ++i) {
-      ConsumerProtocolAssignment assignment;
-      for (const auto& topic : result[i]) {
-        assignment.assigned_partitions.push_back({topics_.find(topic.topic)->name, topic.partitions});
-      }
-      request.assignments.push_back({members[i].member_id, encode_assignment(assignment, 1)});
-    }
-  }
+  if (!client.to_assign.empty()) request.assignments = assign(client);
   ask(index, std::move(request));
 }
 
 void ConsumerWorld::act_classic(ConsumerClient& client, int index) {
+  if (client.joined && !client.must_sync && client.owned != client.told) {
+    // Done with the revocation; who gave up something says so by joining again.
+    client.must_join |= !std::ranges::includes(client.told, client.owned);
+    client.owned = client.told;
+  }
   if (client.must_sync) return sync_classic(client, index);
-  if (!client.joined) return join_classic(client, index);
+  if (!client.joined || client.must_join) return join_classic(client, index);
   if (client.beat_at > now_.mono) return;
   client.beat_at = now_.mono + std::chrono::seconds(3);
   Heartbeat request;
   request.member_id = client.member_id;
+  request.instance_id = client.instance;
   request.generation = client.epoch;
   ask(index, std::move(request));
 }
@@ -233,43 +245,60 @@ void ConsumerWorld::on_reply(ConsumerClient& client, const JoinReply& reply) {
     client.member_id = reply.member_id;
     client.expects_id = false;
   }
-  if (reply.error == ErrorCode::unknown_member_id) {
-    client.member_id.clear();
-    client.expects_id = true;
-  }
-  if (reply.error != ErrorCode::none) return;
+  if (lose(client, reply.error) || reply.error != ErrorCode::none) return;
   client.epoch = reply.generation;
+  client.must_join = false;
   client.must_sync = true;
-  client.to_assign.clear();
-  for (const auto& member : reply.members) client.to_assign.push_back(member.member_id);
+  client.to_assign = reply.members;
+}
+
+Owned ConsumerWorld::named(const std::vector<NamedTopicPartitions>& topics) const {
+  Owned owned;
+  for (const auto& topic : topics) {
+    const auto* info = topics_.find(topic.topic);
+    if (info == nullptr) continue;
+    for (const auto p : topic.partitions) owned.insert({info->id, p});
+  }
+  return owned;
 }
 
 void ConsumerWorld::on_reply(ConsumerClient& client, const SyncReply& reply) {
   client.must_sync = false;
-  if (reply.error == ErrorCode::unknown_member_id) {
-    client.member_id.clear();
-    client.expects_id = true;
+  if (lose(client, reply.error)) return;
+  if (reply.error != ErrorCode::none) {
+    client.must_join = true;
+    return;
   }
-  if (reply.error != ErrorCode::none) return;
   const auto assignment = decode_assignment(reply.assignment);
   if (!assignment) return breach("an assignment that does not decode");
   client.joined = true;
-  client.owned.clear();
-  for (const auto& topic : assignment->assigned_partitions) {
-    const auto* info = topics_.find(topic.topic);
-    if (info == nullptr) continue;
-    for (const auto p : topic.partitions) client.owned.insert({info->id, p});
-  }
-  client.told = client.owned;
+  client.told = named(assignment->assigned_partitions);
+  client.owned.insert(client.told.begin(), client.told.end());
 }
 
 void ConsumerWorld::on_reply(ConsumerClient& client, const HeartbeatReply& reply) {
   if (reply.error == ErrorCode::none || reply.error == ErrorCode::coordinator_not_available) return;
-  if (reply.error == ErrorCode::unknown_member_id) {
-    client.member_id.clear();
-    client.expects_id = true;
+  if (!lose(client, reply.error)) client.must_join = true;
+}
+
+// What makes a classic client drop everything that it has. True when it did.
+bool ConsumerWorld::lose(ConsumerClient& client, ErrorCode error) {
+  switch (error) {
+    case ErrorCode::unknown_member_id:
+      client.member_id.clear();
+      client.expects_id = true;
+      break;
+    case ErrorCode::illegal_generation:
+      break;
+    case ErrorCode::fenced_instance_id:
+      client.alive = false;
+      break;
+    default:
+      return false;
   }
+  ++fenced_;
   forget(client);
+  return true;
 }
 
 }  // namespace tidegate::groups::sim

@@ -13,11 +13,10 @@ namespace {
 
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 constexpr std::uint64_t kSeeds = 20;
-constexpr std::uint64_t kEvents = 3'000;
 #else
 constexpr std::uint64_t kSeeds = 200;
-constexpr std::uint64_t kEvents = 100'000;
 #endif
+constexpr std::uint64_t kEvents = 100'000;
 constexpr std::uint64_t kFirstSeed = 1'000;
 
 std::uint64_t setting(const char* name, std::uint64_t otherwise) {
@@ -28,12 +27,18 @@ std::uint64_t setting(const char* name, std::uint64_t otherwise) {
 bool walk(std::uint64_t seed, std::uint64_t events) {
   ConsumerWorld world(seed);
   std::uint64_t next_rest = 3'000;
+  std::uint64_t next_replay = 1'000;
   while (world.failure().empty() && world.events() < events) {
     world.step();
+    if (world.events() >= next_replay) {
+      world.check_replay();
+      next_replay = world.events() + 1'000;
+    }
     if (world.events() < next_rest) continue;
     world.settle();
     next_rest = world.events() + 3'000;
   }
+  if (world.failure().empty()) world.check_replay();
   if (std::getenv("TIDEGATE_SEED") != nullptr) std::printf("seed %lu: %s\n", seed, world.summary().c_str());
   if (world.failure().empty()) return true;
   ADD_FAILURE() << world.failure() << "\n" << world.summary() << "\nrepeat with TIDEGATE_SEED=" << seed;

@@ -20,6 +20,27 @@ void write_to(std::map<std::string, std::string>& store, const std::vector<Recor
   }
 }
 
+bool same_classic(const ClassicGroup& a, const ClassicGroup& b) {
+  return a.head() == b.head() &&
+         std::ranges::equal(a.members(), b.members(), [](const auto& one, const auto& other) {
+           return one.first == other.first && one.second.data == other.second.data &&
+                  one.second.assignment == other.second.assignment;
+         });
+}
+
+bool same_consumer(const ConsumerGroup& a, const ConsumerGroup& b) {
+  return a.head() == b.head() && a.regexes() == b.regexes() &&
+         std::ranges::equal(a.members(), b.members(), [](const auto& one, const auto& other) {
+           return one.first == other.first && one.second.data == other.second.data &&
+                  one.second.current == other.second.current && one.second.target == other.second.target;
+         });
+}
+
+bool same_durable(const Machine& a, const Machine& b) {
+  return a.type == b.type && a.offsets == b.offsets && same_classic(a.classic, b.classic) &&
+         same_consumer(a.consumer, b.consumer);
+}
+
 }  // namespace
 
 const TopicInfo* ChangingTopics::find(std::string_view name) const {
@@ -43,7 +64,9 @@ ConsumerWorld::ConsumerWorld(std::uint64_t seed) : rng_(seed) {
     topic.id.bytes[15] = next_topic_id_++;
     topics_.put(topic);
   }
+  cooperative_ = seed % 2 == 1;
   group_ = std::make_unique<Group>("g", limits_, topics_, rng_);
+  shadow_ = std::make_unique<Group>("g", limits_, topics_, rng_);
 }
 
 void ConsumerWorld::breach(std::string what) {
@@ -62,6 +85,9 @@ void ConsumerWorld::tell(Event event) {
   if (effects.wake_at) wake_at_ = effects.wake_at;
   if (effects.persist) {
     write_to(applied_, effects.persist->records);
+    for (const auto& record : effects.persist->records) {
+      if (!shadow_->apply(record)) breach("an emitted record does not apply");
+    }
     writing_.push_back(std::move(*effects.persist));
   }
   for (auto& reply : effects.replies) held_.push_back(std::move(reply));
@@ -110,10 +136,11 @@ void ConsumerWorld::crash() {
   applied_ = durable_;
   durable_sequence_ = 0;
   group_ = std::make_unique<Group>("g", limits_, topics_, rng_);
+  shadow_ = std::make_unique<Group>("g", limits_, topics_, rng_);
   for (const auto& [key, value] : durable_) {
     const auto record = decode(key, value);
     if (!record) return breach("a stored record does not decode");
-    if (!group_->apply(*record)) return breach("a stored record does not apply");
+    if (!group_->apply(*record) || !shadow_->apply(*record)) return breach("a stored record does not apply");
   }
   last_group_epoch_ = group_->machine().consumer.head().group_epoch;
   wake_at_.reset();
@@ -272,9 +299,20 @@ void ConsumerWorld::check() {
   });
   check_epochs();
   check_ownership();
+  if (!same_durable(machine, shadow_->machine())) breach("durable state changed without a record");
+  if (asked_.size() != group_->counts().parked + held_.size()) breach("a request has no answer to come");
+}
+
+void ConsumerWorld::check_replay() {
   std::map<std::string, std::string> stored;
   write_to(stored, group_->snapshot());
   if (stored != applied_) breach("what was emitted is not what the group is");
+  Group replayed("g", limits_, topics_, rng_);
+  for (const auto& [key, value] : applied_) {
+    const auto record = decode(key, value);
+    if (!record || !replayed.apply(*record)) return breach("what was written does not apply");
+  }
+  if (!same_durable(group_->machine(), replayed.machine())) breach("replay gives another group");
 }
 
 }  // namespace tidegate::groups::sim

@@ -1,6 +1,7 @@
-// A world for one KIP-848 group on virtual time: members of the new protocol, dynamic and static, eager
-// members of the classic one beside them, a store that writes late, topics that change, answers that get
-// lost. After every event it checks what must always hold; the first breach is kept in failure().
+// A world for one KIP-848 group on virtual time: members of the new protocol, dynamic and static, members of
+// the classic one beside them (eager in one half of the seeds, cooperative in the other), a store that writes
+// late, topics that change, answers that get lost. After every event it checks what must always hold; the
+// first breach is kept in failure().
 #pragma once
 
 #include <array>
@@ -14,13 +15,19 @@
 #include <vector>
 
 #include "tidegate/base/rng.h"
+#include "tidegate/groups/consumer_protocol.h"
 #include "tidegate/groups/group.h"
 
 namespace tidegate::groups::sim {
 
 class ChangingTopics final : public TopicView {
  public:
-  void put(TopicInfo topic) { topics_[topic.name] = std::move(topic); }
+  void put(TopicInfo topic) {
+    names_ever_[topic.id] = topic.name;
+    topics_[topic.name] = std::move(topic);
+  }
+  // Of a topic that may be gone: its clients remember.
+  const std::string& name_ever(const TopicId& id) const { return names_ever_.at(id); }
   void remove(const std::string& name) { topics_.erase(name); }
   const TopicInfo* find(std::string_view name) const override;
   const TopicInfo* find(const TopicId& id) const override;
@@ -28,6 +35,7 @@ class ChangingTopics final : public TopicView {
 
  private:
   std::map<std::string, TopicInfo, std::less<>> topics_;
+  std::map<TopicId, std::string> names_ever_;
 };
 
 using Owned = std::set<PartitionId>;
@@ -40,6 +48,7 @@ struct ConsumerClient {
   bool alive = false;
   bool joined = false;
   bool must_sync = false;
+  bool must_join = false;  // cooperative: joins again and keeps what it has meanwhile
   bool expects_id = true;  // classic: has none yet
   ReplyId waits_for = 0;
   bool tells_all = false;  // an answer was lost: the next request is a full one
@@ -50,7 +59,7 @@ struct ConsumerClient {
   Owned told;                           // what it was last assigned
   std::vector<std::string> subscribed;  // names
   bool by_regex = false;
-  std::vector<std::string> to_assign;  // as leader of a classic group
+  std::vector<JoinReply::Member> to_assign;  // as leader of a classic group
 };
 
 class ConsumerWorld {
@@ -59,6 +68,8 @@ class ConsumerWorld {
 
   void step();
   void settle();
+  // Replays all that was written, in full.
+  void check_replay();
   std::uint64_t events() const { return events_; }
   const std::string& failure() const { return failure_; }
   std::string summary() const;
@@ -86,9 +97,12 @@ class ConsumerWorld {
   void act_classic(ConsumerClient& client, int index);
   void join_classic(ConsumerClient& client, int index);
   void sync_classic(ConsumerClient& client, int index);
+  std::vector<SyncAssignment> assign(const ConsumerClient& leader) const;
+  Owned named(const std::vector<NamedTopicPartitions>& topics) const;
   void start(ConsumerClient& client, int index);
   void leave(ConsumerClient& client, int index);
   void forget(ConsumerClient& client);
+  bool lose(ConsumerClient& client, ErrorCode error);
   void deliver(const Reply& reply);
   void on_reply(ConsumerClient& client, const ConsumerHeartbeatReply& reply);
   void on_reply(ConsumerClient& client, const JoinReply& reply);
@@ -100,6 +114,7 @@ class ConsumerWorld {
   ChangingTopics topics_;
   std::uint8_t next_topic_id_ = 10;
   std::unique_ptr<Group> group_;
+  std::unique_ptr<Group> shadow_;  // has applied what group_ emitted, and nothing else
   Now now_{.mono = {std::chrono::hours(1)}, .wall_ms = 1'700'000'000'000};
   std::optional<MonoTime> wake_at_;
 
@@ -112,6 +127,7 @@ class ConsumerWorld {
   ReplyId next_reply_ = 1;
   std::int64_t next_member_ = 1;
   bool calm_ = false;
+  bool cooperative_ = false;  // the members of the classic protocol are
 
   std::array<ConsumerClient, 7> clients_;
   std::int32_t last_group_epoch_ = 0;

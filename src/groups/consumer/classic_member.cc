@@ -170,6 +170,12 @@ void on_join(Step& step, Join request) {
   }
   const auto former = takes_over(group, request, id_is_new);
   if (!former) return refuse(former.error().code);
+  // Ids given out by MEMBER_ID_REQUIRED are not remembered here, so an unknown one is good. Not so that of a
+  // cooperative member that was removed and comes back with all it had: somebody else has that by now.
+  const bool was_member = subscription->generation_id >= 0 || !subscription->owned_partitions.empty();
+  if (!id_is_new && was_member && group.consumer.find(request.member_id) == nullptr) {
+    return refuse(ErrorCode::unknown_member_id);
+  }
   join(step, request, *subscription, *former);
 }
 

@@ -1,6 +1,7 @@
 // A live group changes its protocol: from classic when the first member of the new protocol joins, back when
 // the last one of them is gone (group.consumer.migration.policy).
 #include <algorithm>
+#include <tuple>
 
 #include "consumer/consumer_rules.h"
 #include "rules.h"
@@ -29,6 +30,10 @@ const Bytes* metadata_of(const ClassicMemberData& member, const std::optional<st
 struct Converted {
   ConsumerMemberData data;
   PartitionSet assigned;
+  // What it said to own when it joined, and the generation in which it got that: a cooperative member that has
+  // not fetched its new assignment yet, or has and will join again, may own what the leader took from it.
+  PartitionSet claimed;
+  std::int32_t claimed_in = -1;
 };
 
 Result<Converted> converted(const Machine& group, const ClassicMember& member) {
@@ -56,7 +61,37 @@ Result<Converted> converted(const Machine& group, const ClassicMember& member) {
                             .subscribed_regex = {},
                             .assignor = {},
                             .classic = ClassicSideOfMember{data.session_timeout_ms, data.protocols}},
-                   .assigned = from_names(assignment->assigned_partitions, group.topics)};
+                   .assigned = from_names(assignment->assigned_partitions, group.topics),
+                   .claimed = from_names(subscription->owned_partitions, group.topics),
+                   .claimed_in = subscription->generation_id};
+}
+
+// Each partition to one member. A leader of the classic protocol may have given one twice; nobody else could
+// have noticed. What is assigned to nobody counts for who claims it, as long as it has not said otherwise.
+void settle_ownership(std::vector<Converted>& members) {
+  PartitionSet taken;
+  for (auto& member : members) {
+    member.assigned = difference(member.assigned, taken);
+    taken = united(taken, member.assigned);
+  }
+  std::vector<Converted*> newest_first;
+  for (auto& member : members) newest_first.push_back(&member);
+  std::ranges::sort(newest_first, [](const Converted* a, const Converted* b) {
+    return std::tie(b->claimed_in, a->data.member_id) < std::tie(a->claimed_in, b->data.member_id);
+  });
+  for (auto* member : newest_first) {
+    member->claimed = difference(member->claimed, taken);
+    taken = united(taken, member->claimed);
+  }
+}
+
+CurrentAssignment current_of(const Converted& member, std::int32_t epoch) {
+  CurrentAssignment current{.member_epoch = epoch,
+                            .previous_epoch = epoch,
+                            .assigned = to_topics(member.assigned),
+                            .revoking = to_topics(member.claimed)};
+  if (!current.revoking.empty()) current.state = ReconcileState::unrevoked_partitions;
+  return current;
 }
 
 // The protocol for a classic group of these members: most first choices among what all of them speak.
@@ -143,15 +178,11 @@ void become_consumer(Step& step) {
   auto& group = step.group;
   if (group.type == GroupType::none) return step.emit(PutConsumerHead{});
   std::vector<Converted> members;
-  PartitionSet taken;
   for (const auto& [id, member] : group.classic.members()) {
-    auto one = converted(group, member);
-    if (!one) continue;  // may_become_consumer() has seen them all
-    // A leader of the classic protocol may have given a partition twice; nobody else could have noticed.
-    one->assigned = difference(one->assigned, taken);
-    taken = united(taken, one->assigned);
-    members.push_back(std::move(*one));
+    // may_become_consumer() has seen them all.
+    if (auto one = converted(group, member)) members.push_back(std::move(*one));
   }
+  settle_ownership(members);
   const auto epoch = members.empty() ? 0 : group.classic.head().generation;
   if (!members.empty()) {
     step.note({.event = "conversion",
@@ -166,10 +197,8 @@ void become_consumer(Step& step) {
   for (const auto& member : members) step.emit(PutConsumerMember{member.data});
   for (const auto& member : members) {
     const auto& id = member.data.member_id;
-    auto topics = to_topics(member.assigned);
-    if (!topics.empty()) step.emit(PutTargetAssignment{id, topics});
-    CurrentAssignment current{
-        .member_epoch = epoch, .previous_epoch = epoch, .assigned = std::move(topics), .revoking = {}};
+    auto current = current_of(member, epoch);
+    if (!current.assigned.empty()) step.emit(PutTargetAssignment{id, current.assigned});
     // Before the first generation there is nothing to be said yet.
     if (current != CurrentAssignment{}) step.emit(PutCurrentAssignment{id, std::move(current)});
     arm_session(step, *group.consumer.find(id));

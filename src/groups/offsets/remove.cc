@@ -53,7 +53,12 @@ class Retention {
  public:
   Retention(const Machine& group, std::int64_t now_ms)
       : now_ms_(now_ms), keep_ms_(group.limits.offsets_retention.count()) {
-    if (group.type == GroupType::consumer) return;
+    if (group.type == GroupType::consumer) {
+      // Kafka counts from the commit alone here: who has caught up and commits no more would lose its place
+      // with its last member.
+      empty_since_ms_ = group.consumer.head().empty_since_ms;
+      return;
+    }
     const auto& head = group.classic.head();
     if (!head.protocol_type) return;  // a consumer that assigns itself: from the commit
     if (head.phase == ClassicPhase::empty) {
