@@ -1,5 +1,6 @@
 // cleanable() and replace(): what log compaction stands on.
 #include "contract_test.h"
+#include "tidegate/protocol/batch_filter.h"
 
 namespace tidegate::test {
 namespace {
@@ -50,6 +51,37 @@ TEST_P(CompactionContract, Cleanable_IsSealedAscendingAndBelowTheHighWatermark) 
   }
   EXPECT_EQ(ranges.front().begin, 0);
   EXPECT_LT(ranges.back().end, log.offsets().high_watermark) << "the active segment is not sealed";
+}
+
+TEST_P(CompactionContract, Cleanable_EndsAtOrBelowTheBound) {
+  auto log = filled_log();
+  const auto all = log.cleanable();
+  const auto some = log.cleanable(all.at(1).end);
+  ASSERT_EQ(some.size(), 2U);
+  EXPECT_EQ(some.back().end, all.at(1).end);
+  EXPECT_EQ(log.cleanable(all.at(1).end - 1).size(), 1U);
+  EXPECT_TRUE(log.cleanable(0).empty());
+}
+
+TEST_P(CompactionContract, SmallRanges_BecomeOneAndStayReadable) {
+  auto log = filled_log();
+  std::vector<ReadRecord> expected;
+  Offset end = 0;
+  for (int round = 0; round < 40; ++round) {
+    const auto ranges = log.cleanable();
+    const auto next = std::ranges::find_if(ranges, [&](const CleanableRange& range) { return range.end > end; });
+    if (next == ranges.end()) break;
+    auto kept = batches_in(log, *next);
+    if (kept.size() > 1) kept.erase(kept.begin() + 1, kept.end());
+    ASSERT_TRUE(log.replace(*next, kept));
+    end = next->end;
+  }
+  const auto left = log.read_all(0);
+  ASSERT_FALSE(left.empty());
+  EXPECT_EQ(left.front().offset, 0);
+  EXPECT_EQ(left.back().offset, 79);
+  EXPECT_LT(left.size(), 60U);
+  for (std::size_t i = 1; i < left.size(); ++i) EXPECT_LT(left[i - 1].offset, left[i].offset);
 }
 
 TEST_P(CompactionContract, NewLog_HasNothingToClean) {
@@ -124,6 +156,75 @@ TEST_P(CompactionContract, TimesAndBytes_FollowTheReplacement) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->offset, range.end);
   EXPECT_EQ(log.max_timestamp()->offset, 79);
+}
+
+TEST_P(CompactionContract, EmptiedBatches_KeepTheirPlaceAndHaveNoTime) {
+  auto log = filled_log();
+  log.must_append(batch_at({9'999'999}));
+  for (int i = 0; i < 20; ++i) log.must_append(batch_at({2000 + i, 2000 + i}));
+  const auto ranges = log.cleanable();
+  const auto range = *std::ranges::find_if(ranges, [](const CleanableRange& one) { return one.end > 80; });
+  auto batches = batches_in(log, range);
+  for (auto& batch : batches) {
+    if (batch.header.base_offset == 80) batch = protocol::empty_batch(batch.header);
+  }
+  EXPECT_EQ(log.max_timestamp()->offset, 80);
+  ASSERT_TRUE(log.replace(range, batches));
+  const auto read = log.read(80);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(batches_of(*read).front().header.base_offset, 80);
+  EXPECT_EQ(batches_of(*read).front().header.records_count, 0);
+  EXPECT_EQ(log.max_timestamp()->timestamp, 2019);
+  EXPECT_EQ(log.offset_for_time(3'000'000)->offset, -1);
+  EXPECT_EQ(log.scan_headers(80, 81, 10)->size(), 1U);
+}
+
+TEST_P(CompactionContract, BatchesInPieces_AreOneReplacement) {
+  auto log = filled_log();
+  const auto range = log.cleanable().at(1);
+  auto kept = batches_in(log, range);
+  drop_odd(kept);
+  const auto replaced = log.on_shard([range, kept](storage::PartitionLog& at) {
+    struct Pieces {
+      std::vector<protocol::RecordBatch> left;
+      Task<Result<std::vector<protocol::RecordBatch>>> next() {
+        std::vector<protocol::RecordBatch> one;
+        if (!left.empty()) one.push_back(left.front());
+        if (!left.empty()) left.erase(left.begin());
+        co_return one;
+      }
+    };
+    const auto pieces = std::make_shared<Pieces>(Pieces{kept});
+    return at.replace(range, [pieces] { return pieces->next(); });
+  });
+  ASSERT_TRUE(replaced) << replaced.error().message;
+  const auto now = batches_in(log, range);
+  ASSERT_EQ(now.size(), kept.size());
+  for (std::size_t i = 0; i < now.size(); ++i) EXPECT_EQ(now[i].bytes, kept[i].bytes);
+}
+
+TEST_P(CompactionContract, FailingSource_ChangesNothing) {
+  auto log = filled_log();
+  const auto range = log.cleanable().at(1);
+  const auto before = log.read_all(0);
+  const std::size_t size = log.size_bytes();
+  const auto batches = batches_in(log, range);
+  const auto replaced = log.on_shard([range, batches](storage::PartitionLog& at) {
+    struct Broken {
+      std::vector<protocol::RecordBatch> first;
+      Task<Result<std::vector<protocol::RecordBatch>>> next() {
+        if (first.empty()) co_return fail(ErrorCode::request_timed_out, "no more");
+        co_return std::exchange(first, {});
+      }
+    };
+    const auto broken = std::make_shared<Broken>(Broken{{batches.front()}});
+    return at.replace(range, [broken] { return broken->next(); });
+  });
+  EXPECT_EQ(code_of(replaced), ErrorCode::request_timed_out);
+  EXPECT_EQ(log.read_all(0), before);
+  EXPECT_EQ(log.size_bytes(), size);
+  ASSERT_TRUE(log.replace(range, batches)) << "and it works the next time";
+  EXPECT_EQ(log.read_all(0), before);
 }
 
 TEST_P(CompactionContract, EarlierReaders_KeepTheOldData) {

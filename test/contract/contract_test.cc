@@ -108,13 +108,13 @@ std::size_t LogHandle::size_bytes() const {
   return on_shard([](storage::PartitionLog& log) { return log.size_bytes(); });
 }
 
-std::vector<storage::CleanableRange> LogHandle::cleanable() const {
-  return on_shard([](storage::PartitionLog& log) { return log.cleanable(); });
+std::vector<storage::CleanableRange> LogHandle::cleanable(Offset end) const {
+  return on_shard([end](storage::PartitionLog& log) { return log.cleanable(end); });
 }
 
 Result<void> LogHandle::replace(storage::CleanableRange range, std::vector<protocol::RecordBatch> batches) const {
   return on_shard([range, batches = std::move(batches)](storage::PartitionLog& log) {
-    return log.replace(range, batches);
+    return log.replace(range, storage::source_of(batches));
   });
 }
 

@@ -53,7 +53,7 @@ class LogHandle {
   Result<std::vector<protocol::BatchHeader>> scan_headers(Offset from, Offset end, std::size_t max_batches) const;
   Result<Offset> trim_before(Offset offset) const;
   std::size_t size_bytes() const;
-  std::vector<storage::CleanableRange> cleanable() const;
+  std::vector<storage::CleanableRange> cleanable(Offset end = kEnd) const;
   Result<void> replace(storage::CleanableRange range, std::vector<protocol::RecordBatch> batches) const;
   Result<void> flush() const;
   void set_listener(std::function<void(const storage::LogOffsets&)> listener) const;

@@ -36,8 +36,8 @@ class FaultLog final : public storage::PartitionLog {
                                                                 std::size_t max_batches) override;
   Task<Result<Offset>> trim_before(Offset offset) override { return inner_->trim_before(offset); }
   std::size_t size_bytes() const override;
-  std::vector<storage::CleanableRange> cleanable() const override { return inner_->cleanable(); }
-  Task<Result<void>> replace(storage::CleanableRange range, std::vector<protocol::RecordBatch> batches) override {
+  std::vector<storage::CleanableRange> cleanable(Offset end) const override { return inner_->cleanable(end); }
+  Task<Result<void>> replace(storage::CleanableRange range, storage::BatchSource batches) override {
     return inner_->replace(range, std::move(batches));
   }
   Task<Result<void>> flush() override;

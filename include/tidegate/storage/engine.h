@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tidegate/base/ids.h"
@@ -79,6 +80,17 @@ struct CleanableRange {
   std::size_t size_bytes = 0;
 };
 
+// What replace() puts in: called on the owner shard, each time when the batches of before are written,
+// until it gives none. An error ends replace() with that error.
+using BatchSource = std::function<Task<Result<std::vector<protocol::RecordBatch>>>()>;
+
+// All of them at once.
+inline BatchSource source_of(std::vector<protocol::RecordBatch> batches) {
+  using Batches = std::vector<protocol::RecordBatch>;
+  static constexpr auto give = [](std::shared_ptr<Batches> left) -> Task<Result<Batches>> { co_return std::exchange(*left, {}); };
+  return [left = std::make_shared<Batches>(std::move(batches))] { return give(left); };
+}
+
 // Once its topic was removed, every call that returns a Result answers unknown_topic_or_partition.
 class PartitionLog {
  public:
@@ -134,12 +146,14 @@ class PartitionLog {
   // Bytes on disk (or in memory) of this partition.
   virtual std::size_t size_bytes() const = 0;
 
-  // Compaction. replace() takes exactly one cleanable range, is all-or-nothing across a crash, may
+  // Compaction. cleanable() gives the ranges that end at or below `end`, ascending; small neighbours may
+  // come as one, and become one piece. replace() takes exactly one of cleanable(range.end), is all-or-nothing across a crash, may
   // leave gaps, and never moves log start or log end; readers that began before keep the old data.
   // The batches carry their own offsets and epochs, ascending and within the range; they are stored
-  // verbatim. invalid_request when range or batches are not so, and nothing has changed then.
-  virtual std::vector<CleanableRange> cleanable() const = 0;
-  virtual Task<Result<void>> replace(CleanableRange range, std::vector<protocol::RecordBatch> batches) = 0;
+  // verbatim. invalid_request when range or batches are not so, and nothing has changed then, nor after
+  // any other failure. One replace() of a log at a time.
+  virtual std::vector<CleanableRange> cleanable(Offset end) const = 0;
+  virtual Task<Result<void>> replace(CleanableRange range, BatchSource batches) = 0;
 
   // Makes everything appended so far durable, whatever the flush policy.
   virtual Task<Result<void>> flush() = 0;

@@ -17,7 +17,8 @@ constexpr std::uint64_t kResyncBytes = 64U << 20;
 }  // namespace
 
 bool header_fits(const protocol::BatchHeader& header, const WalkRange& range, const std::vector<EpochStart>& epochs) {
-  return header.base_offset == range.expected && header.last_offset_delta >= 0 &&
+  const bool in_place = range.gaps ? header.base_offset >= range.expected : header.base_offset == range.expected;
+  return in_place && header.last_offset_delta >= 0 &&
          header.size_bytes() <= range.end_position - range.position && header.next_offset() <= range.end_offset &&
          header.partition_leader_epoch == epoch_at(epochs, header.base_offset);
 }
@@ -82,7 +83,9 @@ void BatchWalker::pass() {
 bool BatchWalker::is_followed_up(WalkRange at, const protocol::BatchHeader& header) {
   at.position += header.size_bytes();
   at.expected = header.next_offset();
-  if (at.position == at.end_position) return at.end_offset == kOpenEnd || at.expected == at.end_offset;
+  if (at.position == at.end_position) {
+    return at.gaps || at.end_offset == kOpenEnd || at.expected == at.end_offset;
+  }
   if (at.end_position - at.position < kBatchHeaderBytes || !load(at.position, kBatchHeaderBytes)) return false;
   auto next = protocol::parse_batch_header(window(at.position, kBatchHeaderBytes));
   return next && header_fits(*next, at, *epochs_);

@@ -19,6 +19,7 @@ struct WalkRange {
   std::uint64_t end_position = 0;
   Offset expected = 0;    // of the first batch
   Offset end_offset = 0;  // no batch reaches above; kOpenEnd: not known
+  bool gaps = false;      // compacted: offsets may be left out
 };
 
 inline constexpr Offset kOpenEnd = std::numeric_limits<Offset>::max();

@@ -19,7 +19,8 @@ EmbeddedLog::EmbeddedLog(LogShard& shard, PartitionId id, LogConfig config, Reco
       durable_(recovered.durable),
       roll_next_(recovered.must_roll) {
   for (const FoundSegment& found : recovered.segments) {
-    auto segment = std::make_unique<Segment>(make_segment(found.base));
+    auto segment = std::make_unique<Segment>(make_segment(found.base, found.generation));
+    next_generation_ = std::max(next_generation_, found.generation + 1);
     segment->end = found.end;
     segment->size = found.size;
     size_bytes_ += found.size;
@@ -34,14 +35,19 @@ EmbeddedLog::~EmbeddedLog() {
   context_.metrics.open_partitions.add(-1);
 }
 
-EmbeddedLog::Segment EmbeddedLog::make_segment(Offset base) const {
+EmbeddedLog::Segment EmbeddedLog::make_segment(Offset base, std::uint32_t generation) const {
   Segment segment;
-  segment.file = context_.files.name(layout::segment_path(dir_, base));
+  segment.file = context_.files.name(layout::segment_path(dir_, base, generation));
   segment.base = base;
+  segment.generation = generation;
   segment.end = base;
   segment.opened = context_.clock.now();
   segment.written = segment.opened;
   return segment;
+}
+
+std::string EmbeddedLog::index_path(const Segment& segment) const {
+  return layout::index_path(dir_, segment.base, segment.generation);
 }
 
 Offset EmbeddedLog::high_watermark() const {
@@ -89,10 +95,6 @@ void EmbeddedLog::resume_all(std::vector<Resume> resumes) {
   }
 }
 
-Task<Result<void>> EmbeddedLog::replace(CleanableRange, std::vector<protocol::RecordBatch>) {
-  co_return fail(ErrorCode::invalid_request, "this engine does not compact");
-}
-
 void EmbeddedLog::remove() {
   if (removed_) return;
   removed_ = true;
@@ -123,7 +125,7 @@ Task<void> EmbeddedLog::close() {
   for (const auto& segment : segments_) {
     if (!segment->index || segment->index_sealed) continue;
     auto flush = segment->index->take_flush(SparseIndex::Seal{segment->end, segment->size});
-    job->index_writes.push_back({layout::index_path(dir_, segment->base), std::move(flush)});
+    job->index_writes.push_back({index_path(*segment), std::move(flush)});
   }
   const Slot clean{.state = SlotState::clean, .end = durable_};
   auto finish = [this, self, &job, clean] {

@@ -4,7 +4,8 @@
 // the written end otherwise.
 //
 // Sources: embedded_log.cc (life, offsets, listener), log_append.cc (queue, jobs, rolling), log_sync.cc
-// (durability, failures, repair), log_read.cc, log_search.cc (by time, headers), log_trim.cc.
+// (durability, failures, repair), log_read.cc, log_search.cc (by time, headers), log_trim.cc,
+// log_replace.cc (compaction).
 #pragma once
 
 #include <array>
@@ -15,6 +16,7 @@
 #include "context.h"
 #include "recovery.h"
 #include "segment_reader.h"
+#include "segment_rewrite.h"
 #include "tail_cache.h"
 #include "tidegate/base/rate_limit.h"
 #include "tidegate/runtime/shard.h"
@@ -66,8 +68,8 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
                                                                 std::size_t max_batches) override;
   Task<Result<Offset>> trim_before(Offset offset) override;
   std::size_t size_bytes() const override;
-  std::vector<CleanableRange> cleanable() const override { return {}; }
-  Task<Result<void>> replace(CleanableRange range, std::vector<protocol::RecordBatch> batches) override;
+  std::vector<CleanableRange> cleanable(Offset end) const override;
+  Task<Result<void>> replace(CleanableRange range, BatchSource batches) override;
   Task<Result<void>> flush() override;
   void set_listener(std::function<void(const LogOffsets&)> listener) override { listener_ = std::move(listener); }
 
@@ -85,7 +87,7 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   void remove();
   // Before stop(): lets the queue run dry, syncs, writes indexes and the slot. No call may follow.
   Task<void> close();
-  bool is_idle() const { return !busy_ && !syncing_ && queue_.empty(); }
+  bool is_idle() const { return !busy_ && !syncing_ && !replacing_ && queue_.empty(); }
 
  private:
   struct Segment {
@@ -98,6 +100,7 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
     std::shared_ptr<SparseIndex> index;  // nullptr: not in memory
     bool index_is_certain = false;       // made from the file in this run
     bool index_sealed = false;           // the index file has its closing entry
+    std::uint32_t generation = 0;        // 0: as it was appended; else compaction made it, and it may have gaps
   };
   struct PendingAppend {
     Appended value;
@@ -130,6 +133,7 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
     Offset base = 0;
     Offset end = 0;
     std::uint64_t size = 0;
+    bool gaps = false;
     std::shared_ptr<SparseIndex> index;
     EpochTable epochs;
   };
@@ -174,19 +178,33 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   void tell();
   Segment* find_segment(Offset offset);
   Segment* segment_with_base(Offset base);
-  Segment make_segment(Offset base) const;
+  Segment make_segment(Offset base, std::uint32_t generation = 0) const;
+  std::string index_path(const Segment& segment) const;
   Offset high_watermark() const;
   void resume_all(std::vector<Resume> resumes);
 
   // log_read.cc
   std::optional<SegmentRead> plan_read(Segment& segment, Offset from, const ReadLimits& limits);
   Task<Result<void>> load_index(Offset base, bool distrust_file);
+  bool still_has(Offset base, const FileRef& file);
   void keep_cursor(Offset segment, const SegmentReadResult& result);
 
   // log_search.cc
   Task<Result<SegmentView>> view_segment(Offset base);
   // Bases of the segments with offsets in [from, end).
   std::vector<Offset> segments_within(Offset from, Offset end) const;
+  template <class Value, class Search>
+  Task<Result<Value>> search_steady(Search search);
+  Task<Result<TimestampedOffset>> find_time(std::int64_t timestamp_ms, Offset end);
+  Task<Result<TimestampedOffset>> find_latest(Offset end);
+  Task<Result<std::vector<protocol::BatchHeader>>> find_headers(Offset from, Offset end, std::size_t max_batches);
+
+  // log_replace.cc
+  std::unique_ptr<SegmentRewrite> plan_rewrite(const CleanableRange& range);
+  Task<Result<void>> fill(std::shared_ptr<SegmentRewrite> rewrite, BatchSource batches);
+  Task<Result<void>> rewrite_range(std::shared_ptr<SegmentRewrite> rewrite, BatchSource batches);
+  std::vector<CompactedSegment> compacted_with(const SegmentRewrite& rewrite) const;
+  void swap_in(SegmentRewrite& rewrite);
 
   // log_trim.cc
   Task<Result<void>> raise_log_start(Offset offset);
@@ -223,6 +241,9 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   bool raise_epoch_at_repair_ = false;  // readers saw what was cut
   bool removed_ = false;
   bool closing_ = false;
+  bool replacing_ = false;
+  std::uint64_t replaced_ = 0;  // how often segments were swapped for compacted ones
+  std::uint32_t next_generation_ = 1;
   bool in_dirty_list_ = false;
   Error broken_by_;
   DurableEnd cut_to_;              // where a broken log goes back to

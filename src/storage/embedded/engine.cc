@@ -51,7 +51,7 @@ Health EmbeddedEngine::health() const {
   return {.ready = false, .reason = not_ready_};
 }
 
-Capabilities EmbeddedEngine::capabilities() const { return {.durable = true, .compaction = false}; }
+Capabilities EmbeddedEngine::capabilities() const { return {.durable = true, .compaction = true}; }
 
 // ------------------------------------------------------------------------------------------- start
 

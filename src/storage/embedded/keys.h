@@ -14,6 +14,7 @@ inline constexpr std::string_view kTopics = "t";
 inline constexpr std::string_view kDeletions = "d";
 inline constexpr std::string_view kEpochs = "e";
 inline constexpr std::string_view kLogStarts = "s";
+inline constexpr std::string_view kCompacted = "c";
 inline constexpr std::string_view kScopes = "m";
 inline constexpr std::string_view kFences = "f";
 

@@ -150,7 +150,7 @@ void EmbeddedLog::plan_index_writes(LogJob& job) {
     std::optional<SparseIndex::Seal> seal;
     if (sealed) seal = SparseIndex::Seal{segment->end, segment->size};
     segment->index_sealed = sealed;
-    job.index_writes.push_back({layout::index_path(dir_, segment->base), segment->index->take_flush(seal)});
+    job.index_writes.push_back({index_path(*segment), segment->index->take_flush(seal)});
   }
 }
 

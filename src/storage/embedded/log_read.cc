@@ -19,10 +19,17 @@ ReadResult nothing_at(Offset from) {
 }
 }  // namespace
 
+// Whether the segment at `base` is the one that was read.
+bool EmbeddedLog::still_has(Offset base, const FileRef& file) {
+  const Segment* segment = segment_with_base(base);
+  return segment != nullptr && segment->file.uid == file.uid;
+}
+
 std::optional<SegmentRead> EmbeddedLog::plan_read(Segment& segment, Offset from, const ReadLimits& limits) {
   SegmentRead read;
   read.range.end_position = segment.size;
   read.range.end_offset = segment.end;
+  read.range.gaps = segment.generation > 0;
   read.from = from;
   read.limits = limits;
   read.epochs = epochs_;
@@ -60,7 +67,7 @@ Task<Result<void>> EmbeddedLog::load_index(Offset base, bool distrust_file) {
   if (segment == nullptr) co_return Result<void>();
   IndexSource source;
   source.log_path = segment->file.path;
-  source.index_path = layout::index_path(dir_, base);
+  source.index_path = index_path(*segment);
   source.base = base;
   source.end_offset = segment->end;
   source.size = segment->size;
@@ -68,6 +75,7 @@ Task<Result<void>> EmbeddedLog::load_index(Offset base, bool distrust_file) {
   source.epochs = epochs_;
   source.sealed = segment != segments_.back().get();
   source.distrust_file = distrust_file;
+  source.gaps = segment->generation > 0;
   const FileRef file = segment->file;
   auto work = [this, source, file]() -> IoResult<std::shared_ptr<SparseIndex>> {
     auto opened = context_.files.open(file, OpenMode::existing);
@@ -76,12 +84,13 @@ Task<Result<void>> EmbeddedLog::load_index(Offset base, bool distrust_file) {
   };
   auto loaded = co_await context_.pool.run(Lane::disk_read, std::move(work));
   Segment* now = segment_with_base(base);
+  // Dropped or replaced meanwhile.
+  if (now == nullptr || now->file.uid != file.uid) co_return Result<void>();
   if (!loaded) {
-    if (now == nullptr) co_return Result<void>();  // dropped meanwhile
     co_return fail(storage_error("index of " + dir_, loaded.error()));
   }
   // A segment that grew meanwhile is the active one: its index is in memory from its opening on.
-  if (now != nullptr && now->size == source.size && (!now->index || distrust_file)) {
+  if (now->size == source.size && (!now->index || distrust_file)) {
     now->index = std::move(*loaded);
     now->index_is_certain = distrust_file;
     now->index_sealed = source.sealed;
@@ -102,13 +111,14 @@ Error EmbeddedLog::damaged_at(Offset offset, const char* how) {
 
 Task<Result<ReadResult>> EmbeddedLog::read(Offset from, ReadLimits limits) {
   const auto self = shared_from_this();
+  const Offset asked = from;
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
     if (auto usable = check_usable(); !usable) co_return fail(std::move(usable.error()));
-    if (from < log_start_ || from > log_end_) {
+    if (asked < log_start_ || asked > log_end_) {
       co_return fail(ErrorCode::offset_out_of_range,
-                     fmt::format("offset {} is not within {} to {}", from, log_start_, log_end_));
+                     fmt::format("offset {} is not within {} to {}", asked, log_start_, log_end_));
     }
-    if (from >= written_end_ || from >= limits.end) co_return nothing_at(from);
+    if (from >= written_end_ || from >= limits.end) co_return nothing_at(asked);
     if (tail_ && tail_->holds(from)) {
       context_.metrics.cache_hits.add();
       co_return tail_->read(from, limits);
@@ -118,6 +128,7 @@ Task<Result<ReadResult>> EmbeddedLog::read(Offset from, ReadLimits limits) {
       co_return fail(damaged_at(from, "missing from"));
     }
     const Offset base = segment->base;
+    const Offset segment_end = segment->end;
     auto planned = plan_read(*segment, from, limits);
     if (!planned) {
       if (auto loaded = co_await load_index(base, false); !loaded) co_return fail(std::move(loaded.error()));
@@ -136,7 +147,7 @@ Task<Result<ReadResult>> EmbeddedLog::read(Offset from, ReadLimits limits) {
       outcome = co_await context_.pool.run(Lane::disk_read, std::move(work));
     }
     if (!outcome) {
-      if (outcome.error().code == ENOENT && segment_with_base(base) == nullptr) continue;
+      if (outcome.error().code == ENOENT && !still_has(base, ref)) continue;
       co_return fail(storage_error("read of " + dir_, outcome.error()));
     }
     using Kind = SegmentReadResult::Kind;
@@ -145,11 +156,16 @@ Task<Result<ReadResult>> EmbeddedLog::read(Offset from, ReadLimits limits) {
       continue;
     }
     if (outcome->kind == Kind::damaged) {
-      if (from >= written_end_) continue;  // cut meanwhile
+      if (from >= written_end_ || !still_has(base, ref)) continue;  // cut or replaced meanwhile
       co_return fail(damaged_at(from, "damaged in"));
     }
-    if (outcome->kind == Kind::nothing) co_return nothing_at(from);
-    keep_cursor(base, *outcome);
+    if (outcome->kind == Kind::nothing) co_return nothing_at(asked);
+    if (outcome->kind == Kind::passed) {
+      from = segment_end;
+      attempt = -1;  // each time a segment further
+      continue;
+    }
+    if (still_has(base, ref)) keep_cursor(base, *outcome);
     ReadResult result;
     result.size_bytes = outcome->bytes.size();
     result.batches = outcome->batches;

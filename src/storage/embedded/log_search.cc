@@ -11,6 +11,7 @@ namespace tidegate::storage::embedded {
 namespace {
 
 using Step = BatchWalker::Step;
+constexpr int kMaxSearches = 8;
 
 // Walks the good batches of a stretch until `each` returns false; damaged stretches are passed over.
 template <class Each>
@@ -90,6 +91,7 @@ Task<Result<EmbeddedLog::SegmentView>> EmbeddedLog::view_segment(Offset base) {
   view.base = base;
   view.end = segment->end;
   view.size = segment->size;
+  view.gaps = segment->generation > 0;
   view.epochs = epochs_;
   // A copy: the active one's grows on the shard.
   view.index = std::make_shared<SparseIndex>(*segment->index);
@@ -104,7 +106,7 @@ std::vector<Offset> EmbeddedLog::segments_within(Offset from, Offset end) const 
   return bases;
 }
 
-Task<Result<TimestampedOffset>> EmbeddedLog::offset_for_time(std::int64_t timestamp_ms, Offset end) {
+Task<Result<TimestampedOffset>> EmbeddedLog::find_time(std::int64_t timestamp_ms, Offset end) {
   const auto self = shared_from_this();
   if (auto usable = check_usable(); !usable) co_return fail(std::move(usable.error()));
   const auto bases = segments_within(log_start_, end);
@@ -117,7 +119,7 @@ Task<Result<TimestampedOffset>> EmbeddedLog::offset_for_time(std::int64_t timest
       auto file = context_.files.open(at.file, OpenMode::existing);
       if (!file) return std::unexpected(file.error());
       const IndexEntry& entry = at.index->before_time(timestamp_ms);
-      const WalkRange range{entry.position, at.size, entry.offset, at.end};
+      const WalkRange range{entry.position, at.size, entry.offset, at.end, at.gaps};
       return first_in_segment(**file, range, at.epochs, timestamp_ms, within);
     };
     auto found = co_await context_.pool.run(Lane::disk_read, std::move(work));
@@ -128,7 +130,7 @@ Task<Result<TimestampedOffset>> EmbeddedLog::offset_for_time(std::int64_t timest
   co_return TimestampedOffset();
 }
 
-Task<Result<TimestampedOffset>> EmbeddedLog::max_timestamp(Offset end) {
+Task<Result<TimestampedOffset>> EmbeddedLog::find_latest(Offset end) {
   const auto self = shared_from_this();
   if (auto usable = check_usable(); !usable) co_return fail(std::move(usable.error()));
   TimestampedOffset best;
@@ -146,7 +148,7 @@ Task<Result<TimestampedOffset>> EmbeddedLog::max_timestamp(Offset end) {
       // With all of the segment in reach the largest is behind the last entry that is below it.
       const bool whole = at.end <= within.end && at.base >= within.begin && at.index->max_is_exact();
       const IndexEntry entry = whole ? at.index->before_time(at.index->max_timestamp()) : at.index->entries().front();
-      const WalkRange range{entry.position, at.size, entry.offset, at.end};
+      const WalkRange range{entry.position, at.size, entry.offset, at.end, at.gaps};
       return latest_in_segment(**file, range, at.epochs, within);
     };
     auto found = co_await context_.pool.run(Lane::disk_read, std::move(work));
@@ -157,7 +159,7 @@ Task<Result<TimestampedOffset>> EmbeddedLog::max_timestamp(Offset end) {
   co_return best;
 }
 
-Task<Result<std::vector<protocol::BatchHeader>>> EmbeddedLog::scan_headers(Offset from, Offset end,
+Task<Result<std::vector<protocol::BatchHeader>>> EmbeddedLog::find_headers(Offset from, Offset end,
                                                                            std::size_t max_batches) {
   const auto self = shared_from_this();
   if (auto usable = check_usable(); !usable) co_return fail(std::move(usable.error()));
@@ -176,7 +178,7 @@ Task<Result<std::vector<protocol::BatchHeader>>> EmbeddedLog::scan_headers(Offse
       auto file = context_.files.open(at.file, OpenMode::existing);
       if (!file) return std::unexpected(file.error());
       const IndexEntry& entry = at.index->at_or_before(within.begin);
-      const WalkRange range{entry.position, at.size, entry.offset, at.end};
+      const WalkRange range{entry.position, at.size, entry.offset, at.end, at.gaps};
       auto walked = walk(**file, range, at.epochs, true, [&](BatchWalker& walker) {
         if (walker.header().base_offset >= within.end) return false;
         if (walker.header().next_offset() > within.begin) found.push_back(walker.header());
@@ -191,6 +193,35 @@ Task<Result<std::vector<protocol::BatchHeader>>> EmbeddedLog::scan_headers(Offse
     headers.insert(headers.end(), found->begin(), found->end());
   }
   co_return headers;
+}
+
+// A search that a replace() overtook has looked at some segments of before and some of after: it begins
+// again. Twice is already rare.
+template <class Value, class Search>
+Task<Result<Value>> EmbeddedLog::search_steady(Search search) {
+  const auto self = shared_from_this();
+  for (int attempt = 0; attempt < kMaxSearches; ++attempt) {
+    const std::uint64_t replaced = replaced_;
+    auto found = co_await search();
+    if (replaced == replaced_) co_return found;
+  }
+  co_return fail(ErrorCode::kafka_storage_error, "the log kept changing under a search of " + dir_);
+}
+
+Task<Result<TimestampedOffset>> EmbeddedLog::offset_for_time(std::int64_t timestamp_ms, Offset end) {
+  auto search = [this, timestamp_ms, end] { return find_time(timestamp_ms, end); };
+  return search_steady<TimestampedOffset>(std::move(search));
+}
+
+Task<Result<TimestampedOffset>> EmbeddedLog::max_timestamp(Offset end) {
+  auto search = [this, end] { return find_latest(end); };
+  return search_steady<TimestampedOffset>(std::move(search));
+}
+
+Task<Result<std::vector<protocol::BatchHeader>>> EmbeddedLog::scan_headers(Offset from, Offset end,
+                                                                           std::size_t max_batches) {
+  auto search = [this, from, end, max_batches] { return find_headers(from, end, max_batches); };
+  return search_steady<std::vector<protocol::BatchHeader>>(std::move(search));
 }
 
 }  // namespace tidegate::storage::embedded

@@ -50,7 +50,7 @@ void EmbeddedLog::drop_segment(Segment segment) {
   size_bytes_ -= segment.size;
   const auto delay = std::chrono::milliseconds(config_.file_delete_delay_ms);
   dropped_.push_back({.file = std::move(segment.file),
-                      .index_path = layout::index_path(dir_, segment.base),
+                      .index_path = index_path(segment),
                       .delete_at = context_.clock.now() + delay});
 }
 

@@ -100,6 +100,7 @@ void PartitionFacts::erase_keys(const TopicId& topic, std::int32_t partitions, s
   for (std::int32_t i = 0; i < partitions; ++i) {
     ops.push_back({keys::partition(keys::kEpochs, {topic, i}), std::nullopt});
     ops.push_back({keys::partition(keys::kLogStarts, {topic, i}), std::nullopt});
+    ops.push_back({keys::partition(keys::kCompacted, {topic, i}), std::nullopt});
   }
 }
 

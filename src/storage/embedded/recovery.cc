@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "compacted_segments.h"
 #include "layout.h"
 
 namespace tidegate::storage::embedded {
@@ -26,6 +27,9 @@ class Recovery {
     } else if (!log_.segments.empty()) {
       durable_ = {.offset = log_.segments.front().base, .segment = log_.segments.front().base, .position = 0};
     }
+    // Everything up to there was synced before the first part of it was compacted, and positions in the
+    // files of before mean nothing any more.
+    if (durable_.offset <= compacted_end_) durable_ = {.offset = compacted_end_, .segment = compacted_end_, .position = 0};
     const bool clean = found && found->slot.state == SlotState::clean && ends_at_durable();
     if (!clean) {
       auto scanned = !found ? survey() : is_poisoned(*found) ? drop_above_durable() : scan();
@@ -51,7 +55,12 @@ class Recovery {
       if (names.error().code == ENOENT) return {};
       return std::unexpected(names.error());
     }
+    // What compaction replaced does not count, nor what it had begun to put in its place.
+    auto compacted = settle_compacted(context_, id_, dir_, log_.log_start, *names);
+    if (!compacted) return std::unexpected(compacted.error());
     std::vector<Offset> bases;
+    compacted_end_ = compacted->end;
+    for (const CompactedSegment& segment : compacted->segments) bases.push_back(segment.base);
     for (const auto& name : *names) {
       if (const auto base = layout::segment_base(name)) bases.push_back(*base);
     }
@@ -62,6 +71,11 @@ class Recovery {
       bases.erase(bases.begin());
     }
     for (const Offset base : bases) {
+      const auto made = std::ranges::find(compacted->segments, base, &CompactedSegment::base);
+      if (made != compacted->segments.end()) {
+        log_.segments.push_back({made->base, made->end, made->size, made->generation});
+        continue;
+      }
       auto info = context_.vfs->info(layout::segment_path(dir_, base));
       if (!info) return std::unexpected(info.error());
       log_.segments.push_back({.base = base, .end = 0, .size = info->size});
@@ -162,6 +176,12 @@ class Recovery {
     Offset end = durable_.offset;
     for (std::size_t i = 0; i < segments.size(); ++i) {
       FoundSegment& segment = segments[i];
+      if (segment.generation > 0) {  // it was durable as a whole, or it would not be here
+        kept = i + 1;
+        end = segment.end;
+        tail_position_ = segment.size;
+        continue;
+      }
       const bool last = i + 1 == segments.size();
       const Offset next_base = last ? kOpenEnd : segments[i + 1].base;
       auto file = context_.vfs->open(layout::segment_path(dir_, segment.base), OpenMode::existing);
@@ -233,9 +253,10 @@ class Recovery {
       log_.log_end = log_.log_start;
     }
     for (std::size_t i = 0; i < segments.size(); ++i) {
+      if (segments[i].generation > 0) continue;
       segments[i].end = i + 1 < segments.size() ? segments[i + 1].base : log_.log_end;
     }
-    if (segments.empty()) log_.must_roll = true;
+    if (segments.empty() || segments.back().generation > 0) log_.must_roll = true;
     // An empty file of the right name serves as it is.
     if (!segments.empty() && segments.back().size == 0 && segments.back().base == log_.log_end) log_.must_roll = false;
     if (log_.must_roll) {
@@ -288,6 +309,7 @@ class Recovery {
   const std::string dir_;
   RecoveredLog log_;
   DurableEnd durable_;
+  Offset compacted_end_ = -1;  // of the last compacted segment
   std::vector<Offset> removed_;
   std::vector<Offset> checked_;  // with bytes that may not be synced
   std::optional<FoundSegment> truncate_;

@@ -13,6 +13,7 @@ struct FoundSegment {
   Offset base = 0;
   Offset end = 0;  // of the last one: the log's end
   std::uint64_t size = 0;
+  std::uint32_t generation = 0;  // of a compacted one
 };
 
 struct RecoveredLog {

@@ -20,19 +20,20 @@ SegmentReadResult result_of(Kind kind) {
 }
 
 // Moves `walker` to the batch that holds `from`; nothing when it got there.
-IoResult<std::optional<Kind>> find_batch(BatchWalker& walker, Offset from, bool may_resync) {
+IoResult<std::optional<Kind>> find_batch(BatchWalker& walker, Offset from, bool may_resync, bool gaps) {
   bool first = true;
   for (;;) {
     switch (walker.look()) {
       case BatchWalker::Step::batch:
         if (walker.header().next_offset() > from) {
-          if (walker.header().base_offset > from) return std::optional(Kind::damaged);
+          if (walker.header().base_offset > from && !gaps) return std::optional(Kind::damaged);
           return std::optional<Kind>();
         }
         walker.pass();
         break;
       case BatchWalker::Step::end:
-        return std::optional(Kind::damaged);  // the file ends before the offsets do
+        // The file ends before the offsets do.
+        return std::optional(gaps ? Kind::passed : Kind::damaged);
       case BatchWalker::Step::failed:
         return std::unexpected(walker.error());
       case BatchWalker::Step::damaged:
@@ -79,7 +80,7 @@ IoResult<SegmentReadResult> read_segment(VfsFile& file, const SegmentRead& read,
                        {.check_crc = careful,
                         .cached_only = cached_only,
                         .window_bytes = careful ? 256U << 10 : kHeaderWindow});
-    auto missed = find_batch(walker, read.from, careful);
+    auto missed = find_batch(walker, read.from, careful, read.range.gaps);
     if (!missed) return std::unexpected(missed.error());
     if (*missed) {
       if (!careful && (**missed == Kind::damaged || read.certain_start)) continue;

@@ -49,7 +49,8 @@ void SparseIndex::note(const protocol::BatchHeader& header, std::uint64_t positi
     push(entry);
     fresh_.push_back(entry);
   }
-  max_timestamp_ = std::max(max_timestamp_, header.max_timestamp);
+  // A batch that compaction emptied has a timestamp in its header and no record that has it.
+  if (header.records_count > 0) max_timestamp_ = std::max(max_timestamp_, header.max_timestamp);
 }
 
 void SparseIndex::note_gap(Offset offset, std::uint64_t position) {
@@ -152,7 +153,11 @@ IoResult<std::shared_ptr<SparseIndex>> IndexFile::load(Vfs& vfs, VfsFile& log, c
   auto index = std::make_shared<SparseIndex>(source.base);
   Loaded loaded;
   if (!source.distrust_file) loaded = read_entries(vfs, source);
-  WalkRange rest{.position = 0, .end_position = source.size, .expected = source.base, .end_offset = source.end_offset};
+  WalkRange rest{.position = 0,
+                 .end_position = source.size,
+                 .expected = source.base,
+                 .end_offset = source.end_offset,
+                 .gaps = source.gaps};
   if (!loaded.entries.empty()) {
     index->entries_.clear();
     for (const IndexEntry& entry : loaded.entries) index->push(entry);

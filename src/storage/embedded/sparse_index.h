@@ -88,6 +88,7 @@ struct IndexSource {
   EpochTable epochs;
   bool sealed = false;
   bool distrust_file = false;  // make it from the segment alone
+  bool gaps = false;           // of a compacted segment
 };
 
 struct IndexFile {

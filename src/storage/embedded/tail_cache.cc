@@ -134,6 +134,13 @@ void TailCache::drop_from(Tail& tail, Offset end) {
   }
 }
 
+void TailCache::drop_below(Tail& tail, Offset end) {
+  while (!tail.batches_.empty() && tail.batches_.front().header.next_offset() <= end) {
+    uncharge(tail.batches_.front());
+    tail.batches_.pop_front();
+  }
+}
+
 void TailCache::clear(Tail& tail) {
   for (const StoredBatch& batch : tail.batches_) uncharge(batch);
   tail.batches_.clear();

@@ -39,6 +39,8 @@ class TailCache {
   void add(const std::shared_ptr<Tail>& tail, StoredBatch batch);
   // Batches at or above `end` were rolled back.
   void drop_from(Tail& tail, Offset end);
+  // Batches below `end` are not what the log holds any more. Those that reach above it stay.
+  void drop_below(Tail& tail, Offset end);
   void clear(Tail& tail);
   std::size_t used() const { return used_; }
 

@@ -187,7 +187,8 @@ Result<TimestampedOffset> MemoryLog::search_latest(Offset end) const {
     std::int64_t best_timestamp = latest.timestamp;
     for (const StoredBatch& batch : segment.batches()) {
       if (batch.header.base_offset >= end) break;
-      if (batch.header.max_timestamp <= best_timestamp) continue;
+      // What compaction emptied still has its timestamp, and no record that has it.
+      if (batch.header.max_timestamp <= best_timestamp || batch.header.records_count == 0) continue;
       const bool cut = batch.header.base_offset < log_start_ || batch.header.next_offset() > end;
       if (!cut) {
         best = &batch;
@@ -291,10 +292,10 @@ bool MemoryLog::is_sealed(const Segment& segment) const {
   return &segment != &segments_.back() || active_sealed_;
 }
 
-std::vector<CleanableRange> MemoryLog::cleanable() const {
+std::vector<CleanableRange> MemoryLog::cleanable(Offset end) const {
   std::vector<CleanableRange> ranges;
   for (const Segment& segment : segments_) {
-    if (!is_sealed(segment)) break;
+    if (!is_sealed(segment) || segment.end() > end) break;
     if (segment.empty()) continue;  // compacted to nothing
     ranges.push_back({.begin = std::max(segment.base(), log_start_),
                       .end = segment.end(),
@@ -303,8 +304,15 @@ std::vector<CleanableRange> MemoryLog::cleanable() const {
   return ranges;
 }
 
-Task<Result<void>> MemoryLog::replace(CleanableRange range, std::vector<protocol::RecordBatch> batches) {
-  return ready(replace_now(range, batches));
+Task<Result<void>> MemoryLog::replace(CleanableRange range, BatchSource batches) {
+  std::vector<protocol::RecordBatch> all;
+  for (;;) {
+    auto some = co_await batches();
+    if (!some) co_return fail(std::move(some.error()));
+    if (some->empty()) break;
+    std::move(some->begin(), some->end(), std::back_inserter(all));
+  }
+  co_return replace_now(range, all);
 }
 
 Result<void> MemoryLog::replace_now(const CleanableRange& range, const std::vector<protocol::RecordBatch>& batches) {
@@ -329,11 +337,16 @@ Result<void> MemoryLog::replace_now(const CleanableRange& range, const std::vect
     next = batch.header.next_offset();
     charge += charge_of(batch);
   }
-  if (!quota_->try_charge(charge)) return fail(ErrorCode::kafka_storage_error, "memory engine is full");
+  // What goes makes the room: a full engine is the one that needs compaction most.
+  const std::size_t before = segment->charged_bytes();
+  if (charge > before && !quota_->try_charge(charge - before)) {
+    return fail(ErrorCode::kafka_storage_error, "memory engine is full");
+  }
   std::vector<StoredBatch> stored;
   stored.reserve(batches.size());
   for (const auto& batch : batches) stored.push_back(store_verbatim(batch));
-  quota_->give_back(segment->replace(std::move(stored)));
+  segment->replace(std::move(stored));
+  if (charge < before) quota_->give_back(before - charge);
   return {};
 }
 

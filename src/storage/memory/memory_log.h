@@ -37,8 +37,8 @@ class MemoryLog final : public PartitionLog {
                                                                 std::size_t max_batches) override;
   Task<Result<Offset>> trim_before(Offset offset) override;
   std::size_t size_bytes() const override;
-  std::vector<CleanableRange> cleanable() const override;
-  Task<Result<void>> replace(CleanableRange range, std::vector<protocol::RecordBatch> batches) override;
+  std::vector<CleanableRange> cleanable(Offset end) const override;
+  Task<Result<void>> replace(CleanableRange range, BatchSource batches) override;
   Task<Result<void>> flush() override;
   void set_listener(std::function<void(const LogOffsets&)> listener) override;
 

@@ -75,15 +75,13 @@ std::size_t Segment::drop_before(Offset offset) {
   return freed;
 }
 
-std::size_t Segment::replace(std::vector<StoredBatch> batches) {
-  const std::size_t freed = charged_bytes();
+void Segment::replace(std::vector<StoredBatch> batches) {
   batches_.clear();
   starts_.clear();
   first_ = 0;
   total_bytes_ = dropped_bytes_ = 0;
   max_timestamp_ = protocol::kNoTimestamp;
   for (auto& batch : batches) add(std::move(batch));
-  return freed;
 }
 
 std::size_t Segment::charged_bytes() const {

@@ -40,8 +40,8 @@ class Segment {
   void append(StoredBatch batch, std::int64_t wall_ms);
   // Forgets batches that end below `offset`; returns the quota bytes they held.
   std::size_t drop_before(Offset offset);
-  // Other batches for the same offsets; returns the quota bytes of the former ones.
-  std::size_t replace(std::vector<StoredBatch> batches);
+  // Other batches for the same offsets.
+  void replace(std::vector<StoredBatch> batches);
   std::size_t charged_bytes() const;
 
   Offset base() const { return base_; }
