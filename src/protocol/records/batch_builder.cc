@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "records/batch_assembly.h"
 #include "records/batch_layout.h"
 #include "records/big_endian.h"
 #include "records/varint.h"
@@ -78,18 +79,6 @@ Result<SharedBuffer> encode_records(std::span<const NewRecord> records) {
   return std::move(out).freeze();
 }
 
-// Header and records in one buffer; sets length and CRC.
-Result<RecordBatch> assemble(BatchHeader header, ByteView records) {
-  if (records.size() > at::kMaxRecordsBytes) return fail(ErrorCode::message_too_large, "a batch over 2 GiB");
-  MutableBuffer out(kBatchHeaderBytes + records.size());
-  if (!records.empty()) std::memcpy(out.data() + kBatchHeaderBytes, records.data(), records.size());
-  header.batch_length = static_cast<std::int32_t>(out.size() - kBatchPrefixBytes);
-  write_batch_header(header, out.bytes());
-  header.crc = batch_crc(out.bytes());
-  store_big_endian(out.data() + at::kCrc, header.crc);
-  return RecordBatch{header, std::move(out).freeze()};
-}
-
 RecordBatch with_patched_times(const RecordBatch& batch, std::int16_t attributes,
                                std::int64_t max_timestamp) {
   TIDEGATE_ASSERT(batch.bytes.size() == batch.header.size_bytes());
@@ -105,6 +94,17 @@ RecordBatch with_patched_times(const RecordBatch& batch, std::int16_t attributes
 }
 
 }  // namespace
+
+Result<RecordBatch> assemble_batch(BatchHeader header, ByteView records) {
+  if (records.size() > at::kMaxRecordsBytes) return fail(ErrorCode::message_too_large, "a batch over 2 GiB");
+  MutableBuffer out(kBatchHeaderBytes + records.size());
+  if (!records.empty()) std::memcpy(out.data() + kBatchHeaderBytes, records.data(), records.size());
+  header.batch_length = static_cast<std::int32_t>(out.size() - kBatchPrefixBytes);
+  write_batch_header(header, out.bytes());
+  header.crc = batch_crc(out.bytes());
+  store_big_endian(out.data() + at::kCrc, header.crc);
+  return RecordBatch{header, std::move(out).freeze()};
+}
 
 Result<RecordBatch> build_batch(std::span<const NewRecord> records, const NewBatchOptions& options) {
   if (records.empty()) return fail(ErrorCode::invalid_record, "a batch needs a record");
@@ -126,10 +126,10 @@ Result<RecordBatch> build_batch(std::span<const NewRecord> records, const NewBat
 
   auto plain = encode_records(records);
   if (!plain) return fail(std::move(plain.error()));
-  if (options.compression == Compression::none) return assemble(header, *plain);
+  if (options.compression == Compression::none) return assemble_batch(header, *plain);
   auto packed = compress(options.compression, *plain);
   if (!packed) return fail(std::move(packed.error()));
-  return assemble(header, *packed);
+  return assemble_batch(header, *packed);
 }
 
 RecordBatch build_control_batch(ControlType type, std::int64_t producer_id, std::int16_t producer_epoch,
@@ -150,7 +150,7 @@ RecordBatch build_control_batch(ControlType type, std::int64_t producer_id, std:
   header.records_count = 1;
   auto records = encode_records({&record, 1});
   TIDEGATE_ASSERT(records.has_value());
-  auto batch = assemble(header, *records);
+  auto batch = assemble_batch(header, *records);
   TIDEGATE_ASSERT(batch.has_value());
   return std::move(*batch);
 }
@@ -162,10 +162,10 @@ Result<RecordBatch> recompress(const RecordBatch& batch, Compression to, const R
   BatchHeader header = batch.header;
   header.attributes =
       static_cast<std::int16_t>((header.attributes & ~at::kCodecMask) | static_cast<std::int16_t>(to));
-  if (to == Compression::none) return assemble(header, *plain);
+  if (to == Compression::none) return assemble_batch(header, *plain);
   auto packed = compress(to, *plain);
   if (!packed) return fail(std::move(packed.error()));
-  return assemble(header, *packed);
+  return assemble_batch(header, *packed);
 }
 
 RecordBatch stamp_append_time(const RecordBatch& batch, std::int64_t now_ms) {

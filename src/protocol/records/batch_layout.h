@@ -32,5 +32,6 @@ inline constexpr std::int16_t kCodecMask = 0x07;
 inline constexpr std::int16_t kAppendTimeBit = 0x08;
 inline constexpr std::int16_t kTransactionalBit = 0x10;
 inline constexpr std::int16_t kControlBit = 0x20;
+inline constexpr std::int16_t kDeleteHorizonBit = 0x40;
 
 }  // namespace tidegate::protocol::batch_layout

@@ -3,6 +3,7 @@
 // number of headers against both the limit and the bytes, before room is made for them.
 #include <fmt/format.h>
 
+#include "records/record_walk.h"
 #include "records/varint.h"
 #include "tidegate/protocol/compression.h"
 #include "tidegate/protocol/record_batch.h"
@@ -73,7 +74,8 @@ Result<SharedBuffer> inflate_records(const RecordBatch& batch, const RecordLimit
     return fail(ErrorCode::invalid_record, fmt::format("unknown codec {}", batch.header.attributes & 7));
   }
   auto records = batch.bytes.slice(kBatchHeaderBytes, batch.bytes.size() - kBatchHeaderBytes);
-  if (batch.header.compression() == Compression::none) return records;
+  // What compaction emptied has no stream to inflate.
+  if (batch.header.compression() == Compression::none || records.empty()) return records;
   return decompress(batch.header.compression(), records, limits.max_inflated_bytes);
 }
 
@@ -81,12 +83,16 @@ Result<void> for_each_record(const RecordBatch& batch, const RecordLimits& limit
                              std::function<bool(const RecordView&)> each) {
   auto records = inflate_records(batch, limits);
   if (!records) return fail(std::move(records.error()));
+  return walk_records(batch.header, *records, limits, each);
+}
 
-  RecordCursor cursor(*records);
+Result<void> walk_records(const BatchHeader& header, ByteView records, const RecordLimits& limits,
+                          const std::function<bool(const RecordView&)>& each) {
+  RecordCursor cursor(records);
   RecordView record;
   std::vector<HeaderView> headers;  // one for all records: its memory is reused
   std::int32_t previous_delta = -1;
-  const std::int32_t count = batch.header.records_count;
+  const std::int32_t count = header.records_count;
   if (count < 0) return fail(ErrorCode::invalid_record, fmt::format("records count {}", count));
   for (std::int32_t i = 0; i < count; ++i) {
     std::int32_t length = 0;
@@ -97,9 +103,9 @@ Result<void> for_each_record(const RecordBatch& batch, const RecordLimits& limit
     if (const auto wrong = read_record(body, limits, headers, record); !wrong.empty())
       return malformed(i, wrong);
     // Gaps are legal: compaction leaves them.
-    if (record.offset_delta <= previous_delta || record.offset_delta > batch.header.last_offset_delta) {
+    if (record.offset_delta <= previous_delta || record.offset_delta > header.last_offset_delta) {
       return malformed(i, fmt::format("offset delta {} after {}, last {}", record.offset_delta,
-                                      previous_delta, batch.header.last_offset_delta));
+                                      previous_delta, header.last_offset_delta));
     }
     previous_delta = record.offset_delta;
     if (!each(record)) return {};
