@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "compaction/compaction.h"
 #include "partition_table.h"
 #include "tidegate/broker/fetch_path.h"
 #include "tidegate/broker/group_coordinator.h"
@@ -27,7 +28,8 @@ struct Broker::State {
         fetch(p, topics, tables),
         offsets(p, tables),
         producer_ids(p),
-        groups(p, topics) {
+        groups(p, topics),
+        compaction(p, topics, tables) {
     topics.count_in(p.metrics.gauge("tidegate_broker_topics", "Topics there are"),
                     p.metrics.gauge("tidegate_broker_partitions", "Partitions of all topics"));
   }
@@ -45,6 +47,7 @@ struct Broker::State {
   OffsetsPath offsets;
   ProducerIds producer_ids;
   GroupCoordinator groups;
+  Compaction compaction;
   // Shard 0.
   TimerId timer = kNoTimer;
   bool stopping = false;
@@ -70,6 +73,7 @@ Task<Result<void>> Broker::start() {
   }
   co_await state_->groups.start();
   state_->arm();
+  state_->compaction.start();
   co_return Result<void>{};
 }
 
@@ -97,6 +101,10 @@ Task<bool> Broker::stop(MonoTime deadline) {
     co_return false;
   }
   co_await state_->fetch.stop();
+  if (!co_await state_->compaction.stop(deadline)) {
+    spdlog::warn("event=storage_hangs_at_stop task=compaction");
+    co_return false;
+  }
   std::size_t abandoned = 0;
   for (unsigned i = 0; i < parts_.shards.size(); ++i) {
     auto stop_table = [this, i, deadline] { return state_->tables.at(i).stop(deadline); };

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "append_order.h"
+#include "compaction/dirty_log.h"
 #include "fetch_wait.h"
 #include "producer_log.h"
 #include "tidegate/base/ids.h"
@@ -39,6 +41,7 @@ class Partition {
   AppendOrder order;
   ProducerLog producers;
   FetchWatches watches;
+  std::optional<CleanerCheckpoint> cleaned;  // of a compacted topic; read at compaction's first look
 };
 using PartitionPtr = std::shared_ptr<Partition>;
 

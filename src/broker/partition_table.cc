@@ -46,6 +46,11 @@ Result<PartitionPtr> PartitionTable::find(const PartitionId& id) {
   return partition;
 }
 
+PartitionPtr PartitionTable::peek(const PartitionId& id) const {
+  const auto at = partitions_.find(id);
+  return at == partitions_.end() ? nullptr : at->second;
+}
+
 Task<Result<void>> PartitionTable::open(PartitionPtr partition) {
   while (!partition->is_open()) {
     if (partition->removed) co_return fail(ErrorCode::unknown_topic_or_partition);
@@ -140,21 +145,25 @@ void PartitionTable::topic_removed(const CatalogueTopicPtr& topic) {
     partition->notify();
   }
   // Once is enough, whichever shard does it.
-  if (shard_ == 0) Shard::current()->spawn(forget_producers(topic->topic.id), "forget producers");
+  if (shard_ == 0) Shard::current()->spawn(forget_state(topic->topic.id), "forget a topic's state");
 }
 
-// What snapshots there are of a topic that is gone. A crash before the end leaves some behind: they are
-// small, and nothing reads them again, because no later topic has that id.
-Task<void> PartitionTable::forget_producers(TopicId topic) {
+// What the MetaStore has of a topic that is gone. A crash before the end leaves some behind: it is small,
+// and nothing reads it again, because no later topic has that id.
+Task<void> PartitionTable::forget_state(TopicId topic) {
+  co_await erase_key(ProducerLog::scope_prefix(topic), ProducerLog::kSnapshotKey);
+  co_await erase_key(checkpoint_scope_prefix(topic), kCheckpointKey);
+}
+
+Task<void> PartitionTable::erase_key(std::string scope_prefix, std::string key) {
   constexpr std::size_t kAtOnce = 256;
   storage::MetaStore& meta = parts_.engine.meta();
-  const std::string prefix = ProducerLog::scope_prefix(topic);
   for (std::string after;;) {
-    auto scopes = co_await meta.scopes(prefix, after, kAtOnce);
+    auto scopes = co_await meta.scopes(scope_prefix, after, kAtOnce);
     if (!scopes || scopes->empty()) co_return;
     for (const std::string& scope : *scopes) {
       std::vector<storage::MetaOp> ops;
-      ops.push_back({.kind = storage::MetaOp::Kind::erase, .key = ProducerLog::kSnapshotKey, .value = {}});
+      ops.push_back({.kind = storage::MetaOp::Kind::erase, .key = key, .value = {}});
       auto erased = co_await meta.put_batch(scope, 0, std::move(ops), storage::MetaDurability::policy);
       if (!erased) co_return;
     }

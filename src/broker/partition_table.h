@@ -24,6 +24,8 @@ class PartitionTable {
   // unknown_topic_or_partition, or not_leader_or_follower when another node leads it. Never waits: the
   // log may not be open yet.
   Result<PartitionPtr> find(const PartitionId& id);
+  // As find(), but only what has been used since the start; nullptr otherwise.
+  PartitionPtr peek(const PartitionId& id) const;
   // Opens the log once, whoever asks first; the others wait. Producer state is there afterwards.
   Task<Result<void>> open(PartitionPtr partition);
   // find() and open().
@@ -48,7 +50,8 @@ class PartitionTable {
  private:
   Task<Result<void>> do_open(PartitionPtr partition);
   void topic_removed(const CatalogueTopicPtr& topic);
-  Task<void> forget_producers(TopicId topic);
+  Task<void> forget_state(TopicId topic);
+  Task<void> erase_key(std::string scope_prefix, std::string key);
   void topic_changed(const CatalogueTopicPtr& topic);
   // Partitions of the topic that are in this table.
   std::vector<PartitionPtr> partitions_of(const CatalogueTopicPtr& topic) const;

@@ -22,8 +22,8 @@ constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
 // clang-format off
 constexpr ConfigKey kKeys[] = {
     {.name = "cleanup.policy", .type = list, .default_value = "delete",
-     .doc = "What happens to old records: delete, compact or both; empty keeps them. compact is accepted and shown, "
-            "but compaction itself is not there yet: such a topic keeps every record (unless delete is named too).",
+     .doc = "What happens to old records: delete them by age and size, compact (keep the last record of each key), or "
+            "both; empty keeps them.",
      .allowed = kCleanupPolicies, .reloadable = true, .synonym = "log.cleanup.policy"},
     {.name = "compression.gzip.level", .type = int32, .default_value = "-1",
      .doc = "Recompression uses each codec's default level.", .min = -1, .max = 9, .reloadable = true,
@@ -38,8 +38,9 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Recompression uses each codec's default level.", .min = -131'072, .max = 22, .reloadable = true,
      .synonym = "compression.zstd.level", .no_effect = true},
     {.name = "delete.retention.ms", .type = int64, .default_value = "86400000",
-     .doc = "Compaction, which would keep tombstones for this long, is not there yet.", .min = 0, .reloadable = true,
-     .synonym = "log.cleaner.delete.retention.ms", .no_effect = true},
+     .doc = "How long compaction keeps a record without a value after it has cleaned everything older of that key, in "
+            "milliseconds.",
+     .min = 0, .reloadable = true, .synonym = "log.cleaner.delete.retention.ms"},
     {.name = "errors.deadletterqueue.group.enable", .type = boolean, .default_value = "false",
      .doc = "There are no share groups.", .reloadable = true, .no_effect = true},
     {.name = "file.delete.delay.ms", .type = int64, .default_value = "60000",
@@ -63,8 +64,9 @@ constexpr ConfigKey kKeys[] = {
     {.name = "local.retention.ms", .type = int64, .default_value = "-2", .doc = "There is no tiered storage.",
      .min = -2, .reloadable = true, .no_effect = true},
     {.name = "max.compaction.lag.ms", .type = int64, .default_value = "9223372036854775807",
-     .doc = "Compaction is not there yet.", .min = 1, .reloadable = true,
-     .synonym = "log.cleaner.max.compaction.lag.ms", .no_effect = true},
+     .doc = "Age at which a record is compacted whatever min.cleanable.dirty.ratio says, in milliseconds. A segment is "
+            "also closed at this age when a record comes.",
+     .min = 1, .reloadable = true, .synonym = "log.cleaner.max.compaction.lag.ms"},
     {.name = "max.decompressed.message.bytes", .type = int32, .default_value = "134217728",
      .doc = "Bytes that a compressed record batch may inflate to when the server has to look inside.", .min = 1,
      .reloadable = true, .synonym = "max.decompressed.message.bytes"},
@@ -81,10 +83,11 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Whether records keep the client's timestamp or get the time of the append.",
      .allowed = kTimestampTypes, .reloadable = true, .synonym = "log.message.timestamp.type"},
     {.name = "min.cleanable.dirty.ratio", .type = float64, .default_value = "0.5",
-     .doc = "Compaction is not there yet.", .min = 0, .max = 1, .reloadable = true,
-     .synonym = "log.cleaner.min.cleanable.ratio", .no_effect = true},
-    {.name = "min.compaction.lag.ms", .type = int64, .default_value = "0", .doc = "Compaction is not there yet.",
-     .min = 0, .reloadable = true, .synonym = "log.cleaner.min.compaction.lag.ms", .no_effect = true},
+     .doc = "A log is compacted when more than this share of its closed segments' bytes has not been.", .min = 0,
+     .max = 1, .reloadable = true, .synonym = "log.cleaner.min.cleanable.ratio"},
+    {.name = "min.compaction.lag.ms", .type = int64, .default_value = "0",
+     .doc = "Age that a record has at least before it is compacted, in milliseconds.", .min = 0, .reloadable = true,
+     .synonym = "log.cleaner.min.compaction.lag.ms"},
     {.name = "min.insync.replicas", .type = int32, .default_value = "1",
      .doc = "In-sync replicas that a produce with acks=all needs. There is one replica: above 1 every such produce "
             "is refused with NOT_ENOUGH_REPLICAS.",
@@ -170,6 +173,13 @@ std::int64_t to_integer(const std::string& text) {
   return number;
 }
 
+double to_number(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  TIDEGATE_ASSERT(error == std::errc() && end == text.data() + text.size());
+  return number;
+}
+
 std::optional<protocol::Compression> to_compression(std::string_view name) {
   if (name == "uncompressed") return protocol::Compression::none;
   if (name == "gzip") return protocol::Compression::gzip;
@@ -189,6 +199,7 @@ class Effective {
     return describe_topic_setting(*key, configs_, server_).value;
   }
   std::int64_t integer(std::string_view name) const { return to_integer(text(name)); }
+  double number(std::string_view name) const { return to_number(text(name)); }
 
  private:
   const TopicConfigs& configs_;
@@ -294,6 +305,14 @@ TopicSettings make_topic_settings(const TopicConfigs& configs, const ConfigValue
   settings.compression = to_compression(effective.text("compression.type"));
   settings.timestamp_before_max_ms = effective.integer("message.timestamp.before.max.ms");
   settings.timestamp_after_max_ms = effective.integer("message.timestamp.after.max.ms");
+  settings.compaction = {.delete_retention_ms = effective.integer("delete.retention.ms"),
+                         .min_lag_ms = effective.integer("min.compaction.lag.ms"),
+                         .max_lag_ms = effective.integer("max.compaction.lag.ms"),
+                         .min_dirty_ratio = effective.number("min.cleanable.dirty.ratio")};
+  // What is never closed is never compacted.
+  if (settings.log.cleanup_compact) {
+    settings.log.segment_ms = std::min(settings.log.segment_ms, settings.compaction.max_lag_ms);
+  }
   settings.min_insync_replicas = static_cast<std::int32_t>(effective.integer("min.insync.replicas"));
   return settings;
 }

@@ -17,6 +17,14 @@ namespace tidegate::broker {
 
 const ConfigTable& topic_config_table();
 
+// What log compaction acts on; Kafka's key is beside each.
+struct CompactionSettings {
+  std::int64_t delete_retention_ms = 86'400'000;  // delete.retention.ms
+  std::int64_t min_lag_ms = 0;                    // min.compaction.lag.ms
+  std::int64_t max_lag_ms = INT64_MAX;            // max.compaction.lag.ms
+  double min_dirty_ratio = 0.5;                   // min.cleanable.dirty.ratio
+};
+
 // What the produce and fetch paths act on, with defaults filled in.
 struct TopicSettings {
   storage::LogConfig log;                      // what the engine acts on
@@ -28,6 +36,7 @@ struct TopicSettings {
   std::int64_t timestamp_before_max_ms = INT64_MAX;  // message.timestamp.before.max.ms
   std::int64_t timestamp_after_max_ms = 3'600'000;   // message.timestamp.after.max.ms
   std::int32_t min_insync_replicas = 1;
+  CompactionSettings compaction;
 };
 
 using TopicConfigs = std::map<std::string, std::string>;
