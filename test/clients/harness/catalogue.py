@@ -17,6 +17,7 @@ class Suite:
     engine: str = "embedded"
     label: str = "client-compat"
     timeout_s: int = 900
+    settings: tuple = ()  # of the server, for all of the suite
     on_kafka: bool = True  # False: the case only means something with our own engines
 
 
@@ -34,9 +35,11 @@ def _java():
     return [deps.tool("java"), "-XX:TieredStopAtLevel=1", "-Xmx256m", "-cp", classpath, "Suite"]
 
 
-def _console_tools():
-    return [sys.executable, str(CLIENTS / "tools" / "suite.py"), deps.tool("java"),
-            deps.maven_classpath("kafka")]
+def _tools(script):
+    def prepare():
+        classpath = deps.java_classes("tools/java", deps.maven_classpath("kafka"))
+        return [sys.executable, str(CLIENTS / "tools" / script), deps.tool("java"), classpath]
+    return prepare
 
 
 def _go(name):
@@ -66,7 +69,8 @@ SUITES = [
     Suite("kafka-python", _venv("kafka_python_suite.py")),
     Suite("aiokafka", _venv("aiokafka_suite.py")),
     Suite("java", _java),
-    Suite("console-tools", _console_tools),
+    Suite("console-tools", _tools("suite.py")),
+    Suite("group-tools", _tools("groups_suite.py"), settings=("group.initial.rebalance.delay.ms=0",)),
     Suite("franz-go", _go("franz")),
     Suite("sarama", _go("sarama")),
     Suite("kafka-go", _go("kafkago")),

@@ -101,7 +101,7 @@ def java_classes(directory, classpath):
         _run([javac, "-nowarn", "-cp", classpath, "-d", str(target), *map(str, sources)], "javac",
              BuildFailed)
 
-    name = f"classes-{directory}-{_digest(classpath, *(s.read_bytes() for s in sources))}"
+    name = f"classes-{directory.replace('/', '-')}-{_digest(classpath, *(s.read_bytes() for s in sources))}"
     return f"{_once(name, fill)}{os.pathsep}{classpath}"
 
 
