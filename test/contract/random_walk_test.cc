@@ -41,7 +41,7 @@ class RandomWalkContract : public ContractTest {
     std::vector<protocol::RecordBatch> batches;
     for (std::uint64_t i = 0; i <= walk.below(3); ++i) batches.push_back(random_batch(walk));
     const auto appended = walk.log.must_append(batches);
-    EXPECT_EQ(appended.base_offset, walk.model.append(batches));
+    EXPECT_EQ(appended.base_offset, walk.model.append(batches, walk.log.leader_epoch()));
     EXPECT_EQ(appended.log_end, walk.model.end());
   }
 

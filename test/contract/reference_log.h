@@ -14,11 +14,11 @@ namespace tidegate::test {
 
 class ReferenceLog {
  public:
-  Offset append(const std::vector<protocol::RecordBatch>& batches) {
+  Offset append(const std::vector<protocol::RecordBatch>& batches, LeaderEpoch epoch) {
     const Offset base = end_;
     for (auto batch : batches) {
       batch.header.base_offset = end_;
-      batches_.push_back({.base = end_, .end = batch.header.next_offset(), .records = records_of(batch)});
+      batches_.push_back({.base = end_, .end = batch.header.next_offset(), .epoch = epoch, .records = records_of(batch)});
       end_ = batch.header.next_offset();
     }
     return base;
@@ -77,6 +77,7 @@ class ReferenceLog {
   struct Batch {
     Offset base = 0;
     Offset end = 0;
+    LeaderEpoch epoch = 0;
     std::vector<ReadRecord> records;
   };
 
@@ -89,8 +90,10 @@ class ReferenceLog {
     }
     return all;
   }
-  static storage::TimestampedOffset found(const ReadRecord& record) {
-    return {.offset = record.offset, .timestamp = record.timestamp, .leader_epoch = 0};
+  storage::TimestampedOffset found(const ReadRecord& record) const {
+    const auto holds = [&](const Batch& batch) { return record.offset >= batch.base && record.offset < batch.end; };
+    const auto in = std::ranges::find_if(batches_, holds);
+    return {.offset = record.offset, .timestamp = record.timestamp, .leader_epoch = in->epoch};
   }
 
   std::vector<Batch> batches_;

@@ -258,6 +258,9 @@ struct Capabilities {
   bool durable = false;           // data outlives the process
   bool compaction = false;        // cleanable() and replace() work
   std::int32_t max_partitions = 100'000;
+  // Whoever opens a partition first in a run takes it over in a new leader epoch, because an owner of before
+  // may still be alive somewhere. Otherwise the epoch rises only where data was lost.
+  bool epoch_per_start = false;
 };
 
 struct Health {

@@ -1,0 +1,86 @@
+// The fences: one small entry for each of 256 groups of partitions, whose ETag is "<leader epoch>.<count>". Who
+// writes the next epoch into it owns the group; everybody else's changes are refused from then on. A fence is
+// taken when its first partition is opened and has a home shard, where its calls are made one after the other;
+// what it says is read on any shard.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "backend.h"
+#include "ownership.h"
+#include "tidegate/runtime/event.h"
+#include "tidegate/runtime/shard.h"
+
+namespace tidegate::storage::seaweedmq {
+
+inline constexpr const char* kEtagAttribute = "Seaweed-X-Amz-ETag";
+
+struct FenceMark {
+  LeaderEpoch epoch = 0;
+  std::int64_t count = 0;
+
+  std::string etag() const;
+  static std::optional<FenceMark> parse(const std::string& etag);
+  bool operator==(const FenceMark&) const = default;
+};
+
+class Fence final : public Ownership, public std::enable_shared_from_this<Fence> {
+ public:
+  // `instance` tells this run's marks from everybody else's.
+  Fence(Backend backend, Shard& home, unsigned index, std::string instance);
+
+  LeaderEpoch epoch() const override;
+  std::string fence_path() const override;
+  std::string etag() const override;
+  bool holds() const override;
+  Task<Result<void>> settle(std::string etag) override;
+
+  // The epoch that it would be taken with, as far as known; until then.
+  void expect(LeaderEpoch epoch);
+  // Takes it with the next epoch, unless it is held already. A fence that was lost is not taken again.
+  Task<Result<void>> acquire();
+
+ private:
+  enum class State { fresh, held, lost };
+  Task<Result<void>> acquire_at_home();
+  Task<Result<void>> settle_at_home(std::string etag);
+  // Writes `next` if the entry still has `expected`. nullopt: refused, and it is not ours.
+  Task<Result<bool>> write(std::optional<std::string> expected, FenceMark next);
+  Task<void> lock();
+  void unlock();
+  void set(State state, FenceMark mark);
+  State state() const;
+  Error lost_error() const;
+
+  const Backend backend_;
+  Shard& home_;
+  const std::string name_;
+  const std::string instance_;
+  mutable std::mutex mutex_;
+  State state_ = State::fresh;  // under mutex_, as mark_
+  FenceMark mark_;
+  bool busy_ = false;  // on the home shard, as the event
+  Event idle_;
+};
+
+class FenceTable {
+ public:
+  static constexpr unsigned kFences = 256;
+
+  FenceTable(Backend backend, ShardPool& shards, const std::string& instance);
+  // The fence of a partition, taken. On any shard.
+  Task<Result<std::shared_ptr<Ownership>>> acquire(PartitionId id);
+  const Fence& of(const PartitionId& id) const;
+  // Which epochs there are. At the start.
+  Task<Result<void>> look();
+
+ private:
+  Filer& filer_;
+  std::array<std::shared_ptr<Fence>, kFences> fences_;
+};
+
+}  // namespace tidegate::storage::seaweedmq

@@ -1,0 +1,205 @@
+#include "engine.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "format/names.h"
+#include "tidegate/base/uuid.h"
+#include "tidegate/runtime/submit.h"
+
+namespace tidegate::storage::seaweedmq {
+
+namespace {
+constexpr const char* kClusterEntry = "cluster";
+}  // namespace
+
+SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, Backend backend, std::shared_ptr<void> owner,
+                                 ShardPool& shards, const Clock& clock, Rng& rng, MetricRegistry& metrics)
+    : backend_owner_(std::move(owner)),
+      shards_(shards),
+      clock_(clock),
+      rng_(rng),
+      metrics_(metrics),
+      instance_(random_uuid(rng).to_string()),
+      entries_(backend.filer, instance_),
+      fences_(backend, shards, instance_),
+      topics_(backend.filer, entries_, clock, options.topics, [this](TopicId id) { return close_topic(id); }),
+      meta_(backend.filer, entries_, shards) {
+  for (unsigned i = 0; i < shards.size(); ++i) {
+    auto home = std::make_unique<LogShard>(shards.at(i), backend, clock, rng.next(), options.direct, metrics_,
+                                           options.tail_cache_bytes / shards.size(),
+                                           options.chunk_cache_bytes / shards.size());
+    on_shards_.push_back(std::make_unique<OnShard>(std::move(home)));
+  }
+}
+
+SeaweedmqEngine::~SeaweedmqEngine() = default;
+
+Health SeaweedmqEngine::health() const {
+  if (ready_.load()) return {.ready = true};
+  return {.ready = false, .reason = not_ready_};
+}
+
+Capabilities SeaweedmqEngine::capabilities() const {
+  return {.durable = true, .compaction = false, .epoch_per_start = true};
+}
+
+// ------------------------------------------------------------------------------------------- start
+
+Task<Result<void>> SeaweedmqEngine::take_cluster_id() {
+  const std::string directory(paths::kMeta);
+  const std::string fresh = random_uuid(rng_).to_string();
+  auto found = co_await entries_.get(directory, kClusterEntry);
+  if (!found) co_return fail(std::move(found.error()));
+  if (found->etag.empty()) {
+    auto made = co_await entries_.put(directory, kClusterEntry, "", fresh);
+    if (!made) co_return fail(std::move(made.error()));
+    // Several gateways may start at once: what is there then counts for all.
+    found = co_await entries_.get(directory, kClusterEntry);
+    if (!found) co_return fail(std::move(found.error()));
+  }
+  if (!Uuid::parse(found->content)) {
+    co_return fail(ErrorCode::kafka_storage_error, fmt::format("{}/{} holds no cluster id", directory, kClusterEntry));
+  }
+  cluster_id_ = found->content;
+  co_return Result<void>{};
+}
+
+Task<Result<void>> SeaweedmqEngine::start() {
+  start_time_ = clock_.now();
+  start_wall_ms_ = clock_.wall_ms();
+  Result<void> result = co_await take_cluster_id();
+  if (result) result = co_await fences_.look();
+  if (result) {
+    auto listed = co_await topics_.list();
+    if (!listed) result = fail(std::move(listed.error()));
+  }
+  if (!result) {
+    not_ready_ = result.error().message;
+    co_return result;
+  }
+  meta_.set_open(true);
+  for (unsigned i = 0; i < shards_.size(); ++i) {
+    auto open = [this, i] { on_shards_[i]->running = true; };
+    co_await submit_to(shards_.at(i), open);
+  }
+  ready_ = true;
+  spdlog::info("event=engine_started engine=seaweedmq cluster_id={} milliseconds={}", cluster_id_,
+               (clock_.now() - start_time_).count() / 1'000'000);
+  co_return result;
+}
+
+// -------------------------------------------------------------------------------------------- logs
+
+Task<Result<std::shared_ptr<PartitionLog>>> SeaweedmqEngine::partition(PartitionId id, LogConfig config) {
+  OnShard& on = *on_shards_[Shard::current()->index()];
+  // Whoever opens it first does; the others wait for that.
+  while (on.opening.contains(id)) co_await on.opened.wait();
+  if (!on.running) co_return fail(ErrorCode::kafka_storage_error, "the engine is not running");
+  if (const auto found = on.logs.find(id); found != on.logs.end()) co_return found->second;
+  on.opening.insert(id);
+  auto opened = co_await open_log(id, config);
+  on.opening.erase(id);
+  on.opened.notify_all();
+  if (!opened) co_return fail(std::move(opened.error()));
+  if (!on.running) co_return fail(ErrorCode::kafka_storage_error, "the engine is not running");
+  if (!topics_.find(id)) co_return fail(ErrorCode::unknown_topic_or_partition, "the topic was deleted");
+  on.logs[id] = *opened;
+  co_return std::move(*opened);
+}
+
+Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_log(PartitionId id, LogConfig config) {
+  const auto record = topics_.find(id);
+  if (!record) co_return fail(ErrorCode::unknown_topic_or_partition, "there is no such partition");
+  auto ownership = co_await fences_.acquire(id);
+  if (!ownership) co_return fail(std::move(ownership.error()));
+  LogPlace place{.id = id,
+                 .directory = paths::partition_dir(record->topic.name, record->generation_ns,
+                                                   ring_range(id.index, record->slots)),
+                 .layout = record->layout};
+  LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
+  co_return co_await DirectLog::open(home, std::move(place), config, std::move(*ownership));
+}
+
+void SeaweedmqEngine::apply_config(PartitionId id, LogConfig config) {
+  OnShard& on = *on_shards_[Shard::current()->index()];
+  if (const auto found = on.logs.find(id); found != on.logs.end()) found->second->apply_config(config);
+}
+
+Task<void> SeaweedmqEngine::close_topic(TopicId id) {
+  for (unsigned i = 0; i < shards_.size(); ++i) {
+    auto forget = [this, i, id] {
+      OnShard& on = *on_shards_[i];
+      std::erase_if(on.logs, [&](auto& entry) {
+        if (entry.first.topic != id) return false;
+        entry.second->remove();
+        on.removed.push_back(entry.second);
+        return true;
+      });
+    };
+    co_await submit_to(shards_.at(i), forget);
+  }
+}
+
+// -------------------------------------------------------------------------------------------- care
+
+// Ages of records count with the clock that falls behind: neither a jump of the wall clock forwards nor one
+// backwards makes anything older than it is.
+std::int64_t SeaweedmqEngine::age_now_ms() const {
+  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - start_time_);
+  return std::min<std::int64_t>(clock_.wall_ms(), start_wall_ms_ + elapsed.count());
+}
+
+Task<void> SeaweedmqEngine::keep_shard(unsigned index, std::int64_t age) {
+  OnShard& on = *on_shards_[index];
+  std::vector<std::shared_ptr<DirectLog>> logs;
+  logs.reserve(on.logs.size());
+  for (const auto& [id, log] : on.logs) logs.push_back(log);
+  for (const auto& log : logs) {
+    if (!on.running) co_return;
+    co_await log->keep_house(age);
+  }
+}
+
+Task<void> SeaweedmqEngine::housekeeping() {
+  if (!ready_.load()) co_return;
+  const std::int64_t age = age_now_ms();
+  bool busy = false;
+  for (unsigned i = 0; i < shards_.size(); ++i) {
+    auto keep = [this, i, age] { return keep_shard(i, age); };
+    co_await submit_to(shards_.at(i), keep);
+    auto look = [this, i] {
+      auto& removed = on_shards_[i]->removed;
+      std::erase_if(removed, [](const auto& log) { return log->is_idle(); });
+      return !removed.empty();
+    };
+    busy |= co_await submit_to(shards_.at(i), look);
+  }
+  // A write that is under way could make a directory anew that is being deleted.
+  if (!busy && ready_.load()) co_await topics_.delete_remains();
+}
+
+Task<void> SeaweedmqEngine::close_shard(unsigned index) {
+  OnShard& on = *on_shards_[index];
+  on.running = false;
+  while (!on.opening.empty()) co_await on.opened.wait();
+  // A copy: what closes waits, and the map is to be touched by nobody then.
+  const auto logs = std::exchange(on.logs, {});
+  for (const auto& [id, log] : logs) co_await log->close();
+  for (const auto& log : std::exchange(on.removed, {})) co_await log->close();
+}
+
+Task<void> SeaweedmqEngine::stop() {
+  ready_ = false;
+  not_ready_ = "stopped";
+  meta_.set_open(false);
+  for (unsigned i = 0; i < shards_.size(); ++i) {
+    auto close = [this, i] { return close_shard(i); };
+    co_await submit_to(shards_.at(i), close);
+  }
+  co_await meta_.drain();
+}
+
+}  // namespace tidegate::storage::seaweedmq

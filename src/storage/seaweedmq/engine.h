@@ -1,0 +1,91 @@
+// The SeaweedMQ engine: puts the parts together over a Backend, owns the logs of every shard, starts, stops and
+// keeps house. The daemon makes it over rpc/, tests over a backend of their own.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "backend.h"
+#include "cluster/fence.h"
+#include "log/direct_log.h"
+#include "meta/scope_store.h"
+#include "tidegate/base/rng.h"
+#include "topics/topic_table.h"
+#include "versioned_entry.h"
+
+namespace tidegate::storage::seaweedmq {
+
+struct EngineOptions {
+  DirectOptions direct;
+  TopicDefaults topics;
+  // Of all shards together: batches that were committed last, and chunks that were read from volume servers.
+  std::size_t tail_cache_bytes = 64U << 20;
+  std::size_t chunk_cache_bytes = 64U << 20;
+};
+
+class SeaweedmqEngine final : public Engine {
+ public:
+  // `owner` keeps what the backend refers to.
+  SeaweedmqEngine(EngineOptions options, Backend backend, std::shared_ptr<void> owner, ShardPool& shards,
+                  const Clock& clock, Rng& rng, MetricRegistry& metrics);
+  ~SeaweedmqEngine() override;
+
+  std::string_view name() const override { return "seaweedmq"; }
+  Task<Result<void>> start() override;
+  Task<void> stop() override;
+  Health health() const override;
+  Capabilities capabilities() const override;
+  std::string cluster_id() const override { return cluster_id_; }
+  TopicStore& topics() override { return topics_; }
+  MetaStore& meta() override { return meta_; }
+  Task<Result<std::shared_ptr<PartitionLog>>> partition(PartitionId id, LogConfig config) override;
+  LeaderEpoch leader_epoch(const PartitionId& id) const override { return fences_.of(id).epoch(); }
+  std::vector<PartitionId> partitions_with_data() const override { return topics_.partitions(); }
+  void apply_config(PartitionId id, LogConfig config) override;
+  Task<void> housekeeping() override;
+
+ private:
+  // What the engine has on one shard; touched there alone.
+  struct OnShard {
+    explicit OnShard(std::unique_ptr<LogShard> home) : logs_of(std::move(home)) {}
+    std::unique_ptr<LogShard> logs_of;
+    std::unordered_map<PartitionId, std::shared_ptr<DirectLog>> logs;
+    std::unordered_set<PartitionId> opening;
+    Event opened;  // one of `opening` is done
+    // Of removed topics, until nothing of them is under way.
+    std::vector<std::shared_ptr<DirectLog>> removed;
+    bool running = false;
+  };
+  using Opening = Result<std::shared_ptr<DirectLog>>;
+
+  Task<Result<void>> take_cluster_id();
+  Task<Opening> open_log(PartitionId id, LogConfig config);
+  Task<void> close_shard(unsigned index);
+  Task<void> keep_shard(unsigned index, std::int64_t age_now_ms);
+  Task<void> close_topic(TopicId id);
+  std::int64_t age_now_ms() const;
+
+  const std::shared_ptr<void> backend_owner_;
+  ShardPool& shards_;
+  const Clock& clock_;
+  Rng& rng_;
+  DirectMetrics metrics_;
+  const std::string instance_;
+  VersionedEntries entries_;
+  FenceTable fences_;
+  TopicTable topics_;
+  ScopeStore meta_;
+  std::vector<std::unique_ptr<OnShard>> on_shards_;
+  std::string cluster_id_;
+  std::atomic<bool> ready_{false};
+  std::string not_ready_ = "not started";
+  // The wall clock's jumps must not age records: ages count from here on the monotonic clock too.
+  std::int64_t start_wall_ms_ = 0;
+  MonoTime start_time_;
+};
+
+}  // namespace tidegate::storage::seaweedmq

@@ -1,0 +1,60 @@
+// Chunks of log files, taken apart: fetched from a volume server, inflated if need be, checked, and kept for a
+// while, because whoever reads a little of a chunk soon reads the rest. One a shard; used on it alone.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "backend.h"
+#include "tidegate/protocol/record_batch.h"
+#include "tidegate/runtime/event.h"
+#include "tidegate/runtime/shard.h"
+
+namespace tidegate::storage::seaweedmq {
+
+struct OpenChunk {
+  std::vector<protocol::RecordBatch> batches;  // slices of one buffer
+  std::size_t charge = 0;
+  // Nothing behind the last batch could be read; says why.
+  std::optional<Error> damage;
+};
+using ChunkPtr = std::shared_ptr<const OpenChunk>;
+
+// Takes a chunk's bytes apart up to the first damage.
+OpenChunk open_chunk(const SharedBuffer& bytes);
+
+class ChunkReader {
+ public:
+  ChunkReader(Volumes& volumes, Shard& shard, std::size_t cache_bytes)
+      : volumes_(volumes), shard_(shard), budget_(cache_bytes) {}
+
+  // In the order asked for, several at a time. nullptr: the needle is gone.
+  Task<Result<std::vector<ChunkPtr>>> read(std::vector<Chunk> chunks);
+  std::size_t used() const { return used_; }
+
+ private:
+  struct Several;
+  Task<Result<ChunkPtr>> read_one(Chunk chunk);
+  static Task<void> read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t index);
+  ChunkPtr cached(const std::string& file_id);
+  void keep(const std::string& file_id, ChunkPtr chunk);
+
+  struct Kept {
+    std::string file_id;
+    ChunkPtr chunk;
+  };
+  Volumes& volumes_;
+  Shard& shard_;
+  const std::size_t budget_;
+  std::size_t used_ = 0;
+  std::list<Kept> kept_;  // the one used last in front
+  std::unordered_map<std::string, std::list<Kept>::iterator> by_id_;
+  std::unordered_set<std::string> loading_;
+  Event loaded_;
+};
+
+}  // namespace tidegate::storage::seaweedmq

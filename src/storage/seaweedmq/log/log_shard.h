@@ -1,0 +1,97 @@
+// What the direct logs of one shard share, and how they are to behave.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "backend.h"
+#include "chunk_reader.h"
+#include "tail_cache.h"
+#include "tidegate/base/clock.h"
+#include "tidegate/base/metrics.h"
+#include "tidegate/base/rate_limit.h"
+#include "tidegate/base/rng.h"
+#include "tidegate/runtime/shard.h"
+
+namespace tidegate::storage::seaweedmq {
+
+struct DirectOptions {
+  // Appends of a partition gather for so long, or until so many bytes are there, before they are uploaded.
+  Duration linger = std::chrono::milliseconds(5);
+  std::size_t gather_bytes = 256U << 10;
+  // What gathered behind an upload goes in one chunk up to this size (one append is never divided).
+  std::size_t max_chunk_bytes = 4U << 20;
+  std::size_t max_chunks_per_file = 64;
+  std::uint64_t max_file_bytes = 64U << 20;
+  // Appends of one partition that wait; past it append() answers throttling_quota_exceeded.
+  std::size_t append_queue_bytes = 64U << 20;
+  // How long one append may be tried before it fails.
+  Duration give_up_after = std::chrono::seconds(20);
+  Duration first_backoff = std::chrono::milliseconds(20);
+  Duration longest_backoff = std::chrono::seconds(2);
+  // Sealed files that a take-over may have to list.
+  std::size_t listed_files = 16;
+  std::size_t list_page = 256;
+  // Chunks that one read fetches at a time.
+  std::size_t parallel_chunks = 4;
+};
+
+struct DirectMetrics {
+  explicit DirectMetrics(MetricRegistry& registry)
+      : cache_bytes(registry.gauge("tidegate_seaweedmq_cache_bytes", "Memory held by the tail cache")),
+        cache_hits(registry.counter("tidegate_seaweedmq_cache_hits_total", "Reads answered from the tail cache")),
+        cache_misses(registry.counter("tidegate_seaweedmq_cache_misses_total", "Reads that went to volume servers")),
+        chunks(registry.counter("tidegate_seaweedmq_chunks_uploaded_total", "Chunks that volume servers have taken")),
+        chunk_bytes(registry.counter("tidegate_seaweedmq_chunk_bytes_total", "Bytes of those chunks")),
+        commits(registry.counter("tidegate_seaweedmq_commits_total", "Metadata writes that committed appends")),
+        retries(registry.counter("tidegate_seaweedmq_retries_total", "Uploads and metadata writes that were tried again")),
+        append_failures(
+            registry.counter("tidegate_seaweedmq_append_failures_total", "Times that waiting appends of a log failed")),
+        lost_ranges(registry.counter("tidegate_seaweedmq_lost_ranges_total",
+                                     "Log files that went away without us, by which a log became shorter")) {}
+  Gauge& cache_bytes;
+  Counter& cache_hits;
+  Counter& cache_misses;
+  Counter& chunks;
+  Counter& chunk_bytes;
+  Counter& commits;
+  Counter& retries;
+  Counter& append_failures;
+  Counter& lost_ranges;
+};
+
+struct LogShard {
+  LogShard(Shard& the_shard, Backend the_backend, const Clock& the_clock, std::uint64_t seed, DirectOptions the_options,
+           DirectMetrics& the_metrics, std::size_t tail_bytes, std::size_t chunk_bytes)
+      : shard(the_shard),
+        backend(the_backend),
+        clock(the_clock),
+        rng(seed),
+        options(the_options),
+        metrics(the_metrics),
+        tails(tail_bytes, the_metrics.cache_bytes),
+        chunks(the_backend.volumes, the_shard, chunk_bytes),
+        failure_lines(the_clock, 0.1, 3) {}
+
+  // Waits somewhat longer than `backoff`, and doubles it.
+  Task<void> back_off(Duration& backoff) {
+    const auto jitter = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(backoff.count()) / 2 + 1));
+    const Duration wait = backoff + Duration(jitter);
+    backoff = std::min(backoff * 2, options.longest_backoff);
+    co_await shard.timers().sleep_until(clock.now() + wait);
+  }
+
+  Shard& shard;
+  const Backend backend;
+  const Clock& clock;
+  SeededRng rng;
+  const DirectOptions options;
+  DirectMetrics& metrics;
+  TailCache tails;
+  ChunkReader chunks;
+  LogRateLimit failure_lines;
+  // Coroutines of this shard's logs that are under way.
+  std::size_t jobs = 0;
+};
+
+}  // namespace tidegate::storage::seaweedmq

@@ -1,0 +1,402 @@
+// Appending: gathering, one upload at a time, one commit at a time, and what happens when one of them fails.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "direct_log.h"
+#include "format/batch_layout.h"
+#include "tidegate/base/assert.h"
+
+namespace tidegate::storage::seaweedmq {
+
+namespace {
+// Uploaded chunks that wait for a commit; uploads pause beyond.
+constexpr std::size_t kMaxUploaded = 16;
+constexpr std::int64_t kNsPerMs = 1'000'000;
+}  // namespace
+
+// ------------------------------------------------------------------------------------------ append
+
+Task<Result<Appended>> DirectLog::append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) {
+  // Not part of the coroutine: the offsets are taken even before the task is awaited.
+  return finish_append(shared_from_this(), begin_append(epoch, std::move(batches)));
+}
+
+Task<Result<Appended>> DirectLog::finish_append(std::shared_ptr<DirectLog> self, Result<PendingPtr> pending) {
+  static_cast<void>(self);  // alive until the append has ended
+  if (!pending) co_return fail(std::move(pending.error()));
+  const PendingPtr mine = *pending;
+  if (!mine->done) {
+    auto park = [&mine](Resume resume) { mine->resume = std::move(resume); };
+    co_await suspend(park);
+  }
+  if (mine->error) co_return fail(*mine->error);
+  co_return mine->value;
+}
+
+Result<DirectLog::PendingPtr> DirectLog::begin_append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) {
+  if (auto owner = check_owner(); !owner) return fail(std::move(owner.error()));
+  if (epoch != leader_epoch()) {
+    return fail(ErrorCode::not_leader_or_follower, fmt::format("leader epoch is {}, not {}", leader_epoch(), epoch));
+  }
+  if (broken_) return fail(broken_by_);
+  std::size_t bytes = 0;
+  for (const auto& batch : batches) bytes += batch.bytes.size();
+  if (waiting_bytes_ > 0 && waiting_bytes_ + bytes > home_.options.append_queue_bytes) {
+    return fail(ErrorCode::throttling_quota_exceeded, "the partition's append queue is full");
+  }
+  auto pending = std::make_shared<PendingAppend>();
+  pending->value.base_offset = log_end_;
+  QueuedAppend queued{.bytes = bytes, .pending = pending};
+  queued.batches.reserve(batches.size());
+  for (const auto& batch : batches) {
+    TIDEGATE_ASSERT(batch.bytes.size() == batch.header.size_bytes() && batch.header.last_offset_delta >= 0);
+    queued.batches.push_back(store_batch(batch, log_end_, epoch));
+    log_end_ = queued.batches.back().header.next_offset();
+  }
+  pending->value.log_end = log_end_;
+  if (queued.batches.empty()) {
+    pending->done = true;
+    return pending;
+  }
+  waiting_bytes_ += bytes;
+  queue_bytes_ += bytes;
+  if (queue_.empty()) queued_since_ = home_.clock.now();
+  queue_.push_back(std::move(queued));
+  start_uploads();
+  if (queue_bytes_ >= home_.options.gather_bytes) more_.notify_all();
+  return pending;
+}
+
+Task<Result<void>> DirectLog::wait_durable(Offset end) {
+  const auto self = shared_from_this();
+  if (auto usable = check_usable(); !usable) co_return usable;
+  if (end <= committed_end_) co_return Result<void>{};
+  if (end > log_end_) {
+    co_return fail(ErrorCode::kafka_storage_error, fmt::format("offset {} is above log end {}", end, log_end_));
+  }
+  DurableWaiter waiter{.end = end};
+  auto park = [this, &waiter](Resume resume) {
+    waiter.resume = std::move(resume);
+    waiters_.push_back(&waiter);
+  };
+  co_await suspend(park);
+  if (waiter.error) co_return fail(*waiter.error);
+  co_return Result<void>{};
+}
+
+Task<Result<void>> DirectLog::flush() {
+  hurry_ = committed_end_ < log_end_;
+  more_.notify_all();
+  return wait_durable(log_end_);
+}
+
+// Wakes those whose offset is committed.
+void DirectLog::wake_waiters() {
+  std::vector<Resume> resumes;
+  std::erase_if(waiters_, [&](DurableWaiter* waiter) {
+    if (waiter->end > committed_end_) return false;
+    resumes.push_back(std::move(waiter->resume));
+    return true;
+  });
+  resume_all(std::move(resumes));
+}
+
+// ------------------------------------------------------------------------------------------ upload
+
+void DirectLog::start_uploads() {
+  if (std::exchange(uploads_run_, true)) return;
+  home_.shard.spawn(run_uploads(), "seaweedmq upload");
+}
+
+Task<void> DirectLog::run_uploads() {
+  const auto self = shared_from_this();
+  const Job job(*this);
+  while (!queue_.empty()) {
+    co_await gather();
+    if (queue_.empty()) break;
+    const ChunkInWork chunk = seal_chunk();
+    uploading_ = chunk;
+    auto uploaded = co_await upload(chunk);
+    uploading_.reset();
+    if (chunk->failed) {
+      discard({chunk->chunk.stored.file_id});
+    } else if (!uploaded) {
+      note_failure(uploaded.error());
+      fail_from(chunk->chunk.facts.base, uploaded.error());
+    } else {
+      uploaded_.push_back(chunk);
+      start_commits();
+    }
+    while (uploaded_.size() >= kMaxUploaded) co_await changed_.wait();
+  }
+  hurry_ = false;
+  uploads_run_ = false;
+}
+
+// Until the appends are worth an upload. While one is under way nobody comes here, so that what gathers behind
+// it goes at once, and in larger pieces the more there is to do.
+Task<void> DirectLog::gather() {
+  const MonoTime deadline = queued_since_ + home_.options.linger;
+  while (!queue_.empty() && !hurry_ && queue_bytes_ < home_.options.gather_bytes && home_.clock.now() < deadline) {
+    co_await more_.wait_until(home_.shard.timers(), deadline);
+  }
+}
+
+DirectLog::ChunkInWork DirectLog::seal_chunk() {
+  auto chunk = std::make_shared<NewChunk>();
+  ChunkFacts& facts = chunk->chunk.facts;
+  facts.base = queue_.front().batches.front().header.base_offset;
+  const std::int64_t now_ns = home_.clock.wall_ms() * kNsPerMs;
+  std::size_t bytes = 0;
+  while (!queue_.empty() && (bytes == 0 || bytes + queue_.front().bytes <= home_.options.max_chunk_bytes)) {
+    QueuedAppend& next = queue_.front();
+    bytes += next.bytes;
+    for (StoredBatch& batch : next.batches) {
+      last_ts_ns_ = std::max(last_ts_ns_ + 1, now_ns);
+      if (chunk->batches.empty()) chunk->first_ts_ns = last_ts_ns_;
+      facts.max_timestamp = std::max(facts.max_timestamp, batch.header.max_timestamp);
+      facts.end = batch.header.next_offset();
+      chunk->batches.push_back(std::move(batch));
+    }
+    chunk->appends.push_back(std::move(next.pending));
+    queue_.pop_front();
+  }
+  queue_bytes_ -= bytes;
+  facts.record_bytes = static_cast<std::uint32_t>(bytes);
+  chunk->last_ts_ns = last_ts_ns_;
+  return chunk;
+}
+
+Task<Result<void>> DirectLog::upload(ChunkInWork chunk) {
+  ChunkBuilder builder;
+  std::int64_t ts_ns = chunk->first_ts_ns;
+  for (const StoredBatch& batch : chunk->batches) {
+    // As seal_chunk() counted: each one more than the one in front.
+    builder.add(batch.header, batch.front, batch.rest, ts_ns++);
+  }
+  Chunk& stored = chunk->chunk.stored;
+  stored.size_bytes = builder.size_bytes();
+  stored.modified_ns = chunk->first_ts_ns;
+  const std::vector<SharedBuffer> pieces = builder.take();
+  const std::string path = paths::join(place_.directory, LogFileName{.second = chunk->first_ts_ns / 1'000'000'000}.to_string());
+  const MonoTime give_up = home_.clock.now() + home_.options.give_up_after;
+  Duration backoff = home_.options.first_backoff;
+  for (;;) {
+    auto assigned = co_await home_.backend.volumes.assign(path);
+    Result<void> uploaded;
+    if (assigned) {
+      stored.file_id = assigned->file_id;
+      uploaded = co_await home_.backend.volumes.upload(*assigned, pieces);
+      if (uploaded) {
+        home_.metrics.chunks.add();
+        home_.metrics.chunk_bytes.add(stored.size_bytes);
+        co_return uploaded;
+      }
+      // It may be there all the same, under an id that nobody will name.
+      discard({stored.file_id});
+    } else {
+      uploaded = fail(std::move(assigned.error()));
+    }
+    if (chunk->failed || home_.clock.now() >= give_up) co_return uploaded;
+    home_.metrics.retries.add();
+    co_await home_.back_off(backoff);
+  }
+}
+
+void DirectLog::discard(std::vector<std::string> file_ids) {
+  std::erase(file_ids, std::string());
+  if (file_ids.empty()) return;
+  static constexpr auto run = [](std::shared_ptr<DirectLog> self, std::vector<std::string> ids) -> Task<void> {
+    const Job job(*self);
+    co_await self->home_.backend.volumes.discard(std::move(ids));
+  };
+  home_.shard.spawn(run(shared_from_this(), std::move(file_ids)), "seaweedmq discard");
+}
+
+// ------------------------------------------------------------------------------------------ commit
+
+void DirectLog::start_commits() {
+  if (std::exchange(commits_run_, true)) return;
+  home_.shard.spawn(run_commits(), "seaweedmq commit");
+}
+
+Task<void> DirectLog::run_commits() {
+  const auto self = shared_from_this();
+  const Job job(*this);
+  while (!uploaded_.empty()) {
+    co_await lock_files();
+    if (!uploaded_.empty() && !broken_) {
+      Commit commit = plan_commit();
+      auto done = co_await fenced(FencedChange::Kind::put, place_.directory, entry_of(commit.file));
+      if (!removed_ && !closing_) end_commit(std::move(commit), std::move(done));
+      committing_.clear();
+      changed_.notify_all();
+    }
+    unlock_files();
+    if (broken_) break;
+  }
+  commits_run_ = false;
+}
+
+bool DirectLog::must_roll(const LogFile& active, const NewChunk& chunk) const {
+  const auto limit = std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(config_.segment_bytes, 1)), home_.options.max_file_bytes);
+  return active.chunks.size() >= home_.options.max_chunks_per_file ||
+         active.record_bytes() + chunk.chunk.facts.record_bytes > limit || rolls_by_time();
+}
+
+// As many of the uploaded chunks as fit into one file: its entry is written once for all of them.
+DirectLog::Commit DirectLog::plan_commit() {
+  Commit commit;
+  const LogFile* const active = active_ ? index_.find(*active_) : nullptr;
+  const NewChunk& first = *uploaded_.front();
+  if (active != nullptr && !must_roll(*active, first)) {
+    commit.file = *active;
+  } else {
+    commit.is_new = true;
+    commit.file.name = next_file_name(first.first_ts_ns, last_name_);
+    commit.file.layout = place_.layout;
+    commit.file.epoch = leader_epoch();
+    commit.file.base = first.chunk.facts.base;
+    last_name_ = commit.file.name;
+  }
+  while (!uploaded_.empty()) {
+    const ChunkInWork& next = uploaded_.front();
+    const bool fits = commit.file.chunks.empty() || commit.chunks.empty() || !must_roll(commit.file, *next);
+    if (!fits) break;
+    commit.file.add(next->chunk, next->first_ts_ns, next->last_ts_ns);
+    commit.chunks.push_back(next);
+    committing_.push_back(next);
+    uploaded_.pop_front();
+  }
+  return commit;
+}
+
+void DirectLog::end_commit(Commit commit, Result<void> done) {
+  if (done) {
+    committing_.clear();
+    apply_commit(std::move(commit));
+    return;
+  }
+  note_failure(done.error());
+  const bool lost = done.error().code == ErrorCode::not_leader_or_follower;
+  if (!lost) {
+    broken_ = true;
+    broken_by_ = done.error();
+  }
+  fail_from(committed_end_, done.error());
+  if (!lost) start_repair(std::move(commit));
+}
+
+void DirectLog::apply_commit(Commit commit) {
+  home_.metrics.commits.add();
+  if (commit.is_new) {
+    active_ = commit.file.name;
+    active_since_ = home_.clock.now();
+  }
+  index_.put_last(std::move(commit.file));
+  std::vector<Resume> resumes;
+  // What was stored after the lease had run out must not be confirmed: the next owner may not have seen it.
+  const bool ours = ownership_->holds();
+  for (const ChunkInWork& chunk : commit.chunks) {
+    waiting_bytes_ -= chunk->chunk.facts.record_bytes;
+    committed_end_ = chunk->chunk.facts.end;
+    for (StoredBatch& batch : chunk->batches) {
+      batch.begin = committed_bytes_;
+      committed_bytes_ += batch.size();
+      home_.tails.add(tail_, std::move(batch));
+    }
+    for (const PendingPtr& append : chunk->appends) {
+      append->done = true;
+      if (!ours) append->error = Error{ErrorCode::not_leader_or_follower, "the partition has another leader"};
+      if (append->resume) resumes.push_back(std::move(append->resume));
+    }
+  }
+  tell();
+  resume_all(std::move(resumes));
+  wake_waiters();
+}
+
+// ------------------------------------------------------------------------------------------ failure
+
+void DirectLog::note_failure(const Error& error) {
+  if (removed_) return;
+  home_.metrics.append_failures.add();
+  std::uint64_t suppressed = 0;
+  if (home_.failure_lines.allow(suppressed)) {
+    spdlog::error("event=append_failed directory={} error=\"{}\" suppressed={}", place_.directory, error.message, suppressed);
+  }
+}
+
+void DirectLog::fail_from(Offset from, const Error& error) {
+  std::vector<Resume> resumes;
+  const auto fail_append = [&](const PendingPtr& append) {
+    append->done = true;
+    append->error = error;
+    if (append->resume) resumes.push_back(std::move(append->resume));
+  };
+  std::vector<std::string> unused;
+  const auto fail_chunk = [&](const ChunkInWork& chunk) {
+    if (chunk->failed || chunk->chunk.facts.base < from) return;
+    chunk->failed = true;
+    waiting_bytes_ -= chunk->chunk.facts.record_bytes;
+    for (const PendingPtr& append : chunk->appends) fail_append(append);
+  };
+  for (const ChunkInWork& chunk : committing_) fail_chunk(chunk);
+  for (const ChunkInWork& chunk : uploaded_) {
+    fail_chunk(chunk);
+    if (chunk->failed) unused.push_back(chunk->chunk.stored.file_id);
+  }
+  std::erase_if(uploaded_, [](const ChunkInWork& chunk) { return chunk->failed; });
+  if (uploading_) fail_chunk(uploading_);
+  for (const QueuedAppend& append : std::exchange(queue_, {})) {
+    waiting_bytes_ -= append.bytes;
+    fail_append(append.pending);
+  }
+  queue_bytes_ = 0;
+  const bool shorter = log_end_ > from;
+  log_end_ = from;
+  std::erase_if(waiters_, [&](DurableWaiter* waiter) {
+    if (waiter->end <= from) return false;
+    waiter->error = error;
+    resumes.push_back(std::move(waiter->resume));
+    return true;
+  });
+  discard(std::move(unused));
+  changed_.notify_all();
+  if (shorter) tell();
+  resume_all(std::move(resumes));
+}
+
+void DirectLog::start_repair(Commit commit) { home_.shard.spawn(repair(std::move(commit)), "seaweedmq repair"); }
+
+// The fate of a commit is open, and its appends were told that they failed. The file gets back the entry that it
+// had, which the first change that goes through makes certain; until then nothing is appended.
+Task<void> DirectLog::repair(Commit commit) {
+  const auto self = shared_from_this();
+  const Job job(*this);
+  co_await lock_files();
+  Duration backoff = home_.options.first_backoff;
+  std::vector<std::string> unused;
+  for (const ChunkInWork& chunk : commit.chunks) unused.push_back(chunk->chunk.stored.file_id);
+  while (!removed_ && !closing_ && ownership_->holds()) {
+    const LogFile* const before = commit.is_new ? nullptr : index_.find(commit.file.name);
+    Entry entry;
+    entry.name = commit.file.name.to_string();
+    if (before != nullptr) entry = entry_of(*before);
+    const auto kind = before != nullptr ? FencedChange::Kind::put : FencedChange::Kind::erase;
+    auto undone = co_await fenced(kind, place_.directory, std::move(entry));
+    if (!undone) {
+      co_await home_.back_off(backoff);
+      continue;
+    }
+    broken_ = false;
+    discard(std::move(unused));
+    spdlog::info("event=log_repaired directory={} log_end={}", place_.directory, committed_end_);
+    break;
+  }
+  unlock_files();
+}
+
+}  // namespace tidegate::storage::seaweedmq

@@ -1,0 +1,24 @@
+// A batch with its place in the log, on its way to the volume servers and afterwards in the tail cache.
+#pragma once
+
+#include "tidegate/base/shared_buffer.h"
+#include "tidegate/protocol/record_batch.h"
+
+namespace tidegate::storage::seaweedmq {
+
+struct StoredBatch {
+  protocol::BatchHeader header;  // as stored: with its offset and leader epoch
+  SharedBuffer front;            // the patched header, or the whole batch
+  SharedBuffer rest;             // what follows; empty when `front` is everything
+  std::uint64_t begin = 0;       // bytes committed to this log before it since it was opened
+
+  std::size_t size() const { return front.size() + rest.size(); }
+  // Memory that it keeps alive.
+  std::size_t charge() const { return front.pinned_bytes() + rest.pinned_bytes() + sizeof(StoredBatch); }
+};
+
+// Gives `batch` its place. The request's buffer is shared unless the batch is a small part of it or small
+// itself: then it is copied out, so that a cached slice never pins many times its size.
+StoredBatch store_batch(const protocol::RecordBatch& batch, Offset base_offset, LeaderEpoch epoch);
+
+}  // namespace tidegate::storage::seaweedmq

@@ -1,0 +1,229 @@
+#include "scope_store.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "format/names.h"
+#include "tidegate/runtime/submit.h"
+
+namespace tidegate::storage::seaweedmq {
+
+namespace {
+
+constexpr int kAttempts = 5;
+constexpr std::size_t kPage = 200;
+// Of a name in the filer. A longer one is cut, and told apart by what would have followed.
+constexpr std::size_t kMaxNameBytes = 200;
+
+std::string name_of(const std::string& scope) {
+  std::string name = escape_name(scope);
+  if (name.size() <= kMaxNameBytes) return name;
+  const std::uint32_t head = protocol::crc32c(as_bytes(scope));
+  const std::uint32_t both = protocol::crc32c(as_bytes(scope), head);
+  return fmt::format("{}~~{:08x}{:08x}", name.substr(0, kMaxNameBytes), head, both);
+}
+
+void change(ScopeContent& content, const std::vector<MetaOp>& ops) {
+  for (const MetaOp& op : ops) {
+    if (op.kind == MetaOp::Kind::put) {
+      content.entries[op.key] = op.value;
+    } else {
+      content.entries.erase(op.key);
+    }
+  }
+}
+
+std::size_t size_of(const ScopeContent& content) {
+  std::size_t size = 13 + content.scope.size();
+  for (const auto& [key, value] : content.entries) size += 8 + key.size() + value.size();
+  return size;
+}
+
+}  // namespace
+
+ScopeStore::ScopeStore(Filer& filer, VersionedEntries& entries, ShardPool& shards)
+    : filer_(filer), entries_(entries), shards_(shards), slots_(shards.size()) {}
+
+unsigned ScopeStore::home_of(const std::string& scope) const {
+  return protocol::crc32c(as_bytes(scope)) % shards_.size();
+}
+
+// -------------------------------------------------------------------------------------------- read
+
+Task<Result<ScopeContent>> ScopeStore::read(std::string scope) {
+  auto found = co_await entries_.get(paths::scopes_dir(), name_of(scope));
+  if (!found) co_return fail(std::move(found.error()));
+  ScopeContent nothing{.scope = scope};
+  if (found->etag.empty()) co_return nothing;
+  auto content = parse_scope(found->content);
+  if (content && content->scope != scope) co_return nothing;
+  co_return content;
+}
+
+Task<Result<std::optional<std::string>>> ScopeStore::get(std::string scope, std::string key) {
+  auto content = co_await read(std::move(scope));
+  if (!content) co_return fail(std::move(content.error()));
+  const auto found = content->entries.find(key);
+  if (found == content->entries.end()) co_return std::nullopt;
+  co_return std::move(found->second);
+}
+
+Task<Result<std::vector<MetaEntry>>> ScopeStore::scan(std::string scope, std::string prefix, std::string after,
+                                                      std::size_t limit) {
+  auto content = co_await read(std::move(scope));
+  if (!content) co_return fail(std::move(content.error()));
+  std::vector<MetaEntry> found;
+  const auto& all = content->entries;
+  auto at = after.empty() || after < prefix ? all.lower_bound(prefix) : all.upper_bound(after);
+  for (; at != all.end() && found.size() < limit && at->first.starts_with(prefix); ++at) {
+    found.push_back({.key = at->first, .value = at->second});
+  }
+  co_return found;
+}
+
+Task<Result<std::vector<std::string>>> ScopeStore::scopes(std::string prefix, std::string after, std::size_t limit) {
+  std::vector<std::string> found;
+  const std::string name_prefix = escape_name(prefix).substr(0, kMaxNameBytes);
+  std::string name_after = after.empty() ? "" : name_of(after);
+  while (found.size() < limit) {
+    auto page = co_await filer_.list(paths::scopes_dir(), name_prefix, name_after, kPage);
+    if (!page) co_return fail(std::move(page.error()));
+    for (const Entry& entry : *page) {
+      auto content = parse_scope(entry.content);
+      if (!content) co_return fail(std::move(content.error()));
+      const bool wanted = content->scope.starts_with(prefix) && !content->entries.empty();
+      if (wanted && found.size() < limit) found.push_back(std::move(content->scope));
+    }
+    if (page->size() < kPage) break;
+    name_after = page->back().name;
+  }
+  co_return found;
+}
+
+// --------------------------------------------------------------------------------------------- put
+
+Task<Result<void>> ScopeStore::put_batch(std::string scope, std::int32_t epoch, std::vector<MetaOp> ops, MetaDurability) {
+  if (!open_) co_return fail(ErrorCode::kafka_storage_error, "the engine is not running");
+  Shard& home = shards_.at(home_of(scope));
+  auto at_home = [this, scope, epoch, ops = std::move(ops)]() mutable { return put_at_home(scope, epoch, std::move(ops)); };
+  co_return co_await submit_to(home, std::move(at_home));
+}
+
+Task<Result<void>> ScopeStore::put_at_home(std::string scope, std::int32_t epoch, std::vector<MetaOp> ops) {
+  auto& slot = slots_[Shard::current()->index()][scope];
+  const bool first = slot == nullptr;
+  if (first) slot = std::make_unique<Slot>();
+  Put put;
+  put.epoch = epoch;
+  put.ops = std::move(ops);
+  slot->waiting.push_back(&put);
+  if (first) Shard::current()->spawn(write_all(scope), "seaweedmq meta");
+  auto park = [&put](Resume resume) { put.resume = std::move(resume); };
+  co_await suspend(park);
+  co_return std::move(put.result);
+}
+
+// One at a time for a scope; ends, and forgets the scope, once nothing waits.
+Task<void> ScopeStore::write_all(std::string scope) {
+  Slots& slots = slots_[Shard::current()->index()];
+  Slot* const slot = slots.at(scope).get();
+  while (!slot->waiting.empty()) {
+    const Group group(slot->waiting.begin(), slot->waiting.end());
+    slot->waiting.clear();
+    co_await write_group(slot, scope, group);
+    // Whoever is resumed may put again, into this slot.
+    for (Put* put : group) {
+      Resume resume = std::move(put->resume);
+      resume();
+    }
+  }
+  slots.erase(scope);
+}
+
+Task<Result<void>> ScopeStore::load(Slot* slot, std::string scope) {
+  auto found = co_await entries_.get(paths::scopes_dir(), name_of(scope));
+  if (!found) co_return fail(std::move(found.error()));
+  ScopeContent content{.scope = scope};
+  if (!found->etag.empty()) {
+    auto parsed = parse_scope(found->content);
+    if (!parsed) co_return fail(std::move(parsed.error()));
+    if (parsed->scope != scope) {
+      co_return fail(ErrorCode::kafka_storage_error, "two long names are stored under one: " + name_of(scope));
+    }
+    content = std::move(*parsed);
+  }
+  slot->content = std::move(content);
+  slot->etag = found->etag;
+  co_return Result<void>{};
+}
+
+Task<Result<bool>> ScopeStore::write(Slot* slot, ScopeContent next) {
+  const std::string name = name_of(next.scope);
+  // What holds nothing and fences nobody needs no entry.
+  if (next.entries.empty() && next.epoch == 0) {
+    if (slot->etag.empty()) co_return true;
+    auto erased = co_await entries_.erase(paths::scopes_dir(), name, slot->etag);
+    if (erased && *erased) slot->etag.clear();
+    co_return erased;
+  }
+  auto written = co_await entries_.put(paths::scopes_dir(), name, slot->etag, encode_scope(next));
+  if (!written) co_return fail(std::move(written.error()));
+  if (*written) slot->etag = **written;
+  co_return written->has_value();
+}
+
+Task<void> ScopeStore::write_group(Slot* slot, std::string scope, Group group) {
+  Result<void> failed;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (!slot->content) {
+      failed = co_await load(slot, scope);
+      if (!failed) break;
+    }
+    ScopeContent next = *slot->content;
+    bool changes = false;
+    for (Put* put : group) {
+      put->result = {};
+      if (put->epoch < next.epoch) {
+        put->result = fail(ErrorCode::not_coordinator, fmt::format("epoch {} was followed by {}", put->epoch, next.epoch));
+        continue;
+      }
+      ScopeContent with = next;
+      with.epoch = put->epoch;
+      change(with, put->ops);
+      if (size_of(with) > kMaxScopeBytes) {
+        put->result = fail(ErrorCode::kafka_storage_error, fmt::format("{} would have {} bytes, {} is the limit",
+                                                                       escape_name(scope), size_of(with), kMaxScopeBytes));
+        continue;
+      }
+      changes = changes || with.epoch != next.epoch || !put->ops.empty();
+      next = std::move(with);
+    }
+    if (!changes) co_return;
+    auto written = co_await write(slot, next);
+    if (written && *written) {
+      slot->content = std::move(next);
+      co_return;
+    }
+    // Another writer was there, or nobody knows: what is stored counts.
+    slot->content.reset();
+    failed = written ? fail(ErrorCode::kafka_storage_error, "the entry is changed by others all the time")
+                     : fail(std::move(written.error()));
+    if (!written) break;
+  }
+  for (Put* put : group) put->result = failed;
+}
+
+Task<void> ScopeStore::drain() {
+  for (unsigned i = 0; i < shards_.size(); ++i) {
+    for (;;) {
+      auto idle = [this, i] { return slots_[i].empty(); };
+      const bool done = co_await submit_to(shards_.at(i), idle);
+      if (done) break;
+      Shard* const here = Shard::current();
+      co_await here->timers().sleep_until(here->clock().now() + std::chrono::milliseconds(1));
+    }
+  }
+}
+
+}  // namespace tidegate::storage::seaweedmq

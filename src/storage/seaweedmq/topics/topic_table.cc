@@ -1,0 +1,337 @@
+#include "topic_table.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "cluster/fence.h"
+#include "format/names.h"
+#include "tidegate/base/assert.h"
+
+namespace tidegate::storage::seaweedmq {
+
+namespace {
+
+constexpr int kAttempts = 5;
+constexpr std::size_t kPage = 500;
+constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+
+Error unknown(const TopicId& id) {
+  return {ErrorCode::unknown_topic_id, fmt::format("there is no topic with id {}", id.to_string())};
+}
+Error exists(const std::string& name) {
+  return {ErrorCode::topic_already_exists, fmt::format("topic {} exists already", name)};
+}
+
+}  // namespace
+
+// Ends the change that lock() began.
+class TopicTable::Busy {
+ public:
+  explicit Busy(TopicTable& table) : table_(table) {}
+  ~Busy() {
+    table_.busy_ = false;
+    table_.idle_.notify_all();
+  }
+  Busy(const Busy&) = delete;
+
+ private:
+  TopicTable& table_;
+};
+
+TopicTable::TopicTable(Filer& filer, VersionedEntries& entries, const Clock& clock, TopicDefaults defaults,
+                       std::function<Task<void>(TopicId)> closed)
+    : filer_(filer), entries_(entries), clock_(clock), defaults_(defaults), closed_(std::move(closed)) {}
+
+Task<void> TopicTable::lock() {
+  while (busy_) co_await idle_.wait();
+  busy_ = true;
+}
+
+// -------------------------------------------------------------------------------------------- table
+
+void TopicTable::remember(const Known& known) {
+  const std::lock_guard lock(mutex_);
+  const auto& record = known.record;
+  std::erase_if(by_id_, [&](const auto& one) { return one.second.topic.name == record.topic.name; });
+  if (!record.removed) by_id_[record.topic.id] = record;
+}
+
+std::optional<std::string> TopicTable::name_of(const TopicId& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? std::nullopt : std::optional(found->second.topic.name);
+}
+
+std::optional<TopicRecord> TopicTable::find(const PartitionId& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_id_.find(id.topic);
+  if (found == by_id_.end() || id.index < 0 || id.index >= found->second.topic.partitions) return std::nullopt;
+  return found->second;
+}
+
+std::vector<PartitionId> TopicTable::partitions() const {
+  std::vector<PartitionId> all;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, record] : by_id_) {
+    for (std::int32_t i = 0; i < record.topic.partitions; ++i) all.push_back({.topic = id, .index = i});
+  }
+  return all;
+}
+
+Task<Result<std::vector<TopicTable::Known>>> TopicTable::read_all() {
+  std::vector<Known> all;
+  for (std::string after;;) {
+    auto page = co_await filer_.list(paths::topics_dir(), "", after, kPage);
+    if (!page) co_return fail(std::move(page.error()));
+    for (const Entry& entry : *page) {
+      auto record = parse_topic_record(entry.content);
+      if (!record) co_return fail(record.error().code, fmt::format("topic {}: {}", entry.name, record.error().message));
+      const auto etag = entry.extended.find(kEtagAttribute);
+      all.push_back({.record = std::move(*record), .etag = etag == entry.extended.end() ? "?" : etag->second});
+    }
+    if (page->size() < kPage) co_return all;
+    after = page->back().name;
+  }
+}
+
+Task<Result<std::vector<Topic>>> TopicTable::list() {
+  co_await lock();
+  const Busy busy(*this);
+  auto all = co_await read_all();
+  if (!all) co_return fail(std::move(all.error()));
+  std::vector<Topic> topics;
+  std::map<TopicId, TopicRecord> by_id;
+  for (Known& known : *all) {
+    if (known.record.removed) continue;
+    topics.push_back(known.record.topic);
+    by_id.emplace(known.record.topic.id, std::move(known.record));
+  }
+  const std::lock_guard lock_table(mutex_);
+  by_id_ = std::move(by_id);
+  co_return topics;
+}
+
+// ------------------------------------------------------------------------------------------- create
+
+Task<Result<void>> TopicTable::create(std::vector<Topic> topics) {
+  co_await lock();
+  const Busy busy(*this);
+  co_return co_await create_locked(std::move(topics));
+}
+
+Task<Result<void>> TopicTable::create_locked(std::vector<Topic> topics) {
+  std::set<std::string> names;
+  for (const Topic& topic : topics) {
+    TIDEGATE_ASSERT(!topic.id.is_zero() && topic.partitions > 0);
+    if (!names.insert(topic.name).second) co_return fail(exists(topic.name));
+    if (topic.partitions > kRingSize) {
+      co_return fail(ErrorCode::invalid_partitions,
+                     fmt::format("SeaweedMQ divides a topic into {} partitions at most", kRingSize));
+    }
+  }
+  std::vector<TopicId> made;
+  Result<void> result;
+  for (const Topic& topic : topics) {
+    result = co_await create_one(topic);
+    if (!result) break;
+    made.push_back(topic.id);
+  }
+  if (result) co_return result;
+  for (const TopicId& id : made) {
+    auto undone = co_await remove_locked(id);
+    if (!undone) spdlog::error("event=topic_not_undone topic_id={} error=\"{}\"", id.to_string(), undone.error().message);
+  }
+  co_return result;
+}
+
+Task<Result<std::int64_t>> TopicTable::new_generation(std::string name, bool known) {
+  std::int64_t generation = clock_.wall_ms() * kNsPerMs;
+  for (std::string after;;) {
+    auto page = co_await filer_.list(paths::topic_dir(name), "", after, kPage);
+    if (!page) co_return fail(std::move(page.error()));
+    for (const Entry& entry : *page) {
+      if (!known && entry.name == paths::kTopicConf) {
+        co_return fail(ErrorCode::topic_already_exists, fmt::format("topic {} exists already: SeaweedMQ has it", name));
+      }
+      // Names have seconds.
+      const auto version = paths::parse_version(entry.name);
+      if (version && *version + kNsPerSecond > generation) generation = *version + kNsPerSecond;
+    }
+    if (page->size() < kPage) co_return generation;
+    after = page->back().name;
+  }
+}
+
+Task<Result<void>> TopicTable::create_one(Topic topic) {
+  const std::string name = topic.name;
+  auto found = co_await entries_.get(paths::topics_dir(), name);
+  if (!found) co_return fail(std::move(found.error()));
+  Known known;
+  if (!found->etag.empty()) {
+    auto before = parse_topic_record(found->content);
+    if (!before) co_return fail(std::move(before.error()));
+    if (!before->removed) co_return fail(exists(name));
+    known.record.remains = std::move(before->remains);
+  }
+  auto generation = co_await new_generation(name, !found->etag.empty());
+  if (!generation) co_return fail(std::move(generation.error()));
+  // A partition's directory is made by its first file: the names that are taken are in the remains, too.
+  for (const auto& old : known.record.remains) {
+    const std::int64_t above = (old.generation_ns / kNsPerSecond + 1) * kNsPerSecond;
+    *generation = std::max(*generation, above);
+  }
+  known.record.topic = std::move(topic);
+  known.record.slots = slots_for(known.record.topic.partitions);
+  known.record.generation_ns = *generation;
+  known.record.path = defaults_.path;
+  known.record.layout = defaults_.layout;
+  auto put = co_await entries_.put(paths::topics_dir(), name, found->etag, encode_topic_record(known.record));
+  if (!put) co_return fail(std::move(put.error()));
+  if (!*put) co_return fail(exists(name));
+  known.etag = **put;
+  remember(known);
+  auto conf = co_await put_conf(known);
+  if (conf) co_return conf;
+  auto undone = co_await remove_locked(known.record.topic.id);
+  if (!undone) spdlog::error("event=topic_not_undone topic={} error=\"{}\"", name, undone.error().message);
+  co_return conf;
+}
+
+// Under the record as a fence: never over the topic.conf of a topic that was made since.
+Task<Result<void>> TopicTable::put_conf(Known known) {
+  const std::string name = known.record.topic.name;
+  FencedChange change{.fence_path = paths::join(paths::topics_dir(), name), .fence_etag = known.etag,
+                      .directory = paths::topic_dir(name)};
+  change.entry.name = paths::kTopicConf;
+  if (known.record.removed) {
+    change.kind = FencedChange::Kind::erase;
+  } else {
+    change.entry.content = encode_topic_conf({.slots = known.record.slots, .generation_ns = known.record.generation_ns});
+    change.entry.size_bytes = change.entry.content.size();
+  }
+  Result<void> result;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto written = co_await filer_.transact(change);
+    if (written && *written == Outcome::done) co_return Result<void>{};
+    if (written) co_return fail(ErrorCode::kafka_storage_error, fmt::format("topic {} was changed meanwhile", name));
+    result = fail(std::move(written.error()));
+  }
+  co_return result;
+}
+
+// ------------------------------------------------------------------------------------------- change
+
+Task<Result<void>> TopicTable::change(TopicId id, Change change) {
+  const auto name = name_of(id);
+  if (!name) co_return fail(unknown(id));
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto found = co_await entries_.get(paths::topics_dir(), *name);
+    if (!found) co_return fail(std::move(found.error()));
+    if (found->etag.empty()) co_return fail(unknown(id));
+    auto record = parse_topic_record(found->content);
+    if (!record) co_return fail(std::move(record.error()));
+    if (record->removed || record->topic.id != id) {
+      remember({.record = *record, .etag = found->etag});
+      co_return fail(unknown(id));
+    }
+    if (auto changed = change(*record); !changed) co_return changed;
+    auto put = co_await entries_.put(paths::topics_dir(), *name, found->etag, encode_topic_record(*record));
+    if (!put) co_return fail(std::move(put.error()));
+    if (!*put) continue;
+    const Known known{.record = std::move(*record), .etag = **put};
+    remember(known);
+    if (!known.record.removed) co_return Result<void>{};
+    // From here on SeaweedMQ's tools do not see it either; what fails is done with its remains.
+    auto hidden = co_await put_conf(known);
+    if (!hidden) spdlog::warn("event=topic_conf_remains topic={} error=\"{}\"", *name, hidden.error().message);
+    co_return Result<void>{};
+  }
+  co_return fail(ErrorCode::kafka_storage_error, fmt::format("topic {} is changed by others all the time", *name));
+}
+
+Task<Result<void>> TopicTable::remove(TopicId id) {
+  co_await lock();
+  const Busy busy(*this);
+  co_return co_await remove_locked(id);
+}
+
+Task<Result<void>> TopicTable::remove_locked(TopicId id) {
+  const Change mark = [id](TopicRecord& record) {
+    record.removed = true;
+    record.remains.push_back({.id = id, .generation_ns = record.generation_ns});
+    return Result<void>{};
+  };
+  auto removed = co_await change(id, mark);
+  if (removed) co_await closed_(id);
+  co_return removed;
+}
+
+Task<Result<void>> TopicTable::add_partitions(TopicId id, std::int32_t partitions) {
+  co_await lock();
+  const Busy busy(*this);
+  const Change grow = [partitions](TopicRecord& record) -> Result<void> {
+    if (partitions <= record.topic.partitions) {
+      return fail(ErrorCode::invalid_partitions,
+                  fmt::format("topic {} has {} partitions already", record.topic.name, record.topic.partitions));
+    }
+    if (partitions > record.slots) {
+      return fail(ErrorCode::invalid_partitions,
+                  fmt::format("topic {} was created with room for {} partitions, and SeaweedMQ cannot divide it anew "
+                              "without losing its data", record.topic.name, record.slots));
+    }
+    record.topic.partitions = partitions;
+    return {};
+  };
+  co_return co_await change(id, grow);
+}
+
+Task<Result<void>> TopicTable::set_config(TopicId id, std::map<std::string, std::string> configs) {
+  co_await lock();
+  const Busy busy(*this);
+  const Change configure = [configs](TopicRecord& record) {
+    record.topic.configs = configs;
+    return Result<void>{};
+  };
+  co_return co_await change(id, configure);
+}
+
+// ------------------------------------------------------------------------------------------ remains
+
+Task<void> TopicTable::delete_remains() {
+  co_await lock();
+  const Busy busy(*this);
+  auto all = co_await read_all();
+  if (!all) co_return;
+  for (const Known& known : *all) {
+    if (known.record.remains.empty()) continue;
+    co_await delete_remains_of(known);
+  }
+}
+
+Task<void> TopicTable::delete_remains_of(Known known) {
+  const std::string name = known.record.topic.name;
+  for (const auto& old : known.record.remains) {
+    auto files = co_await filer_.erase(paths::topic_dir(name), paths::version_name(old.generation_ns), true);
+    auto states = co_await filer_.erase(paths::join(paths::kMeta, "partitions"), old.id.to_string(), true);
+    if (files && states) continue;
+    spdlog::warn("event=topic_files_remain topic={} topic_id={} error=\"{}\"", name, old.id.to_string(),
+                 files ? states.error().message : files.error().message);
+    co_return;  // the next time
+  }
+  known.record.remains.clear();
+  if (!known.record.removed) {
+    auto put = co_await entries_.put(paths::topics_dir(), name, known.etag, encode_topic_record(known.record));
+    if (!put) spdlog::warn("event=topic_remains topic={} error=\"{}\"", name, put.error().message);
+    co_return;
+  }
+  if (auto hidden = co_await put_conf(known); !hidden) co_return;
+  auto erased = co_await entries_.erase(paths::topics_dir(), name, known.etag);
+  // Only an empty directory goes: a topic of that name may have been made meanwhile.
+  if (erased && *erased) static_cast<void>(co_await filer_.erase(std::string(paths::kNamespace), name, false));
+}
+
+}  // namespace tidegate::storage::seaweedmq
