@@ -42,6 +42,14 @@ def _tools(script):
     return prepare
 
 
+def _ecosystem(script):
+    def prepare():
+        tools = deps.java_classes("tools/java", deps.maven_classpath("kafka"))
+        programs = deps.java_classes("ecosystem", deps.maven_classpath("ecosystem"))
+        return [sys.executable, str(CLIENTS / "ecosystem" / script), deps.tool("java"), tools, programs]
+    return prepare
+
+
 def _go(name):
     return lambda: [str(deps.go_program(name))]
 
@@ -71,6 +79,9 @@ SUITES = [
     Suite("java", _java),
     Suite("console-tools", _tools("suite.py")),
     Suite("group-tools", _tools("groups_suite.py"), settings=("group.initial.rebalance.delay.ms=0",)),
+    Suite("connect", _ecosystem("connect_suite.py"), settings=("group.initial.rebalance.delay.ms=0",)),
+    Suite("streams", _ecosystem("streams_suite.py"), settings=("group.initial.rebalance.delay.ms=0",)),
+    Suite("mirror-maker", _ecosystem("mirror_suite.py"), settings=("group.initial.rebalance.delay.ms=0",)),
     Suite("franz-go", _go("franz")),
     Suite("sarama", _go("sarama")),
     Suite("kafka-go", _go("kafkago")),
