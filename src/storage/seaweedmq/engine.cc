@@ -61,7 +61,8 @@ Task<Result<void>> SeaweedmqEngine::take_cluster_id() {
     if (!found) co_return fail(std::move(found.error()));
   }
   if (!Uuid::parse(found->content)) {
-    co_return fail(ErrorCode::kafka_storage_error, fmt::format("{}/{} holds no cluster id", directory, kClusterEntry));
+    co_return fail(ErrorCode::kafka_storage_error,
+                   fmt::format("{}/{} holds no cluster id", directory, kClusterEntry));
   }
   cluster_id_ = found->content;
   co_return Result<void>{};

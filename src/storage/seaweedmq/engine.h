@@ -1,5 +1,5 @@
-// The SeaweedMQ engine: puts the parts together over a Backend, owns the logs of every shard, starts, stops and
-// keeps house. The daemon makes it over rpc/, tests over a backend of their own.
+// The SeaweedMQ engine: puts the parts together over a Backend, owns the logs of every shard, starts, stops
+// and keeps house. The daemon makes it over rpc/, tests over a backend of their own.
 #pragma once
 
 #include <atomic>

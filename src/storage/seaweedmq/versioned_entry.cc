@@ -36,8 +36,10 @@ Task<Result<Versioned>> VersionedEntries::get(std::string directory, std::string
 }
 
 Task<Result<std::optional<std::string>>> VersionedEntries::put(std::string directory, std::string name,
-                                                               std::string expected_etag, std::string content) {
-  FencedChange change{.fence_path = paths::join(directory, name), .fence_etag = expected_etag, .directory = directory};
+                                                               std::string expected_etag,
+                                                               std::string content) {
+  FencedChange change{
+      .fence_path = paths::join(directory, name), .fence_etag = expected_etag, .directory = directory};
   change.entry.name = name;
   change.entry.size_bytes = content.size();
   change.entry.content = std::move(content);
@@ -59,9 +61,12 @@ Task<Result<std::optional<std::string>>> VersionedEntries::put(std::string direc
   }
 }
 
-Task<Result<bool>> VersionedEntries::erase(std::string directory, std::string name, std::string expected_etag) {
-  FencedChange change{.fence_path = paths::join(directory, name), .fence_etag = expected_etag,
-                      .kind = FencedChange::Kind::erase, .directory = directory};
+Task<Result<bool>> VersionedEntries::erase(std::string directory, std::string name,
+                                           std::string expected_etag) {
+  FencedChange change{.fence_path = paths::join(directory, name),
+                      .fence_etag = expected_etag,
+                      .kind = FencedChange::Kind::erase,
+                      .directory = directory};
   change.entry.name = name;
   for (int attempt = 0;; ++attempt) {
     auto erased = co_await filer_.transact(change);

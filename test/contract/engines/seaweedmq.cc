@@ -1,5 +1,6 @@
-// The engine of SeaweedFS over one in memory, which stays when the engine is reopened. The suite runs with large
-// caches and no linger, and with none and small everything: what a reader sees must not depend on either.
+// The engine of SeaweedFS over one in memory, which stays when the engine is reopened. The suite runs with
+// large caches and no linger, and with none and small everything: what a reader sees must not depend on
+// either.
 #include <map>
 #include <mutex>
 

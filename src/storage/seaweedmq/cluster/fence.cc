@@ -29,7 +29,8 @@ std::optional<FenceMark> FenceMark::parse(const std::string& etag) {
   const std::size_t dot = etag.find('.');
   if (dot == std::string::npos) return std::nullopt;
   const std::string_view text = etag;
-  if (!parse_whole(text.substr(0, dot), mark.epoch) || !parse_whole(text.substr(dot + 1), mark.count)) return std::nullopt;
+  if (!parse_whole(text.substr(0, dot), mark.epoch) || !parse_whole(text.substr(dot + 1), mark.count))
+    return std::nullopt;
   return mark;
 }
 
@@ -95,7 +96,8 @@ Task<Result<bool>> Fence::write(std::optional<std::string> expected, FenceMark n
   if (!now) co_return fail(std::move(now.error()));
   if (!*now) co_return false;
   const auto etag = (*now)->extended.find(kEtagAttribute);
-  const bool ours = etag != (*now)->extended.end() && etag->second == next.etag() && (*now)->content == instance_;
+  const bool ours =
+      etag != (*now)->extended.end() && etag->second == next.etag() && (*now)->content == instance_;
   // Not there yet, but it may be under way: only another mark settles it.
   if (!ours && !written && etag != (*now)->extended.end() && etag->second == expected) {
     co_return fail(std::move(written.error()));
@@ -126,7 +128,8 @@ Task<Result<void>> Fence::acquire_at_home() {
       expected = (*found)->extended[kEtagAttribute];
       const auto before = FenceMark::parse(*expected);
       if (!before) {
-        result = fail(ErrorCode::kafka_storage_error, fmt::format("{} is no fence: its ETag is \"{}\"", fence_path(), *expected));
+        result = fail(ErrorCode::kafka_storage_error,
+                      fmt::format("{} is no fence: its ETag is \"{}\"", fence_path(), *expected));
         break;
       }
       next.epoch = before->epoch + 1;
@@ -173,7 +176,8 @@ Task<Result<void>> Fence::settle_at_home(std::string etag) {
   co_return result;
 }
 
-FenceTable::FenceTable(Backend backend, ShardPool& shards, const std::string& instance) : filer_(backend.filer) {
+FenceTable::FenceTable(Backend backend, ShardPool& shards, const std::string& instance)
+    : filer_(backend.filer) {
   for (unsigned i = 0; i < kFences; ++i) {
     fences_[i] = std::make_shared<Fence>(backend, shards.at(i % shards.size()), i, instance);
   }

@@ -1,7 +1,7 @@
-// The fences: one small entry for each of 256 groups of partitions, whose ETag is "<leader epoch>.<count>". Who
-// writes the next epoch into it owns the group; everybody else's changes are refused from then on. A fence is
-// taken when its first partition is opened and has a home shard, where its calls are made one after the other;
-// what it says is read on any shard.
+// The fences: one small entry for each of 256 groups of partitions, whose ETag is "<leader epoch>.<count>".
+// Who writes the next epoch into it owns the group; everybody else's changes are refused from then on. A
+// fence is taken when its first partition is opened and has a home shard, where its calls are made one after
+// the other; what it says is read on any shard.
 #pragma once
 
 #include <array>

@@ -23,8 +23,8 @@ class Ownership {
   virtual bool holds() const = 0;
 
   // A change that was sent with `etag` has met an unknown fate, or was refused. Gives the fence a new ETag,
-  // unless it has had one since: from then on that change either was applied or never will be. Another owner's
-  // fence is not_leader_or_follower, and holds() is false from then on; any other error says nothing.
+  // unless it has had one since: from then on that change either was applied or never will be. Another
+  // owner's fence is not_leader_or_follower, and holds() is false from then on; any other error says nothing.
   virtual Task<Result<void>> settle(std::string etag) = 0;
 };
 

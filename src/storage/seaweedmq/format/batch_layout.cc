@@ -23,14 +23,15 @@ Result<protocol::RecordBatch> batch_of_entry(const LogEntry& entry, const Shared
   const bool fits = header->size_bytes() == entry.data.size() && header->last_offset_delta >= 0 &&
                     header->base_offset >= 0 && header->base_offset == entry.offset;
   if (!fits || as_text(entry.key) != batch_key(*header)) {
-    return fail(ErrorCode::corrupt_message, fmt::format("log entry at offset {} is not the batch it says", entry.offset));
+    return fail(ErrorCode::corrupt_message,
+                fmt::format("log entry at offset {} is not the batch it says", entry.offset));
   }
   const auto at = static_cast<std::size_t>(entry.data.data() - chunk.data());
   return protocol::RecordBatch{.header = *header, .bytes = chunk.slice(at, entry.data.size())};
 }
 
-void ChunkBuilder::add(const protocol::BatchHeader& header, const SharedBuffer& front, const SharedBuffer& rest,
-                       std::int64_t ts_ns) {
+void ChunkBuilder::add(const protocol::BatchHeader& header, const SharedBuffer& front,
+                       const SharedBuffer& rest, std::int64_t ts_ns) {
   const std::string key = batch_key(header);
   const std::size_t data_bytes = front.size() + rest.size();
   const LogEntry entry{.ts_ns = ts_ns, .offset = header.base_offset, .key = as_bytes(key)};

@@ -20,12 +20,13 @@ std::string batch_key(const protocol::BatchHeader& header);
 // when key, offset and header do not fit together. The CRC is the caller's to check.
 Result<protocol::RecordBatch> batch_of_entry(const LogEntry& entry, const SharedBuffer& chunk);
 
-// A batch's way into a chunk, in pieces that lie one behind the other: the frame's head with the batch's first
-// bytes, and the rest uncopied.
+// A batch's way into a chunk, in pieces that lie one behind the other: the frame's head with the batch's
+// first bytes, and the rest uncopied.
 class ChunkBuilder {
  public:
   // `front` and `rest` together are the batch, as it is to be stored.
-  void add(const protocol::BatchHeader& header, const SharedBuffer& front, const SharedBuffer& rest, std::int64_t ts_ns);
+  void add(const protocol::BatchHeader& header, const SharedBuffer& front, const SharedBuffer& rest,
+           std::int64_t ts_ns);
   std::size_t size_bytes() const { return size_bytes_; }
   bool empty() const { return size_bytes_ == 0; }
   // The builder is empty afterwards.

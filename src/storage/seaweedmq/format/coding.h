@@ -44,7 +44,8 @@ class BigEndianReader {
   Int integer() {
     const ByteView from = take(sizeof(Int));
     std::make_unsigned_t<Int> bits = 0;
-    for (const std::uint8_t byte : from) bits = static_cast<std::make_unsigned_t<Int>>((std::uint64_t{bits} << 8) | byte);
+    for (const std::uint8_t byte : from)
+      bits = static_cast<std::make_unsigned_t<Int>>((std::uint64_t{bits} << 8) | byte);
     return static_cast<Int>(bits);
   }
   std::string_view text() { return as_text(take(integer<std::uint32_t>())); }

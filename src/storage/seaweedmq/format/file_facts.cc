@@ -67,8 +67,9 @@ Result<std::optional<FileFacts>> parse_facts(const Attributes& attributes, std::
   facts.last_ts_ns = reader.integer<std::int64_t>();
   facts.max_timestamp = reader.integer<std::int64_t>();
   const auto count = reader.integer<std::uint32_t>();
-  bool good = reader.ok() && version == kVersion && layout <= 1 && facts.base >= 0 && facts.base <= facts.end &&
-              count == chunks && count == reader.remaining() / kChunkBytes && reader.remaining() % kChunkBytes == 0;
+  bool good = reader.ok() && version == kVersion && layout <= 1 && facts.base >= 0 &&
+              facts.base <= facts.end && count == chunks && count == reader.remaining() / kChunkBytes &&
+              reader.remaining() % kChunkBytes == 0;
   Offset from = facts.base;
   for (std::uint32_t i = 0; good && i < count; ++i) {
     ChunkFacts chunk;
@@ -80,7 +81,8 @@ Result<std::optional<FileFacts>> parse_facts(const Attributes& attributes, std::
     from = chunk.end;
     facts.chunks.push_back(chunk);
   }
-  if (!good) return fail(ErrorCode::corrupt_message, "the attributes of a log file are damaged or of a later version");
+  if (!good)
+    return fail(ErrorCode::corrupt_message, "the attributes of a log file are damaged or of a later version");
   return facts;
 }
 

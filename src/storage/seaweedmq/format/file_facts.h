@@ -1,6 +1,6 @@
 // What the entry of a log file says about its content, in extended attributes: SeaweedMQ's own (offset_min,
-// offset_max, buffer_start) and ours. A take-over, an offset or a time is answered from these without reading a
-// byte of the file. Pure; any thread.
+// offset_max, buffer_start) and ours. A take-over, an offset or a time is answered from these without reading
+// a byte of the file. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,8 @@ struct FileFacts {
   bool operator==(const FileFacts&) const = default;
 };
 
-// buffer_start is what a broker uses to tell its memory from its files; we have none, so the first offset does.
+// buffer_start is what a broker uses to tell its memory from its files; we have none, so the first offset
+// does.
 Attributes attributes_of(const FileFacts& facts);
 // nullopt: a file that others wrote. corrupt_message: ours, and damaged. `chunks` is how many the entry has.
 Result<std::optional<FileFacts>> parse_facts(const Attributes& attributes, std::size_t chunks);

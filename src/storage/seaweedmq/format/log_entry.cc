@@ -69,11 +69,20 @@ class ProtoReader {
   // A field that nobody asked for.
   void skip(std::uint32_t wire) {
     switch (wire) {
-      case Wire::varint: varint(); break;
-      case Wire::fixed64: take(8); break;
-      case Wire::bytes: bytes(); break;
-      case Wire::fixed32: take(4); break;
-      default: ok_ = false;  // groups: nobody writes them any more
+      case Wire::varint:
+        varint();
+        break;
+      case Wire::fixed64:
+        take(8);
+        break;
+      case Wire::bytes:
+        bytes();
+        break;
+      case Wire::fixed32:
+        take(4);
+        break;
+      default:
+        ok_ = false;  // groups: nobody writes them any more
     }
   }
 
@@ -125,15 +134,28 @@ Result<LogEntry> parse_log_entry(ByteView from) {
     const std::uint64_t key = reader.varint();
     if (!reader.ok()) break;
     switch (key) {
-      case tag(1, varint): entry.ts_ns = static_cast<std::int64_t>(reader.varint()); break;
-      case tag(2, varint): entry.partition_key_hash = static_cast<std::int32_t>(reader.varint()); break;
-      case tag(3, bytes): entry.data = reader.bytes(); break;
-      case tag(4, bytes): entry.key = reader.bytes(); break;
-      case tag(5, varint): entry.offset = static_cast<std::int64_t>(reader.varint()); break;
-      case tag(100, bytes): entry.extra = reader.bytes(); break;
+      case tag(1, varint):
+        entry.ts_ns = static_cast<std::int64_t>(reader.varint());
+        break;
+      case tag(2, varint):
+        entry.partition_key_hash = static_cast<std::int32_t>(reader.varint());
+        break;
+      case tag(3, bytes):
+        entry.data = reader.bytes();
+        break;
+      case tag(4, bytes):
+        entry.key = reader.bytes();
+        break;
+      case tag(5, varint):
+        entry.offset = static_cast<std::int64_t>(reader.varint());
+        break;
+      case tag(100, bytes):
+        entry.extra = reader.bytes();
+        break;
       default:
         // Field 0 does not exist, and no field is above 2^29 - 1.
-        if (key < 8 || key > 0xFFFFFFFFULL) return fail(ErrorCode::corrupt_message, "log entry: bad field number");
+        if (key < 8 || key > 0xFFFFFFFFULL)
+          return fail(ErrorCode::corrupt_message, "log entry: bad field number");
         reader.skip(static_cast<std::uint32_t>(key & 7));
     }
   }
@@ -144,7 +166,8 @@ Result<LogEntry> parse_log_entry(ByteView from) {
 std::optional<Result<LogEntry>> FrameReader::next() {
   const auto broken = [this](const char* what) {
     broken_ = true;
-    return Result<LogEntry>(fail(ErrorCode::corrupt_message, fmt::format("log file: {} at byte {}", what, position_)));
+    return Result<LogEntry>(
+        fail(ErrorCode::corrupt_message, fmt::format("log file: {} at byte {}", what, position_)));
   };
   if (broken_) return broken("damaged frame");
   if (chunk_.empty()) return std::nullopt;

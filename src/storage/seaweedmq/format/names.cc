@@ -23,13 +23,14 @@ std::string time_text(std::int64_t second) {
   const year_month_day date(day);
   const hh_mm_ss clock(at - day);
   return fmt::format("{:04}-{:02}-{:02}-{:02}-{:02}-{:02}", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count());
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
 // Decimal digits alone: from_chars would take a sign.
 std::optional<int> digits(std::string_view text) {
-  if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+  if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; }))
+    return std::nullopt;
   int value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   return parsed.ec == std::errc() ? std::optional(value) : std::nullopt;
@@ -47,7 +48,8 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
     parts[i] = *part;
     at += size;
   }
-  const year_month_day date(year(parts[0]), month(static_cast<unsigned>(parts[1])), day(static_cast<unsigned>(parts[2])));
+  const year_month_day date(year(parts[0]), month(static_cast<unsigned>(parts[1])),
+                            day(static_cast<unsigned>(parts[2])));
   if (!date.ok() || parts[3] > 23 || parts[4] > 59 || parts[5] > 59) return std::nullopt;
   const auto at = sys_days(date) + hours(parts[3]) + minutes(parts[4]) + seconds(parts[5]);
   return at.time_since_epoch().count();
@@ -76,7 +78,9 @@ RingRange ring_range(std::int32_t index, std::int32_t slots) {
 
 namespace paths {
 
-std::string join(std::string_view directory, std::string_view name) { return fmt::format("{}/{}", directory, name); }
+std::string join(std::string_view directory, std::string_view name) {
+  return fmt::format("{}/{}", directory, name);
+}
 std::string topic_dir(std::string_view topic) { return join(kNamespace, topic); }
 std::string version_name(std::int64_t generation_ns) { return "v" + time_text(generation_ns / kNsPerSecond); }
 
@@ -88,7 +92,8 @@ std::optional<std::int64_t> parse_version(std::string_view name) {
 }
 
 std::string partition_dir(std::string_view topic, std::int64_t generation_ns, RingRange range) {
-  return fmt::format("{}/{}/{}/{:04}-{:04}", kNamespace, topic, version_name(generation_ns), range.start, range.stop);
+  return fmt::format("{}/{}/{}/{:04}-{:04}", kNamespace, topic, version_name(generation_ns), range.start,
+                     range.stop);
 }
 
 std::string topics_dir() { return join(kMeta, "topics"); }

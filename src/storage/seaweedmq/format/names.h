@@ -61,8 +61,8 @@ inline constexpr std::int32_t kMaxFileSuffix = 999;
 LogFileName next_file_name(std::int64_t ts_ns, std::optional<LogFileName> last);
 
 // Any bytes as one name: 0-9, A-Z and a-z stand for themselves, every other byte becomes '-', '@', '_' or '~'
-// and two hexadecimal digits. Which of the four is chosen so that names sort as the bytes do, and a prefix stays
-// a prefix.
+// and two hexadecimal digits. Which of the four is chosen so that names sort as the bytes do, and a prefix
+// stays a prefix.
 std::string escape_name(std::string_view bytes);
 std::optional<std::string> unescape_name(std::string_view name);
 

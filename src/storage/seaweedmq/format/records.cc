@@ -73,7 +73,8 @@ Result<TopicConf> parse_topic_conf(std::string_view json) {
       const std::int64_t generation = integer_of(partition, "unixTimeNs", "unix_time_ns");
       if (&one == &all.front()) found.generation_ns = generation;
       if (generation != found.generation_ns) throw std::runtime_error("several generations");
-      if (integer_of(partition, "ringSize", "ring_size") != kRingSize) throw std::runtime_error("another ring size");
+      if (integer_of(partition, "ringSize", "ring_size") != kRingSize)
+        throw std::runtime_error("another ring size");
     }
     return found;
   });
@@ -118,7 +119,8 @@ Result<TopicRecord> parse_topic_record(std::string_view json) {
     record.topic.name = from.at("name").get<std::string>();
     record.removed = from.at("removed").get<bool>();
     for (const Json& old : from.at("remains")) {
-      record.remains.push_back({.id = topic_id(old.at("id")), .generation_ns = old.at("generation_ns").get<std::int64_t>()});
+      record.remains.push_back(
+          {.id = topic_id(old.at("id")), .generation_ns = old.at("generation_ns").get<std::int64_t>()});
     }
     if (record.removed) return record;
     record.topic.id = topic_id(from.at("id"));
@@ -165,11 +167,13 @@ Result<PartitionState> parse_state(std::string_view json) {
     state.listed_bytes = from.at("listed_bytes").get<std::uint64_t>();
     for (const Json& epoch : from.at("epochs")) {
       const EpochStart start{.epoch = epoch.at(0).get<LeaderEpoch>(), .start = epoch.at(1).get<Offset>()};
-      const bool ascends = state.epochs.empty() || (state.epochs.back().epoch < start.epoch && state.epochs.back().start <= start.start);
+      const bool ascends = state.epochs.empty() || (state.epochs.back().epoch < start.epoch &&
+                                                    state.epochs.back().start <= start.start);
       if (!ascends) throw std::runtime_error("epochs do not ascend");
       state.epochs.push_back(start);
     }
-    if (state.log_start < 0 || state.log_end < state.log_start || state.listed_end < 0) throw std::runtime_error("bad offsets");
+    if (state.log_start < 0 || state.log_end < state.log_start || state.listed_end < 0)
+      throw std::runtime_error("bad offsets");
     return state;
   });
 }

@@ -21,15 +21,16 @@ struct TopicConf {
   std::int64_t generation_ns = 0;
 };
 std::string encode_topic_conf(const TopicConf& conf);
-// What a topic.conf says, ours or SeaweedMQ's own. corrupt_message too when its parts are not of one generation.
+// What a topic.conf says, ours or SeaweedMQ's own. corrupt_message too when its parts are not of one
+// generation.
 Result<TopicConf> parse_topic_conf(std::string_view json);
 
 enum class WritePath : std::uint8_t { direct = 0, broker = 1 };
 std::string_view path_name(WritePath path);
 std::optional<WritePath> parse_path(std::string_view name);
 
-// Our record of a topic, kept under its name for as long as something of it, or of one of the same name before
-// it, is left in the filer.
+// Our record of a topic, kept under its name for as long as something of it, or of one of the same name
+// before it, is left in the filer.
 struct TopicRecord {
   Topic topic;
   bool removed = false;

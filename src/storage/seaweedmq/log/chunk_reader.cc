@@ -11,19 +11,25 @@ namespace {
 // A chunk of ours has 4 MB, or one append.
 constexpr std::size_t kMaxInflatedBytes = 512U << 20;
 
-bool is_gzip(const SharedBuffer& bytes) { return bytes.size() > 2 && bytes.data()[0] == 0x1F && bytes.data()[1] == 0x8B; }
+bool is_gzip(const SharedBuffer& bytes) {
+  return bytes.size() > 2 && bytes.data()[0] == 0x1F && bytes.data()[1] == 0x8B;
+}
 }  // namespace
 
 OpenChunk open_chunk(const SharedBuffer& bytes) {
   OpenChunk chunk;
   FrameReader frames(bytes);
   while (const auto entry = frames.next()) {
-    auto batch = *entry ? batch_of_entry(**entry, bytes) : Result<protocol::RecordBatch>(fail(entry->error()));
+    auto batch =
+        *entry ? batch_of_entry(**entry, bytes) : Result<protocol::RecordBatch>(fail(entry->error()));
     if (batch && !protocol::batch_crc_is_valid(batch->bytes, batch->header)) {
-      batch = fail(ErrorCode::corrupt_message, fmt::format("batch at offset {} fails its CRC", batch->header.base_offset));
+      batch = fail(ErrorCode::corrupt_message,
+                   fmt::format("batch at offset {} fails its CRC", batch->header.base_offset));
     }
-    if (batch && !chunk.batches.empty() && batch->header.base_offset < chunk.batches.back().header.next_offset()) {
-      batch = fail(ErrorCode::corrupt_message, fmt::format("batch at offset {} is out of order", batch->header.base_offset));
+    if (batch && !chunk.batches.empty() &&
+        batch->header.base_offset < chunk.batches.back().header.next_offset()) {
+      batch = fail(ErrorCode::corrupt_message,
+                   fmt::format("batch at offset {} is out of order", batch->header.base_offset));
     }
     if (!batch) {
       chunk.damage = std::move(batch.error());
@@ -67,7 +73,8 @@ Task<Result<std::vector<ChunkPtr>>> ChunkReader::read(std::vector<Chunk> chunks)
 Task<Result<ChunkPtr>> ChunkReader::read_one(Chunk chunk) {
   while (loading_.contains(chunk.file_id)) co_await loaded_.wait();
   if (auto kept = cached(chunk.file_id)) co_return kept;
-  if (chunk.manifest) co_return fail(ErrorCode::corrupt_message, "a log file with a list of chunks instead of chunks");
+  if (chunk.manifest)
+    co_return fail(ErrorCode::corrupt_message, "a log file with a list of chunks instead of chunks");
   loading_.insert(chunk.file_id);
   auto bytes = co_await volumes_.download(chunk.file_id, 0, chunk.size_bytes);
   loading_.erase(chunk.file_id);

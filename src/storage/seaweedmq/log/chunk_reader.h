@@ -1,5 +1,5 @@
-// Chunks of log files, taken apart: fetched from a volume server, inflated if need be, checked, and kept for a
-// while, because whoever reads a little of a chunk soon reads the rest. One a shard; used on it alone.
+// Chunks of log files, taken apart: fetched from a volume server, inflated if need be, checked, and kept for
+// a while, because whoever reads a little of a chunk soon reads the rest. One a shard; used on it alone.
 #pragma once
 
 #include <list>

@@ -27,7 +27,8 @@ Result<void> DirectLog::check_usable() const {
 
 Result<void> DirectLog::check_owner() const {
   if (auto usable = check_usable(); !usable) return usable;
-  if (!ownership_->holds()) return fail(ErrorCode::not_leader_or_follower, "the partition has another leader");
+  if (!ownership_->holds())
+    return fail(ErrorCode::not_leader_or_follower, "the partition has another leader");
   return {};
 }
 
@@ -53,8 +54,8 @@ void DirectLog::unlock_files() {
   changed_.notify_all();
 }
 
-// A change is tried again only behind settle(): what was sent before either has been applied or never will be,
-// so putting or erasing the same once more does no harm, and nothing old comes after something newer.
+// A change is tried again only behind settle(): what was sent before either has been applied or never will
+// be, so putting or erasing the same once more does no harm, and nothing old comes after something newer.
 Task<Result<void>> DirectLog::fenced(FencedChange::Kind kind, std::string directory, Entry entry) {
   const MonoTime give_up = home_.clock.now() + home_.options.give_up_after;
   Duration backoff = home_.options.first_backoff;
@@ -69,8 +70,11 @@ Task<Result<void>> DirectLog::fenced(FencedChange::Kind kind, std::string direct
       if (settled && doubt_ == etag) doubt_.reset();
     }
     if (!doubt_) {
-      FencedChange change{.fence_path = ownership_->fence_path(), .fence_etag = ownership_->etag(), .kind = kind,
-                          .directory = directory, .entry = entry};
+      FencedChange change{.fence_path = ownership_->fence_path(),
+                          .fence_etag = ownership_->etag(),
+                          .kind = kind,
+                          .directory = directory,
+                          .entry = entry};
       const std::string etag = change.fence_etag;
       auto outcome = co_await home_.backend.filer.transact(std::move(change));
       if (outcome && *outcome == Outcome::done) co_return Result<void>{};

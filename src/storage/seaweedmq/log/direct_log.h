@@ -1,12 +1,13 @@
 // One partition on the `direct` path: its owner writes the log files itself. Lives on its owner shard.
 //
 // The way of an append: offsets at the call -> the queue, where appends gather -> one upload at a time, of a
-// chunk -> one commit at a time, which puts the file's entry with all chunks that were uploaded meanwhile, under
-// the fence -> acknowledged. log start <= committed end (the high watermark) <= log end. Readers see what is
-// committed.
+// chunk -> one commit at a time, which puts the file's entry with all chunks that were uploaded meanwhile,
+// under the fence -> acknowledged. log start <= committed end (the high watermark) <= log end. Readers see
+// what is committed.
 //
 // Sources: direct_log.cc (life, offsets, fenced changes), open_log.cc (take-over), log_write.cc (gathering,
-// uploads, commits, failures), log_read.cc, log_search.cc (by time, headers), log_trim.cc (log start, retention).
+// uploads, commits, failures), log_read.cc, log_search.cc (by time, headers), log_trim.cc (log start,
+// retention).
 #pragma once
 
 #include <deque>
@@ -57,7 +58,9 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   std::vector<CleanableRange> cleanable(Offset) const override { return {}; }
   Task<Result<void>> replace(CleanableRange range, BatchSource batches) override;
   Task<Result<void>> flush() override;
-  void set_listener(std::function<void(const LogOffsets&)> listener) override { listener_ = std::move(listener); }
+  void set_listener(std::function<void(const LogOffsets&)> listener) override {
+    listener_ = std::move(listener);
+  }
 
   void apply_config(const LogConfig& config) { config_ = config; }
   // Retention, roll by time, checkpoint.offset, what a take-over has to know. `age_now_ms` is the wall clock
@@ -173,7 +176,7 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   const std::shared_ptr<Ownership> ownership_;
   std::vector<EpochStart> epochs_;
   FileIndex index_;
-  bool older_ = false;  // files in front of the index are not in it
+  bool older_ = false;    // files in front of the index are not in it
   PartitionState state_;  // as last written
   std::shared_ptr<Tail> tail_ = std::make_shared<Tail>();
   Offset log_start_ = 0;
@@ -208,8 +211,8 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   std::size_t jobs_ = 0;
   std::vector<LogFileName> doomed_;  // files below log start that could not be erased
   std::vector<DurableWaiter*> waiters_;
-  Event more_;      // appends have come, or there is a hurry
-  Event changed_;   // a step of uploads, commits, locks or jobs is done
+  Event more_;     // appends have come, or there is a hurry
+  Event changed_;  // a step of uploads, commits, locks or jobs is done
   std::function<void(const LogOffsets&)> listener_;
 };
 

@@ -22,7 +22,9 @@ std::uint64_t LogFile::record_bytes() const {
 }
 
 std::uint64_t LogFile::stored_bytes() const {
-  return chunks.empty() ? 0 : static_cast<std::uint64_t>(chunks.back().stored.offset) + chunks.back().stored.size_bytes;
+  return chunks.empty()
+             ? 0
+             : static_cast<std::uint64_t>(chunks.back().stored.offset) + chunks.back().stored.size_bytes;
 }
 
 std::int64_t LogFile::max_timestamp() const {
@@ -40,8 +42,13 @@ Entry entry_of(const LogFile& file) {
   Entry entry;
   entry.name = file.name.to_string();
   entry.size_bytes = file.stored_bytes();
-  FileFacts facts{.layout = file.layout, .epoch = file.epoch, .base = file.base, .end = file.end,
-                  .first_ts_ns = file.first_ts_ns, .last_ts_ns = file.last_ts_ns, .max_timestamp = file.max_timestamp()};
+  FileFacts facts{.layout = file.layout,
+                  .epoch = file.epoch,
+                  .base = file.base,
+                  .end = file.end,
+                  .first_ts_ns = file.first_ts_ns,
+                  .last_ts_ns = file.last_ts_ns,
+                  .max_timestamp = file.max_timestamp()};
   for (const LogChunk& chunk : file.chunks) {
     entry.chunks.push_back(chunk.stored);
     facts.chunks.push_back(chunk.facts);
@@ -56,8 +63,13 @@ Result<std::optional<LogFile>> file_of(const Entry& entry) {
   auto facts = parse_facts(entry.extended, entry.chunks.size());
   if (!facts) return fail(facts.error().code, entry.name + ": " + facts.error().message);
   if (!*facts) return std::nullopt;
-  LogFile file{.name = *name, .layout = (*facts)->layout, .epoch = (*facts)->epoch, .base = (*facts)->base,
-               .end = (*facts)->end, .first_ts_ns = (*facts)->first_ts_ns, .last_ts_ns = (*facts)->last_ts_ns};
+  LogFile file{.name = *name,
+               .layout = (*facts)->layout,
+               .epoch = (*facts)->epoch,
+               .base = (*facts)->base,
+               .end = (*facts)->end,
+               .first_ts_ns = (*facts)->first_ts_ns,
+               .last_ts_ns = (*facts)->last_ts_ns};
   for (std::size_t i = 0; i < entry.chunks.size(); ++i) {
     file.chunks.push_back({.stored = entry.chunks[i], .facts = (*facts)->chunks[i]});
   }
@@ -72,7 +84,8 @@ const LogFile* FileIndex::find(const LogFileName& name) const {
 }
 
 void FileIndex::count_from(std::size_t at) {
-  for (; at < files_.size(); ++at) files_[at].begin = at == 0 ? 0 : files_[at - 1].begin + files_[at - 1].record_bytes();
+  for (; at < files_.size(); ++at)
+    files_[at].begin = at == 0 ? 0 : files_[at - 1].begin + files_[at - 1].record_bytes();
 }
 
 void FileIndex::put_last(LogFile file) {

@@ -17,7 +17,8 @@ Task<Result<ReadResult>> DirectLog::read(Offset from, ReadLimits limits) {
   const auto self = shared_from_this();
   if (auto owner = check_owner(); !owner) co_return fail(std::move(owner.error()));
   if (from < log_start_ || from > log_end_) {
-    co_return fail(ErrorCode::offset_out_of_range, fmt::format("offset {} is outside of [{}, {}]", from, log_start_, log_end_));
+    co_return fail(ErrorCode::offset_out_of_range,
+                   fmt::format("offset {} is outside of [{}, {}]", from, log_start_, log_end_));
   }
   limits.end = std::min(limits.end, committed_end_);
   if (from >= limits.end) {
@@ -35,7 +36,8 @@ Task<Result<ReadResult>> DirectLog::read(Offset from, ReadLimits limits) {
   auto result = co_await read_cold(from, limits);
   if (auto owner = check_owner(); !owner) co_return fail(std::move(owner.error()));
   if (from < log_start_) {
-    co_return fail(ErrorCode::offset_out_of_range, fmt::format("offset {} is below log start {}", from, log_start_));
+    co_return fail(ErrorCode::offset_out_of_range,
+                   fmt::format("offset {} is below log start {}", from, log_start_));
   }
   co_return result;
 }
@@ -51,7 +53,8 @@ Task<Result<ReadResult>> DirectLog::read_cold(Offset from, ReadLimits limits) {
     std::vector<LogChunk> wanted = index_.chunks_from(at, limits.end, home_.options.parallel_chunks);
     std::size_t planned = builder.size_bytes();
     std::size_t take = 0;
-    while (take < wanted.size() && (take == 0 || planned < limits.max_bytes)) planned += wanted[take++].facts.record_bytes;
+    while (take < wanted.size() && (take == 0 || planned < limits.max_bytes))
+      planned += wanted[take++].facts.record_bytes;
     wanted.resize(take);
     if (wanted.empty()) co_return builder.take();
     auto opened = co_await open_chunks(wanted);
@@ -79,7 +82,8 @@ Task<Result<ReadResult>> DirectLog::read_cold(Offset from, ReadLimits limits) {
     if (builder.size_bytes() >= limits.max_bytes || at >= limits.end) co_return builder.take();
   }
   if (builder.batches() > 0) co_return builder.take();
-  co_return fail(ErrorCode::kafka_storage_error, fmt::format("the data at offset {} is not on the volume servers", at));
+  co_return fail(ErrorCode::kafka_storage_error,
+                 fmt::format("the data at offset {} is not on the volume servers", at));
 }
 
 Task<Result<std::vector<ChunkPtr>>> DirectLog::open_chunks(std::vector<LogChunk> chunks) {

@@ -20,13 +20,16 @@ Task<Result<std::vector<protocol::RecordBatch>>> DirectLog::batches_of(LogChunk 
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     auto opened = co_await open_chunks(chunks);
     if (!opened) co_return fail(std::move(opened.error()));
-    for (const ChunkPtr& one : *opened) batches.insert(batches.end(), one->batches.begin(), one->batches.end());
+    for (const ChunkPtr& one : *opened)
+      batches.insert(batches.end(), one->batches.begin(), one->batches.end());
     if (!opened->empty()) break;
     // Other chunks have taken its place, or none.
     chunks = index_.chunks_within(begin, end);
     if (chunks.empty()) break;
   }
-  std::erase_if(batches, [&](const auto& batch) { return batch.header.base_offset >= end || batch.header.next_offset() <= begin; });
+  std::erase_if(batches, [&](const auto& batch) {
+    return batch.header.base_offset >= end || batch.header.next_offset() <= begin;
+  });
   co_return batches;
 }
 
@@ -41,7 +44,9 @@ Task<Result<TimestampedOffset>> DirectLog::offset_for_time(std::int64_t timestam
     if (!batches) co_return fail(std::move(batches.error()));
     for (const auto& batch : *batches) {
       const auto& header = batch.header;
-      if (header.base_offset >= within.end || header.next_offset() <= within.begin || header.max_timestamp < timestamp_ms) continue;
+      if (header.base_offset >= within.end || header.next_offset() <= within.begin ||
+          header.max_timestamp < timestamp_ms)
+        continue;
       // A batch whose records cannot be read has no answer; the next one may.
       const auto found = first_record_at_or_after(batch, timestamp_ms, within);
       if (found && *found) co_return **found;
@@ -64,8 +69,9 @@ Task<Result<TimestampedOffset>> DirectLog::max_timestamp(Offset end) {
   });
   TimestampedOffset best;
   for (const LogChunk& chunk : chunks) {
-    const bool hopeless = chunk.facts.max_timestamp < best.timestamp ||
-                          (chunk.facts.max_timestamp == best.timestamp && best.offset >= 0 && chunk.facts.base > best.offset);
+    const bool hopeless =
+        chunk.facts.max_timestamp < best.timestamp ||
+        (chunk.facts.max_timestamp == best.timestamp && best.offset >= 0 && chunk.facts.base > best.offset);
     if (hopeless || chunk.facts.max_timestamp < 0) continue;
     auto batches = co_await batches_of(chunk);
     if (!batches) co_return fail(std::move(batches.error()));
@@ -73,7 +79,8 @@ Task<Result<TimestampedOffset>> DirectLog::max_timestamp(Offset end) {
       if (batch.header.max_timestamp < best.timestamp) continue;
       const auto found = latest_record(batch, within);
       if (!found || !*found) continue;
-      const bool better = (*found)->timestamp > best.timestamp || ((*found)->timestamp == best.timestamp && (*found)->offset < best.offset);
+      const bool better = (*found)->timestamp > best.timestamp ||
+                          ((*found)->timestamp == best.timestamp && (*found)->offset < best.offset);
       if (better) best = **found;
     }
   }
@@ -81,7 +88,8 @@ Task<Result<TimestampedOffset>> DirectLog::max_timestamp(Offset end) {
   co_return best;
 }
 
-Task<Result<std::vector<protocol::BatchHeader>>> DirectLog::scan_headers(Offset from, Offset end, std::size_t max_batches) {
+Task<Result<std::vector<protocol::BatchHeader>>> DirectLog::scan_headers(Offset from, Offset end,
+                                                                         std::size_t max_batches) {
   const auto self = shared_from_this();
   if (auto owner = check_owner(); !owner) co_return fail(std::move(owner.error()));
   const OffsetRange within{.begin = std::max(from, log_start_), .end = std::min(end, committed_end_)};

@@ -39,14 +39,19 @@ struct DirectOptions {
 struct DirectMetrics {
   explicit DirectMetrics(MetricRegistry& registry)
       : cache_bytes(registry.gauge("tidegate_seaweedmq_cache_bytes", "Memory held by the tail cache")),
-        cache_hits(registry.counter("tidegate_seaweedmq_cache_hits_total", "Reads answered from the tail cache")),
-        cache_misses(registry.counter("tidegate_seaweedmq_cache_misses_total", "Reads that went to volume servers")),
-        chunks(registry.counter("tidegate_seaweedmq_chunks_uploaded_total", "Chunks that volume servers have taken")),
+        cache_hits(
+            registry.counter("tidegate_seaweedmq_cache_hits_total", "Reads answered from the tail cache")),
+        cache_misses(
+            registry.counter("tidegate_seaweedmq_cache_misses_total", "Reads that went to volume servers")),
+        chunks(registry.counter("tidegate_seaweedmq_chunks_uploaded_total",
+                                "Chunks that volume servers have taken")),
         chunk_bytes(registry.counter("tidegate_seaweedmq_chunk_bytes_total", "Bytes of those chunks")),
-        commits(registry.counter("tidegate_seaweedmq_commits_total", "Metadata writes that committed appends")),
-        retries(registry.counter("tidegate_seaweedmq_retries_total", "Uploads and metadata writes that were tried again")),
-        append_failures(
-            registry.counter("tidegate_seaweedmq_append_failures_total", "Times that waiting appends of a log failed")),
+        commits(
+            registry.counter("tidegate_seaweedmq_commits_total", "Metadata writes that committed appends")),
+        retries(registry.counter("tidegate_seaweedmq_retries_total",
+                                 "Uploads and metadata writes that were tried again")),
+        append_failures(registry.counter("tidegate_seaweedmq_append_failures_total",
+                                         "Times that waiting appends of a log failed")),
         lost_ranges(registry.counter("tidegate_seaweedmq_lost_ranges_total",
                                      "Log files that went away without us, by which a log became shorter")) {}
   Gauge& cache_bytes;
@@ -61,8 +66,9 @@ struct DirectMetrics {
 };
 
 struct LogShard {
-  LogShard(Shard& the_shard, Backend the_backend, const Clock& the_clock, std::uint64_t seed, DirectOptions the_options,
-           DirectMetrics& the_metrics, std::size_t tail_bytes, std::size_t chunk_bytes)
+  LogShard(Shard& the_shard, Backend the_backend, const Clock& the_clock, std::uint64_t seed,
+           DirectOptions the_options, DirectMetrics& the_metrics, std::size_t tail_bytes,
+           std::size_t chunk_bytes)
       : shard(the_shard),
         backend(the_backend),
         clock(the_clock),
@@ -75,7 +81,8 @@ struct LogShard {
 
   // Waits somewhat longer than `backoff`, and doubles it.
   Task<void> back_off(Duration& backoff) {
-    const auto jitter = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(backoff.count()) / 2 + 1));
+    const auto jitter =
+        static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(backoff.count()) / 2 + 1));
     const Duration wait = backoff + Duration(jitter);
     backoff = std::min(backoff * 2, options.longest_backoff);
     co_await shard.timers().sleep_until(clock.now() + wait);

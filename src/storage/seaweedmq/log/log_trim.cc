@@ -1,5 +1,5 @@
-// Log start: DeleteRecords and retention. Log start is written down before anything below it goes away. And what
-// the owner leaves for others: checkpoint.offset for SeaweedMQ, the state that a take-over begins with.
+// Log start: DeleteRecords and retention. Log start is written down before anything below it goes away. And
+// what the owner leaves for others: checkpoint.offset for SeaweedMQ, the state that a take-over begins with.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -13,7 +13,8 @@ Task<Result<Offset>> DirectLog::trim_before(Offset offset) {
   const auto self = shared_from_this();
   if (auto owner = check_owner(); !owner) co_return fail(std::move(owner.error()));
   if (offset > committed_end_) {
-    co_return fail(ErrorCode::offset_out_of_range, fmt::format("offset {} is above the high watermark {}", offset, committed_end_));
+    co_return fail(ErrorCode::offset_out_of_range,
+                   fmt::format("offset {} is above the high watermark {}", offset, committed_end_));
   }
   if (offset <= log_start_) co_return log_start_;
   while (putting_state_) co_await changed_.wait();
@@ -73,15 +74,18 @@ Task<void> DirectLog::retain(std::int64_t age_now_ms) {
   Offset start = log_start_;
   for (const LogFile& file : index_.files()) {
     const bool too_old = config_.retention_ms >= 0 && age_now_ms - file.youngest_ms() > config_.retention_ms;
-    const bool too_much = config_.retention_bytes >= 0 &&
-                          remaining - file.record_bytes() >= static_cast<std::uint64_t>(config_.retention_bytes);
+    const bool too_much =
+        config_.retention_bytes >= 0 &&
+        remaining - file.record_bytes() >= static_cast<std::uint64_t>(config_.retention_bytes);
     if (!too_old && !too_much) break;
     remaining -= file.record_bytes();
     start = file.end;
   }
   if (start <= log_start_) co_return;
   auto trimmed = co_await trim_before(start);
-  if (!trimmed) spdlog::warn("event=retention_failed directory={} error=\"{}\"", place_.directory, trimmed.error().message);
+  if (!trimmed)
+    spdlog::warn("event=retention_failed directory={} error=\"{}\"", place_.directory,
+                 trimmed.error().message);
 }
 
 Task<void> DirectLog::keep_house(std::int64_t age_now_ms) {
@@ -99,7 +103,8 @@ Task<void> DirectLog::keep_house(std::int64_t age_now_ms) {
 // A take-over lists what comes behind `listed_to`. Moved on when that has become much.
 Task<void> DirectLog::advance_listing() {
   const auto& files = index_.files();
-  if (putting_state_ || files.size() <= 2 * home_.options.listed_files || files.back().end <= log_start_) co_return;
+  if (putting_state_ || files.size() <= 2 * home_.options.listed_files || files.back().end <= log_start_)
+    co_return;
   const std::size_t last = files.size() - home_.options.listed_files - 1;
   // In this run nothing was appended since, or little.
   if (files[last].end <= state_.listed_end && !older_) co_return;

@@ -35,10 +35,12 @@ Task<Result<Appended>> DirectLog::finish_append(std::shared_ptr<DirectLog> self,
   co_return mine->value;
 }
 
-Result<DirectLog::PendingPtr> DirectLog::begin_append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) {
+Result<DirectLog::PendingPtr> DirectLog::begin_append(LeaderEpoch epoch,
+                                                      std::vector<protocol::RecordBatch> batches) {
   if (auto owner = check_owner(); !owner) return fail(std::move(owner.error()));
   if (epoch != leader_epoch()) {
-    return fail(ErrorCode::not_leader_or_follower, fmt::format("leader epoch is {}, not {}", leader_epoch(), epoch));
+    return fail(ErrorCode::not_leader_or_follower,
+                fmt::format("leader epoch is {}, not {}", leader_epoch(), epoch));
   }
   if (broken_) return fail(broken_by_);
   std::size_t bytes = 0;
@@ -74,7 +76,8 @@ Task<Result<void>> DirectLog::wait_durable(Offset end) {
   if (auto usable = check_usable(); !usable) co_return usable;
   if (end <= committed_end_) co_return Result<void>{};
   if (end > log_end_) {
-    co_return fail(ErrorCode::kafka_storage_error, fmt::format("offset {} is above log end {}", end, log_end_));
+    co_return fail(ErrorCode::kafka_storage_error,
+                   fmt::format("offset {} is above log end {}", end, log_end_));
   }
   DurableWaiter waiter{.end = end};
   auto park = [this, &waiter](Resume resume) {
@@ -119,7 +122,6 @@ Task<void> DirectLog::run_uploads() {
     const ChunkInWork chunk = seal_chunk();
     uploading_ = chunk;
     auto uploaded = co_await upload(chunk);
-    uploading_.reset();
     if (chunk->failed) {
       discard({chunk->chunk.stored.file_id});
     } else if (!uploaded) {
@@ -129,17 +131,19 @@ Task<void> DirectLog::run_uploads() {
       uploaded_.push_back(chunk);
       start_commits();
     }
+    uploading_.reset();
     while (uploaded_.size() >= kMaxUploaded) co_await changed_.wait();
   }
   hurry_ = false;
   uploads_run_ = false;
 }
 
-// Until the appends are worth an upload. While one is under way nobody comes here, so that what gathers behind
-// it goes at once, and in larger pieces the more there is to do.
+// Until the appends are worth an upload. While one is under way nobody comes here, so that what gathers
+// behind it goes at once, and in larger pieces the more there is to do.
 Task<void> DirectLog::gather() {
   const MonoTime deadline = queued_since_ + home_.options.linger;
-  while (!queue_.empty() && !hurry_ && queue_bytes_ < home_.options.gather_bytes && home_.clock.now() < deadline) {
+  while (!queue_.empty() && !hurry_ && queue_bytes_ < home_.options.gather_bytes &&
+         home_.clock.now() < deadline) {
     co_await more_.wait_until(home_.shard.timers(), deadline);
   }
 }
@@ -180,7 +184,8 @@ Task<Result<void>> DirectLog::upload(ChunkInWork chunk) {
   stored.size_bytes = builder.size_bytes();
   stored.modified_ns = chunk->first_ts_ns;
   const std::vector<SharedBuffer> pieces = builder.take();
-  const std::string path = paths::join(place_.directory, LogFileName{.second = chunk->first_ts_ns / 1'000'000'000}.to_string());
+  const std::string path =
+      paths::join(place_.directory, LogFileName{.second = chunk->first_ts_ns / 1'000'000'000}.to_string());
   const MonoTime give_up = home_.clock.now() + home_.options.give_up_after;
   Duration backoff = home_.options.first_backoff;
   for (;;) {
@@ -208,7 +213,8 @@ Task<Result<void>> DirectLog::upload(ChunkInWork chunk) {
 void DirectLog::discard(std::vector<std::string> file_ids) {
   std::erase(file_ids, std::string());
   if (file_ids.empty()) return;
-  static constexpr auto run = [](std::shared_ptr<DirectLog> self, std::vector<std::string> ids) -> Task<void> {
+  static constexpr auto run = [](std::shared_ptr<DirectLog> self,
+                                 std::vector<std::string> ids) -> Task<void> {
     const Job job(*self);
     co_await self->home_.backend.volumes.discard(std::move(ids));
   };
@@ -241,7 +247,8 @@ Task<void> DirectLog::run_commits() {
 }
 
 bool DirectLog::must_roll(const LogFile& active, const NewChunk& chunk) const {
-  const auto limit = std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(config_.segment_bytes, 1)), home_.options.max_file_bytes);
+  const auto limit = std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(config_.segment_bytes, 1)),
+                              home_.options.max_file_bytes);
   return active.chunks.size() >= home_.options.max_chunks_per_file ||
          active.record_bytes() + chunk.chunk.facts.record_bytes > limit || rolls_by_time();
 }
@@ -325,7 +332,8 @@ void DirectLog::note_failure(const Error& error) {
   home_.metrics.append_failures.add();
   std::uint64_t suppressed = 0;
   if (home_.failure_lines.allow(suppressed)) {
-    spdlog::error("event=append_failed directory={} error=\"{}\" suppressed={}", place_.directory, error.message, suppressed);
+    spdlog::error("event=append_failed directory={} error=\"{}\" suppressed={}", place_.directory,
+                  error.message, suppressed);
   }
 }
 
@@ -369,10 +377,12 @@ void DirectLog::fail_from(Offset from, const Error& error) {
   resume_all(std::move(resumes));
 }
 
-void DirectLog::start_repair(Commit commit) { home_.shard.spawn(repair(std::move(commit)), "seaweedmq repair"); }
+void DirectLog::start_repair(Commit commit) {
+  home_.shard.spawn(repair(std::move(commit)), "seaweedmq repair");
+}
 
-// The fate of a commit is open, and its appends were told that they failed. The file gets back the entry that it
-// had, which the first change that goes through makes certain; until then nothing is appended.
+// The fate of a commit is open, and its appends were told that they failed. The file gets back the entry that
+// it had, which the first change that goes through makes certain; until then nothing is appended.
 Task<void> DirectLog::repair(Commit commit) {
   const auto self = shared_from_this();
   const Job job(*this);

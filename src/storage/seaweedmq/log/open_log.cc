@@ -1,5 +1,5 @@
-// Taking a log over: its state, then the entries of the files behind it. No data is read: an entry is written as
-// a whole, and what it names was stored before.
+// Taking a log over: its state, then the entries of the files behind it. No data is read: an entry is written
+// as a whole, and what it names was stored before.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -18,7 +18,8 @@ Task<Result<std::shared_ptr<DirectLog>>> DirectLog::open(LogShard& home, LogPlac
 }
 
 Task<Result<void>> DirectLog::recover() {
-  auto stored = co_await home_.backend.filer.lookup(paths::states_dir(place_.id.topic), paths::state_name(place_.id.index));
+  auto stored = co_await home_.backend.filer.lookup(paths::states_dir(place_.id.topic),
+                                                    paths::state_name(place_.id.index));
   if (!stored) co_return fail(std::move(stored.error()));
   if (*stored) {
     auto state = parse_state((*stored)->content);
@@ -47,7 +48,8 @@ Task<Result<void>> DirectLog::recover() {
   older_ = !state_.listed_to.empty() && state_.listed_bytes > 0;
   const Offset begin = index_.empty() ? log_end_ : index_.begin();
   if (!older_ && begin > log_start_) {
-    spdlog::warn("event=log_files_missing directory={} from_offset={} to_offset={}", place_.directory, log_start_, begin);
+    spdlog::warn("event=log_files_missing directory={} from_offset={} to_offset={}", place_.directory,
+                 log_start_, begin);
     home_.metrics.lost_ranges.add();
     log_start_ = begin;
   }
@@ -62,7 +64,8 @@ Task<Result<void>> DirectLog::recover() {
 
 void DirectLog::take_epochs(const std::vector<LogFile>& files) {
   for (const LogFile& file : files) {
-    if (epochs_.empty() || epochs_.back().epoch < file.epoch) epochs_.push_back({.epoch = file.epoch, .start = file.base});
+    if (epochs_.empty() || epochs_.back().epoch < file.epoch)
+      epochs_.push_back({.epoch = file.epoch, .start = file.base});
   }
 }
 
@@ -90,8 +93,9 @@ Result<std::vector<LogFile>> DirectLog::without_residue(std::vector<LogFile> fil
     if (file.end <= std::max(state_.log_start, next)) {
       doomed_.push_back(file.name);
     } else if (file.base < next) {
-      return fail(ErrorCode::corrupt_message, fmt::format("{}/{} begins at offset {}, before the end of the one in front, {}",
-                                                          place_.directory, file.name.to_string(), file.base, next));
+      return fail(ErrorCode::corrupt_message,
+                  fmt::format("{}/{} begins at offset {}, before the end of the one in front, {}",
+                              place_.directory, file.name.to_string(), file.base, next));
     } else {
       kept.push_back(std::move(file));
     }
@@ -115,7 +119,8 @@ Task<Result<void>> DirectLog::load_older() {
   const Offset begin = files->empty() ? state_.listed_end : files->front().base;
   index_.put_first(std::move(*files));
   if (begin > log_start_) {
-    spdlog::warn("event=log_files_missing directory={} from_offset={} to_offset={}", place_.directory, log_start_, begin);
+    spdlog::warn("event=log_files_missing directory={} from_offset={} to_offset={}", place_.directory,
+                 log_start_, begin);
     home_.metrics.lost_ranges.add();
     log_start_ = begin;
     tell();

@@ -30,7 +30,8 @@ StoredBatch store_batch(const protocol::RecordBatch& batch, Offset base_offset, 
   return stored;
 }
 
-bool ReadBuilder::add(const protocol::BatchHeader& header, const SharedBuffer& front, const SharedBuffer& rest) {
+bool ReadBuilder::add(const protocol::BatchHeader& header, const SharedBuffer& front,
+                      const SharedBuffer& rest) {
   const std::size_t size = front.size() + rest.size();
   const bool first_rule = limits_.at_least_one_batch && result_.batches == 0;
   const bool fits = size <= limits_.max_bytes - std::min(limits_.max_bytes, result_.size_bytes);
@@ -68,7 +69,8 @@ ReadResult ReadBuilder::take() {
 }
 
 std::size_t Tail::find(Offset offset) const {
-  const auto above = std::ranges::upper_bound(batches_, offset, {}, [](const StoredBatch& b) { return b.header.next_offset(); });
+  const auto above = std::ranges::upper_bound(batches_, offset, {},
+                                              [](const StoredBatch& b) { return b.header.next_offset(); });
   return static_cast<std::size_t>(above - batches_.begin());
 }
 

@@ -1,6 +1,6 @@
-// The end of each log in memory: batches stay here from the moment they are committed until the shard's budget
-// pushes the oldest out, so that consumers near the end cause no request to a volume server. And what reads give
-// back, gathered from batches wherever they come from. One TailCache a shard; used on it alone.
+// The end of each log in memory: batches stay here from the moment they are committed until the shard's
+// budget pushes the oldest out, so that consumers near the end cause no request to a volume server. And what
+// reads give back, gathered from batches wherever they come from. One TailCache a shard; used on it alone.
 #pragma once
 
 #include <cstddef>

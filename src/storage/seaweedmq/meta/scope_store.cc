@@ -69,8 +69,8 @@ Task<Result<std::optional<std::string>>> ScopeStore::get(std::string scope, std:
   co_return std::move(found->second);
 }
 
-Task<Result<std::vector<MetaEntry>>> ScopeStore::scan(std::string scope, std::string prefix, std::string after,
-                                                      std::size_t limit) {
+Task<Result<std::vector<MetaEntry>>> ScopeStore::scan(std::string scope, std::string prefix,
+                                                      std::string after, std::size_t limit) {
   auto content = co_await read(std::move(scope));
   if (!content) co_return fail(std::move(content.error()));
   std::vector<MetaEntry> found;
@@ -82,7 +82,8 @@ Task<Result<std::vector<MetaEntry>>> ScopeStore::scan(std::string scope, std::st
   co_return found;
 }
 
-Task<Result<std::vector<std::string>>> ScopeStore::scopes(std::string prefix, std::string after, std::size_t limit) {
+Task<Result<std::vector<std::string>>> ScopeStore::scopes(std::string prefix, std::string after,
+                                                          std::size_t limit) {
   std::vector<std::string> found;
   const std::string name_prefix = escape_name(prefix).substr(0, kMaxNameBytes);
   std::string name_after = after.empty() ? "" : name_of(after);
@@ -103,10 +104,13 @@ Task<Result<std::vector<std::string>>> ScopeStore::scopes(std::string prefix, st
 
 // --------------------------------------------------------------------------------------------- put
 
-Task<Result<void>> ScopeStore::put_batch(std::string scope, std::int32_t epoch, std::vector<MetaOp> ops, MetaDurability) {
+Task<Result<void>> ScopeStore::put_batch(std::string scope, std::int32_t epoch, std::vector<MetaOp> ops,
+                                         MetaDurability) {
   if (!open_) co_return fail(ErrorCode::kafka_storage_error, "the engine is not running");
   Shard& home = shards_.at(home_of(scope));
-  auto at_home = [this, scope, epoch, ops = std::move(ops)]() mutable { return put_at_home(scope, epoch, std::move(ops)); };
+  auto at_home = [this, scope, epoch, ops = std::move(ops)]() mutable {
+    return put_at_home(scope, epoch, std::move(ops));
+  };
   co_return co_await submit_to(home, std::move(at_home));
 }
 
@@ -149,7 +153,8 @@ Task<Result<void>> ScopeStore::load(Slot* slot, std::string scope) {
     auto parsed = parse_scope(found->content);
     if (!parsed) co_return fail(std::move(parsed.error()));
     if (parsed->scope != scope) {
-      co_return fail(ErrorCode::kafka_storage_error, "two long names are stored under one: " + name_of(scope));
+      co_return fail(ErrorCode::kafka_storage_error,
+                     "two long names are stored under one: " + name_of(scope));
     }
     content = std::move(*parsed);
   }
@@ -185,15 +190,17 @@ Task<void> ScopeStore::write_group(Slot* slot, std::string scope, Group group) {
     for (Put* put : group) {
       put->result = {};
       if (put->epoch < next.epoch) {
-        put->result = fail(ErrorCode::not_coordinator, fmt::format("epoch {} was followed by {}", put->epoch, next.epoch));
+        put->result = fail(ErrorCode::not_coordinator,
+                           fmt::format("epoch {} was followed by {}", put->epoch, next.epoch));
         continue;
       }
       ScopeContent with = next;
       with.epoch = put->epoch;
       change(with, put->ops);
       if (size_of(with) > kMaxScopeBytes) {
-        put->result = fail(ErrorCode::kafka_storage_error, fmt::format("{} would have {} bytes, {} is the limit",
-                                                                       escape_name(scope), size_of(with), kMaxScopeBytes));
+        put->result = fail(ErrorCode::kafka_storage_error,
+                           fmt::format("{} would have {} bytes, {} is the limit", escape_name(scope),
+                                       size_of(with), kMaxScopeBytes));
         continue;
       }
       changes = changes || with.epoch != next.epoch || !put->ops.empty();

@@ -1,6 +1,6 @@
-// The MetaStore: one entry of the filer for each scope, read and written as a whole by compare-and-set. Puts to
-// one scope that come while its entry is being written go together with the next write. A scope has a home shard,
-// where its puts queue up; reading is done where it is asked for.
+// The MetaStore: one entry of the filer for each scope, read and written as a whole by compare-and-set. Puts
+// to one scope that come while its entry is being written go together with the next write. A scope has a home
+// shard, where its puts queue up; reading is done where it is asked for.
 #pragma once
 
 #include <atomic>
@@ -31,7 +31,8 @@ class ScopeStore final : public MetaStore {
                                MetaDurability durability) override;
   Task<Result<std::vector<MetaEntry>>> scan(std::string scope, std::string prefix, std::string after,
                                             std::size_t limit) override;
-  Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after, std::size_t limit) override;
+  Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after,
+                                                std::size_t limit) override;
 
   void set_open(bool open) { open_ = open; }
   // Until nothing is being written. On shard 0.

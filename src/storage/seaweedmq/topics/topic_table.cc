@@ -69,7 +69,8 @@ std::optional<std::string> TopicTable::name_of(const TopicId& id) const {
 std::optional<TopicRecord> TopicTable::find(const PartitionId& id) const {
   const std::lock_guard lock(mutex_);
   const auto found = by_id_.find(id.topic);
-  if (found == by_id_.end() || id.index < 0 || id.index >= found->second.topic.partitions) return std::nullopt;
+  if (found == by_id_.end() || id.index < 0 || id.index >= found->second.topic.partitions)
+    return std::nullopt;
   return found->second;
 }
 
@@ -89,9 +90,11 @@ Task<Result<std::vector<TopicTable::Known>>> TopicTable::read_all() {
     if (!page) co_return fail(std::move(page.error()));
     for (const Entry& entry : *page) {
       auto record = parse_topic_record(entry.content);
-      if (!record) co_return fail(record.error().code, fmt::format("topic {}: {}", entry.name, record.error().message));
+      if (!record)
+        co_return fail(record.error().code, fmt::format("topic {}: {}", entry.name, record.error().message));
       const auto etag = entry.extended.find(kEtagAttribute);
-      all.push_back({.record = std::move(*record), .etag = etag == entry.extended.end() ? "?" : etag->second});
+      all.push_back(
+          {.record = std::move(*record), .etag = etag == entry.extended.end() ? "?" : etag->second});
     }
     if (page->size() < kPage) co_return all;
     after = page->back().name;
@@ -143,7 +146,9 @@ Task<Result<void>> TopicTable::create_locked(std::vector<Topic> topics) {
   if (result) co_return result;
   for (const TopicId& id : made) {
     auto undone = co_await remove_locked(id);
-    if (!undone) spdlog::error("event=topic_not_undone topic_id={} error=\"{}\"", id.to_string(), undone.error().message);
+    if (!undone)
+      spdlog::error("event=topic_not_undone topic_id={} error=\"{}\"", id.to_string(),
+                    undone.error().message);
   }
   co_return result;
 }
@@ -155,7 +160,8 @@ Task<Result<std::int64_t>> TopicTable::new_generation(std::string name, bool kno
     if (!page) co_return fail(std::move(page.error()));
     for (const Entry& entry : *page) {
       if (!known && entry.name == paths::kTopicConf) {
-        co_return fail(ErrorCode::topic_already_exists, fmt::format("topic {} exists already: SeaweedMQ has it", name));
+        co_return fail(ErrorCode::topic_already_exists,
+                       fmt::format("topic {} exists already: SeaweedMQ has it", name));
       }
       // Names have seconds.
       const auto version = paths::parse_version(entry.name);
@@ -204,20 +210,23 @@ Task<Result<void>> TopicTable::create_one(Topic topic) {
 // Under the record as a fence: never over the topic.conf of a topic that was made since.
 Task<Result<void>> TopicTable::put_conf(Known known) {
   const std::string name = known.record.topic.name;
-  FencedChange change{.fence_path = paths::join(paths::topics_dir(), name), .fence_etag = known.etag,
+  FencedChange change{.fence_path = paths::join(paths::topics_dir(), name),
+                      .fence_etag = known.etag,
                       .directory = paths::topic_dir(name)};
   change.entry.name = paths::kTopicConf;
   if (known.record.removed) {
     change.kind = FencedChange::Kind::erase;
   } else {
-    change.entry.content = encode_topic_conf({.slots = known.record.slots, .generation_ns = known.record.generation_ns});
+    change.entry.content =
+        encode_topic_conf({.slots = known.record.slots, .generation_ns = known.record.generation_ns});
     change.entry.size_bytes = change.entry.content.size();
   }
   Result<void> result;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     auto written = co_await filer_.transact(change);
     if (written && *written == Outcome::done) co_return Result<void>{};
-    if (written) co_return fail(ErrorCode::kafka_storage_error, fmt::format("topic {} was changed meanwhile", name));
+    if (written)
+      co_return fail(ErrorCode::kafka_storage_error, fmt::format("topic {} was changed meanwhile", name));
     result = fail(std::move(written.error()));
   }
   co_return result;
@@ -247,10 +256,12 @@ Task<Result<void>> TopicTable::change(TopicId id, Change change) {
     if (!known.record.removed) co_return Result<void>{};
     // From here on SeaweedMQ's tools do not see it either; what fails is done with its remains.
     auto hidden = co_await put_conf(known);
-    if (!hidden) spdlog::warn("event=topic_conf_remains topic={} error=\"{}\"", *name, hidden.error().message);
+    if (!hidden)
+      spdlog::warn("event=topic_conf_remains topic={} error=\"{}\"", *name, hidden.error().message);
     co_return Result<void>{};
   }
-  co_return fail(ErrorCode::kafka_storage_error, fmt::format("topic {} is changed by others all the time", *name));
+  co_return fail(ErrorCode::kafka_storage_error,
+                 fmt::format("topic {} is changed by others all the time", *name));
 }
 
 Task<Result<void>> TopicTable::remove(TopicId id) {
@@ -275,13 +286,15 @@ Task<Result<void>> TopicTable::add_partitions(TopicId id, std::int32_t partition
   const Busy busy(*this);
   const Change grow = [partitions](TopicRecord& record) -> Result<void> {
     if (partitions <= record.topic.partitions) {
-      return fail(ErrorCode::invalid_partitions,
-                  fmt::format("topic {} has {} partitions already", record.topic.name, record.topic.partitions));
+      return fail(ErrorCode::invalid_partitions, fmt::format("topic {} has {} partitions already",
+                                                             record.topic.name, record.topic.partitions));
     }
     if (partitions > record.slots) {
-      return fail(ErrorCode::invalid_partitions,
-                  fmt::format("topic {} was created with room for {} partitions, and SeaweedMQ cannot divide it anew "
-                              "without losing its data", record.topic.name, record.slots));
+      return fail(
+          ErrorCode::invalid_partitions,
+          fmt::format("topic {} was created with room for {} partitions, and SeaweedMQ cannot divide it anew "
+                      "without losing its data",
+                      record.topic.name, record.slots));
     }
     record.topic.partitions = partitions;
     return {};
@@ -324,14 +337,16 @@ Task<void> TopicTable::delete_remains_of(Known known) {
   }
   known.record.remains.clear();
   if (!known.record.removed) {
-    auto put = co_await entries_.put(paths::topics_dir(), name, known.etag, encode_topic_record(known.record));
+    auto put =
+        co_await entries_.put(paths::topics_dir(), name, known.etag, encode_topic_record(known.record));
     if (!put) spdlog::warn("event=topic_remains topic={} error=\"{}\"", name, put.error().message);
     co_return;
   }
   if (auto hidden = co_await put_conf(known); !hidden) co_return;
   auto erased = co_await entries_.erase(paths::topics_dir(), name, known.etag);
   // Only an empty directory goes: a topic of that name may have been made meanwhile.
-  if (erased && *erased) static_cast<void>(co_await filer_.erase(std::string(paths::kNamespace), name, false));
+  if (erased && *erased)
+    static_cast<void>(co_await filer_.erase(std::string(paths::kNamespace), name, false));
 }
 
 }  // namespace tidegate::storage::seaweedmq

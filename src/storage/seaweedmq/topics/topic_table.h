@@ -1,6 +1,6 @@
-// The topics. Each has a record of ours under its name, which is changed by compare-and-set and says where its
-// files are, and a topic.conf from which SeaweedMQ's own tools know it. The table in memory is what this process
-// has seen last: changed on shard 0, read on any shard under a lock.
+// The topics. Each has a record of ours under its name, which is changed by compare-and-set and says where
+// its files are, and a topic.conf from which SeaweedMQ's own tools know it. The table in memory is what this
+// process has seen last: changed on shard 0, read on any shard under a lock.
 #pragma once
 
 #include <functional>

@@ -125,7 +125,8 @@ std::size_t MemoryCluster::unnamed_needles() const {
   for (const auto& [path, entry] : entries_) {
     for (const auto& chunk : entry.chunks) named.insert(chunk.file_id);
   }
-  return static_cast<std::size_t>(std::ranges::count_if(needles_, [&](const auto& one) { return !named.contains(one.first); }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(needles_, [&](const auto& one) { return !named.contains(one.first); }));
 }
 
 void MemoryCluster::drop_needle(const std::string& file_id) {
@@ -197,8 +198,12 @@ bool MemoryCluster::transact(const FencedChange& change) {
   }
   const std::string path = join(change.directory, change.entry.name);
   switch (change.kind) {
-    case FencedChange::Kind::put: put(path, change.entry); break;
-    case FencedChange::Kind::erase: erase_one(path, change.erase_data); break;
+    case FencedChange::Kind::put:
+      put(path, change.entry);
+      break;
+    case FencedChange::Kind::erase:
+      erase_one(path, change.erase_data);
+      break;
     case FencedChange::Kind::patch_extended: {
       const auto at = entries_.find(path);
       if (at == entries_.end()) return false;
@@ -246,8 +251,12 @@ Task<Result<Outcome>> MemoryClient::write(SeaweedCall call, MemoryCluster::Chang
     const std::lock_guard lock(cluster_.mutex_);
     const SeaweedFault fault = dead_ ? SeaweedFault::error_before : cluster_.fate(call);
     switch (fault) {
-      case SeaweedFault::none: result = change() ? Outcome::done : Outcome::refused; break;
-      case SeaweedFault::error_before: result = fail(unreachable()); break;
+      case SeaweedFault::none:
+        result = change() ? Outcome::done : Outcome::refused;
+        break;
+      case SeaweedFault::error_before:
+        result = fail(unreachable());
+        break;
       case SeaweedFault::error_after:
         change();
         result = fail(unreachable());
@@ -256,7 +265,9 @@ Task<Result<Outcome>> MemoryClient::write(SeaweedCall call, MemoryCluster::Chang
         cluster_.late_.push_back(std::move(change));
         result = fail(unreachable());
         break;
-      case SeaweedFault::refused: result = Outcome::refused; break;
+      case SeaweedFault::refused:
+        result = Outcome::refused;
+        break;
     }
   }
   co_await travel(op);
@@ -279,8 +290,8 @@ Task<Result<std::optional<Entry>>> MemoryClient::lookup(std::string directory, s
   co_return result;
 }
 
-Task<Result<std::vector<Entry>>> MemoryClient::list(std::string directory, std::string prefix, std::string after,
-                                                    std::size_t limit) {
+Task<Result<std::vector<Entry>>> MemoryClient::list(std::string directory, std::string prefix,
+                                                    std::string after, std::size_t limit) {
   Result<std::vector<Entry>> result;
   {
     const std::lock_guard lock(cluster_.mutex_);
@@ -338,14 +349,16 @@ Task<Result<void>> MemoryClient::erase(std::string directory, std::string name, 
     const bool holds_any = first != cluster_.entries_.end() && first->first.starts_with(within);
     if (holds_any && !recursive) return false;
     std::vector<std::string> below;
-    for (auto at = first; at != cluster_.entries_.end() && at->first.starts_with(within); ++at) below.push_back(at->first);
+    for (auto at = first; at != cluster_.entries_.end() && at->first.starts_with(within); ++at)
+      below.push_back(at->first);
     for (const auto& one : below) cluster_.erase_one(one, true);
     cluster_.erase_one(path, true);
     return true;
   };
   auto erased = co_await write({SeaweedOp::erase, path}, std::move(change));
   if (!erased) co_return fail(std::move(erased.error()));
-  if (*erased == Outcome::refused) co_return fail(ErrorCode::kafka_storage_error, "directory is not empty: " + path);
+  if (*erased == Outcome::refused)
+    co_return fail(ErrorCode::kafka_storage_error, "directory is not empty: " + path);
   co_return Result<void>{};
 }
 
@@ -356,7 +369,8 @@ Task<Result<seaweed::Assigned>> MemoryClient::assign(std::string path) {
     if (dead_ || cluster_.fate({SeaweedOp::assign, path}) != SeaweedFault::none) {
       result = fail(unreachable());
     } else {
-      result->file_id = fmt::format("{},{:06x}{:08x}", 1 + cluster_.next_needle_ % 3, cluster_.next_needle_, 0xABCDU);
+      result->file_id =
+          fmt::format("{},{:06x}{:08x}", 1 + cluster_.next_needle_ % 3, cluster_.next_needle_, 0xABCDU);
       result->url = "memory";
       ++cluster_.next_needle_;
     }

@@ -1,6 +1,7 @@
 // A SeaweedFS in memory, for the engine's own tests: what backend.h promises, with every failure that the
-// real one was seen to have, at the calls that a script picks. MemoryCluster is what lives on a filer's and the
-// volume servers' disks; it outlives the engines that connect to it. Thread-safe; a call resumes on its shard.
+// real one was seen to have, at the calls that a script picks. MemoryCluster is what lives on a filer's and
+// the volume servers' disks; it outlives the engines that connect to it. Thread-safe; a call resumes on its
+// shard.
 #pragma once
 
 #include <atomic>
