@@ -3,11 +3,15 @@
 The proxy loses the armed answer and no other. Result lines and reports keep what was printed. (The
 history checker has tests of its own.)
 """
+import os
+import signal
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -22,6 +26,41 @@ from harness.proxy import DroppingProxy  # noqa: E402
 def frame(key, correlation):
     body = struct.pack(">hhih", key, 0, correlation, -1)
     return struct.pack(">i", len(body)) + body
+
+
+class Tether(unittest.TestCase):
+    def test_children_end_with_a_harness_that_is_killed(self):
+        """Also those that a short-lived thread has asked for, and which live as long as it goes on."""
+        script = ("import sys, threading, time\n"
+                  f"sys.path.insert(0, {str(Path(__file__).resolve().parent)!r})\n"
+                  "from harness import tether\n"
+                  "ask = lambda: print(tether.popen(['sleep', '100']).pid, flush=True)\n"
+                  "thread = threading.Thread(target=ask)\n"
+                  "thread.start()\n"
+                  "thread.join()\n"
+                  "print('gone', flush=True)\n"
+                  "time.sleep(100)\n")
+        harness = subprocess.Popen([sys.executable, "-B", "-c", script], stdout=subprocess.PIPE, text=True)
+        try:
+            child = int(harness.stdout.readline())
+            self.assertEqual(harness.stdout.readline(), "gone\n")
+            os.kill(child, 0)
+        finally:
+            harness.send_signal(signal.SIGKILL)
+            harness.wait()
+            harness.stdout.close()
+        deadline = time.monotonic() + 20
+        while self.runs(child):
+            self.assertLess(time.monotonic(), deadline, "the child lives on")
+            time.sleep(0.05)
+
+    @staticmethod
+    def runs(pid):
+        """A zombie that nobody has waited for yet does not."""
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
 
 
 class Proxy(unittest.TestCase):

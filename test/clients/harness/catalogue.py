@@ -21,6 +21,10 @@ class Suite:
     on_kafka: bool = True  # False: the case only means something with our own engines
 
 
+# Members of KIP-848 groups learn of what they shall do with a heartbeat; the server says how often.
+QUICK_HEARTBEATS = ("group.consumer.min.heartbeat.interval.ms=300", "group.consumer.heartbeat.interval.ms=300")
+
+
 def _venv(script):
     return lambda: [str(deps.python_venv()), str(CLIENTS / "python" / script)]
 
@@ -73,10 +77,10 @@ def _librdkafka():
 SUITES = [
     Suite("kcat", _kcat),
     Suite("librdkafka", _librdkafka),
-    Suite("confluent-kafka", _venv("confluent_suite.py")),
+    Suite("confluent-kafka", _venv("confluent_suite.py"), settings=QUICK_HEARTBEATS),
     Suite("kafka-python", _venv("kafka_python_suite.py")),
     Suite("aiokafka", _venv("aiokafka_suite.py")),
-    Suite("java", _java),
+    Suite("java", _java, settings=QUICK_HEARTBEATS),
     Suite("console-tools", _tools("suite.py")),
     Suite("group-tools", _tools("groups_suite.py"), settings=("group.initial.rebalance.delay.ms=0",)),
     Suite("connect", _ecosystem("connect_suite.py"), settings=("group.initial.rebalance.delay.ms=0",)),

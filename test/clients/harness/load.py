@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from checker.history import Recorder
 
-from . import deps
+from . import deps, tether
 
 # Long enough that no record runs into its deadline because of a few slow restarts.
 DELIVERY_TIMEOUT_MS = 300_000
@@ -107,7 +107,7 @@ class ProgramLoad:
         path.touch()
         self._reading = open(path, "rb")
         self._acked, self._rest = 0, b""
-        self.process = subprocess.Popen(
+        self.process = tether.popen(
             [*command, name, topic, str(partitions), str(rate)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             env=dict(os.environ, TG_BOOTSTRAP=bootstrap, TG_HISTORY=str(path)))

@@ -7,7 +7,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
-from . import deps
+from . import deps, tether
 
 SESSION_MS = 3000
 LEAVE_TIMEOUT_S = 25
@@ -80,7 +80,7 @@ class Member:
         self.log_path = directory.parent / f"{name}.log"
         arguments = [name, group, topic, assignor] + ([instance] if instance else [])
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
+            self.process = tether.popen(
                 [*command, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=dict(os.environ, TG_BOOTSTRAP=bootstrap, TG_HISTORY=str(self.path),
                          TG_SESSION_MS=str(SESSION_MS), PYTHONDONTWRITEBYTECODE="1"))

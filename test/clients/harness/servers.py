@@ -14,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import deps
+from . import deps, tether
 
 START_TIMEOUT_S = 60
 KAFKA_START_TIMEOUT_S = 240  # a JVM among a dozen others on a busy machine
@@ -101,7 +101,7 @@ class Tidegate(Server):
         return command
 
     def start(self):
-        self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=self.log,
+        self.process = tether.popen(self.command(), stdout=subprocess.PIPE, stderr=self.log,
                                         env=_environment())
         line = self._ready_line()
         try:
@@ -177,7 +177,7 @@ class Kafka(Server):
     def start(self):
         if not (self.work_dir / "data").exists():
             self._format()
-        self.process = subprocess.Popen(
+        self.process = tether.popen(
             self._java("kafka.Kafka", str(self.work_dir / "server.properties")),
             stdout=self.log, stderr=self.log, env=dict(_environment(), LOG_DIR=str(self.work_dir)))
         self.bootstrap = f"127.0.0.1:{self.ports[0]}"

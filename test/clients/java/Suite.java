@@ -493,8 +493,13 @@ public class Suite {
         "auto.offset.reset", "earliest", "enable.auto.commit", "false", "session.timeout.ms", "10000",
         "heartbeat.interval.ms", "500", "reconnect.backoff.ms", "20"));
     for (int n = 0; n < config.length; n += 2) settings.put(config[n], config[n + 1]);
+    boolean modern = "consumer".equals(settings.get("group.protocol"));
+    // Of KIP-848 groups the server says these.
+    if (modern) settings.keySet().removeAll(Set.of("session.timeout.ms", "heartbeat.interval.ms"));
     var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-    consumer.subscribe(List.of(topic));
+    // Without a delay before the first assignment the first member may have read what goes to the second.
+    if (modern) consumer.subscribe(List.of(topic), new ConsumerGroups.Commits(consumer));
+    else consumer.subscribe(List.of(topic));
     return consumer;
   }
 
@@ -622,6 +627,7 @@ public class Suite {
         () -> groupOfTwo("partition.assignment.strategy", CooperativeStickyAssignor.class.getName()));
     cases.put("group_over_restart", () -> groupOverRestart("restart"));
     cases.put("group_over_kill", () -> groupOverRestart("kill"));
+    ConsumerGroups.addTo(cases);
     cases.put("restart_in_the_middle", () -> restart("restart"));
     cases.put("kill_in_the_middle", () -> restart("kill"));
     cases.forEach(Suite::check);

@@ -369,11 +369,43 @@ def kill_in_the_middle():
 
 # ------------------------------------------------------------------------------------------- groups
 
+MOVING = (KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS, KafkaError.STALE_MEMBER_EPOCH)
+
+
+def commit_all(members, got):
+    """Between two rebalances, or after the one that is under way."""
+    for consumer in members:
+        def committed(consumer=consumer):
+            try:
+                consumer.commit(asynchronous=False)
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError._NO_OFFSET:
+                    return True
+                if error.args[0].code() in MOVING:
+                    return False
+                raise
+            return True
+        poll_until(members, got, committed, "a commit")
+
+
+def commit_on_revoke(consumer, _partitions):
+    try:
+        consumer.commit(asynchronous=False)
+    except KafkaException as error:
+        # A member in the middle of joining again may be told so; a case that minds commits before.
+        if error.args[0].code() not in (KafkaError._NO_OFFSET, *MOVING):
+            raise
+
+
 def member(group, topic, **config):
+    """Of a KIP-848 group the server says how long a session is and how often it wants a heartbeat."""
+    modern = config.get("group.protocol") == "consumer"
+    times = {} if modern else {"session.timeout.ms": 10000, "heartbeat.interval.ms": 500}
     consumer = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": group, "log_level": 2,
                          "enable.auto.commit": False, "auto.offset.reset": "earliest",
-                         "session.timeout.ms": 10000, "heartbeat.interval.ms": 500, **config})
-    consumer.subscribe([topic])
+                         "topic.metadata.refresh.interval.ms": 500, **times, **config})
+    # Without a delay before the first assignment the first member may have read what goes to another.
+    consumer.subscribe([topic], on_revoke=commit_on_revoke)
     return consumer
 
 
@@ -391,13 +423,12 @@ def owned(consumer):
     return sorted(part.partition for part in consumer.assignment())
 
 
-def two_members(strategy):
-    topic = create(f"ck-group-{strategy}", 4)
+def two_members(name, **config):
+    topic = create(f"ck-group-{name}", 4)
     sender = Sender()
     for n in range(200):
         sender.send(topic, suite.numbered(n % 4, n // 4), partition=n % 4)
     sender.flush()
-    config = {"partition.assignment.strategy": strategy}
     first, second, got = member(topic, topic, **config), member(topic, topic, **config), {}
     poll_until([first, second], got, lambda: len(owned(first)) == len(owned(second)) == 2, "two and two")
     equal(sorted(owned(first) + owned(second)), [0, 1, 2, 3], "partitions")
@@ -416,17 +447,87 @@ def two_members(strategy):
 
 @case
 def group_of_two_range():
-    two_members("range")
+    two_members("range", **{"partition.assignment.strategy": "range"})
 
 
 @case
 def group_of_two_roundrobin():
-    two_members("roundrobin")
+    two_members("roundrobin", **{"partition.assignment.strategy": "roundrobin"})
 
 
 @case
 def group_of_two_cooperative():
-    two_members("cooperative-sticky")
+    two_members("cooperative-sticky", **{"partition.assignment.strategy": "cooperative-sticky"})
+
+
+MODERN = {"group.protocol": "consumer"}
+
+
+@case
+def group_kip848_of_two():
+    two_members("kip848", **MODERN)
+
+
+@case
+def group_kip848_range():
+    two_members("kip848-range", **MODERN, **{"group.remote.assignor": "range"})
+
+
+@case
+def group_kip848_regex():
+    first = create("ck-re-a", 2)
+    create("ck-other", 1)
+    consumer, got = member(f"group-{first}", f"^{first}.*", **MODERN), {}
+    poll_until([consumer], got, lambda: len(consumer.assignment()) == 2, "two partitions")
+    later = f"{first}x"
+    for future in admin().create_topics([NewTopic(later, 1, 1)]).values():
+        future.result(WAIT_S)
+    poll_until([consumer], got, lambda: len(consumer.assignment()) == 3, "the topic that is new")
+    equal({part.topic for part in consumer.assignment()}, {first, later}, "topics")
+    consumer.close()
+
+
+@case
+def group_kip848_static():
+    """Closed and started again it has what it had, and the other one keeps all that it has."""
+    topic, got = create("ck-848-static", 4), {}
+    other = member(topic, topic, **MODERN, **{"group.instance.id": "other"})
+    first = member(topic, topic, **MODERN, **{"group.instance.id": "one"})
+    poll_until([first, other], got, lambda: len(owned(first)) == len(owned(other)) == 2, "two and two")
+    had, others = owned(first), owned(other)
+    first.close()
+    for _ in range(20):
+        poll_until([other], got, lambda: True, "")
+        other.poll(0.05)
+        equal(owned(other), others, "partitions of who stayed")
+    again = member(topic, topic, **MODERN, **{"group.instance.id": "one"})
+    poll_until([again, other], got, lambda: len(owned(again)) == 2, "two partitions again")
+    equal(owned(again), had, "partitions after the restart")
+    equal(owned(other), others, "partitions of who stayed")
+    again.close()
+    other.close()
+
+
+@case(limit_s=150)
+def group_kip848_upgrade_and_back():
+    """A live group goes to the new protocol member by member and back; each record is read once."""
+    topic, got, members, sent = create("ck-848-upgrade", 4), {}, [], 0
+    classic, sender = {"partition.assignment.strategy": "cooperative-sticky"}, Sender()
+    for config in (classic, classic, MODERN, MODERN, classic, classic):
+        members.append(member(topic, topic, **config))
+        if len(members) > 2:
+            members.pop(0).close()
+        for n in range(sent, sent + 80):
+            sender.send(topic, suite.numbered(n % 4, n // 4), partition=n % 4)
+        sender.flush()
+        sent += 80
+        poll_until(members, got, lambda: sum(map(len, got.values())) >= sent
+                   and sorted(sum(map(owned, members), [])) == [0, 1, 2, 3]
+                   and len({len(owned(m)) for m in members}) == 1, "as many partitions for each")
+        commit_all(members, got)
+    for consumer in members:
+        consumer.close()
+    suite.check_numbered(got, {p: sent // 4 for p in range(4)})
 
 
 @case(limit_s=150)
