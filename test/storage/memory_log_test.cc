@@ -27,6 +27,8 @@ T now(Task<T> task) {
   return std::move(*value);
 }
 
+constexpr Offset kAll = std::numeric_limits<Offset>::max();
+
 class MemoryLogTest : public testing::Test {
  protected:
   MemoryLog make(LogConfig config = {}) { return MemoryLog(config, quota_, clock_); }
@@ -67,7 +69,7 @@ TEST_F(MemoryLogTest, EveryWayOut_PaysTheQuotaBack) {
     ASSERT_TRUE(now(log.trim_before(15)));
     EXPECT_LE(quota_->used(), used / 2 + 1024) << "batch by batch, not by segment";
     used = quota_->used();
-    ASSERT_TRUE(now(log.replace(log.cleanable().front(), {})));
+    ASSERT_TRUE(now(log.replace(log.cleanable(kAll).front(), source_of({}))));
     EXPECT_LT(quota_->used(), used);
     ASSERT_TRUE(now(log.trim_before(30)));
     EXPECT_EQ(quota_->used(), 0U);
@@ -93,17 +95,31 @@ TEST_F(MemoryLogTest, AppendThatDoesNotFit_IsRefusedWhole) {
   EXPECT_TRUE(append(log, batches[0]));
 }
 
+TEST_F(MemoryLogTest, FullEngine_CanBeCompacted) {
+  auto log = make({.segment_bytes = 1024});
+  const auto first = test::sized_batch(300'000, 1);
+  ASSERT_TRUE(append(log, first));
+  for (std::uint64_t i = 2; i < 4; ++i) ASSERT_TRUE(append(log, test::sized_batch(300'000, i)));
+  ASSERT_FALSE(append(log, test::sized_batch(300'000, 4))) << "it is full";
+  const std::size_t used = quota_->used();
+  ASSERT_TRUE(now(log.replace(log.cleanable(kAll).front(), source_of(test::list(first)))));
+  EXPECT_EQ(quota_->used(), used) << "what went made the room";
+  ASSERT_TRUE(now(log.replace(log.cleanable(kAll).front(), source_of({}))));
+  EXPECT_LT(quota_->used(), used - 300'000);
+  EXPECT_TRUE(append(log, test::sized_batch(300'000, 4)));
+}
+
 TEST_F(MemoryLogTest, SegmentMs_SealsAnIdleSegment) {
   auto log = make({.segment_ms = 60'000});
   ASSERT_TRUE(append(log, test::batch_of({"a"})));
   log.housekeeping(clock_.wall_ms());
-  EXPECT_TRUE(log.cleanable().empty());
+  EXPECT_TRUE(log.cleanable(kAll).empty());
   clock_.advance(61s);
   log.housekeeping(clock_.wall_ms());
-  ASSERT_EQ(log.cleanable().size(), 1U);
-  EXPECT_EQ(log.cleanable()[0].end, 1);
+  ASSERT_EQ(log.cleanable(kAll).size(), 1U);
+  EXPECT_EQ(log.cleanable(kAll)[0].end, 1);
   ASSERT_TRUE(append(log, test::batch_of({"b"})));
-  EXPECT_EQ(log.cleanable().size(), 1U) << "the next append opened another";
+  EXPECT_EQ(log.cleanable(kAll).size(), 1U) << "the next append opened another";
 }
 
 TEST_F(MemoryLogTest, ManyTinyBatches_RollByCount) {
@@ -111,7 +127,7 @@ TEST_F(MemoryLogTest, ManyTinyBatches_RollByCount) {
   MemoryLog tiny({}, roomy, clock_);
   const std::vector<protocol::RecordBatch> thousand(1000, test::batch_of({"x"}));
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(now(tiny.append(0, thousand)));
-  EXPECT_EQ(tiny.cleanable().size(), 1U);
+  EXPECT_EQ(tiny.cleanable(kAll).size(), 1U);
 }
 
 }  // namespace
