@@ -127,6 +127,31 @@ def cold_start(bench, kind):
     return bench.cold_start(kind)
 
 
+def commits_of_groups(bench, kind):
+    groups = 1000 if bench.quick else 10000
+    return bench.group_load(kind, "commits", {"requests": 20000}, groups=groups, connections=8, in_flight=32,
+                            requests=50000 if bench.quick else 200000) | {"groups": groups}
+
+
+def many_groups(bench, kind):
+    groups = 1000 if bench.quick else 10000
+    return bench.group_load(kind, "groups", {"groups": 1000, "requests": 10000}, groups=groups, connections=8,
+                            in_flight=32, requests=50000 if bench.quick else 200000)
+
+
+def one_large_group(bench, kind):
+    return bench.group_load(kind, "group", {"members": 100, "requests": 10000}, members=500,
+                            requests=20000 if bench.quick else 100000)
+
+
+def group_cpu(phase):
+    return lambda m: m[f"{phase}_cpu_seconds"] * 1e6 / m["requests"]
+
+
+def group_kilobytes(each):
+    return lambda m: (m["formed_bytes"] - m["connected_bytes"]) / 1024 / m[each]
+
+
 def throughput_rows(label, ratio, cpu_ratio):
     return (Row(f"{label}: throughput", "MB/s", "more", megabytes_per_second, ratio=ratio),
             Row(f"{label}: server CPU", "s/GB", "less", cpu_per_gigabyte, ratio=cpu_ratio))
@@ -190,6 +215,24 @@ SCENARIOS = [
     Scenario("idle-connections", "cold", idle_connections, (
         Row("1,000 idle connections: RSS each", "KB", "less", lambda m: m["kb_each"], limit=12),),
         rounds=1),
+    Scenario("groups-commits", "cold", commits_of_groups, (
+        Row("10,000 groups: commits, interval", "commits/s", "more", requests_per_second, limit=20000),
+        Row("10,000 groups: server CPU of a commit", "us", "less", group_cpu("commit")),
+        Row("10,000 groups: memory of one without members, one offset", "KB", "less",
+            group_kilobytes("groups")))),
+    Scenario("groups-many", "cold", many_groups, (
+        Row("10,000 groups of one member: all stable", "s", "less", lambda m: m["form_seconds"]),
+        Row("10,000 groups of one member: memory of one", "KB", "less", group_kilobytes("groups")),
+        Row("10,000 groups of one member: heartbeats, 256 in flight", "1/s", "more", requests_per_second),
+        Row("10,000 groups of one member: server CPU of a heartbeat", "us", "less", group_cpu("heartbeat")))),
+    Scenario("groups-large", "cold", one_large_group, (
+        Row("group of 500 members from nothing: stable", "ms", "less", lambda m: m["form_seconds"] * 1000),
+        Row("group of 500 members, all rejoin: stable", "ms", "less",
+            lambda m: m["rebalance_seconds"] * 1000),
+        Row("group of 500 members, all rejoin: server CPU", "ms", "less",
+            lambda m: m["rebalance_cpu_seconds"] * 1000),
+        Row("group of 500 members: memory of a member", "KB", "less", group_kilobytes("members")),
+        Row("group of 500 members: server CPU of a heartbeat", "us", "less", group_cpu("heartbeat")))),
     Scenario("topics", "os", many_topics, (
         Row("10,000 topics: create", "s", "less", lambda m: m["create_seconds"], limit=5),
         Row("10,000 topics: list all", "ms", "less", lambda m: m["list_seconds"] * 1000,

@@ -18,6 +18,8 @@ class Connection {
   Connection(Connection&& other) noexcept;
   ~Connection();
 
+  int fd() const { return fd_; }
+
   void send(const std::string& frame);
 
   // The next answer's body (after the correlation id); valid until the next call.

@@ -31,6 +31,10 @@ Options parse(int argc, char** argv) {
       {"--acks", [&](const auto& v) { o.acks = std::stoi(v); }},
       {"--rate", [&](const auto& v) { o.rate = std::stoi(v); }},
       {"--seconds", [&](const auto& v) { o.seconds = std::stod(v); }},
+      {"--groups", [&](const auto& v) { o.groups = std::stoi(v); }},
+      {"--members", [&](const auto& v) { o.members = std::stoi(v); }},
+      {"--pid", [&](const auto& v) { o.pid = std::stoll(v); }},
+      {"--stages", [&](const auto& v) { o.stages = v == "1"; }},
       {"--tail-bytes", [&](const auto& v) { o.tail_bytes = std::stoll(v); }},
   };
   for (int n = 2; n < argc; n += 2) {
@@ -52,7 +56,8 @@ int main(int argc, char** argv) {
         {"produce", loadgen::run_produce},   {"fetch", loadgen::run_fetch},
         {"latency", loadgen::run_latency},   {"e2e", loadgen::run_e2e},
         {"metadata", loadgen::run_metadata}, {"create", loadgen::run_create},
-        {"idle", loadgen::run_idle},
+        {"idle", loadgen::run_idle},         {"commits", loadgen::run_commits},
+        {"group", loadgen::run_group},       {"groups", loadgen::run_groups},
     };
     const auto kind = kinds.find(o.kind);
     if (kind == kinds.end()) throw loadgen::Error("no such kind: " + o.kind);

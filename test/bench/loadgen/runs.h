@@ -24,6 +24,10 @@ struct Options {
   int rate = 1000;         // e2e: messages a second
   double seconds = 5;      // time limit of timed runs
   int64_t tail_bytes = 0;  // fetch: read only the newest bytes, over and over
+  int groups = 1000;
+  int members = 500;
+  int64_t pid = 0;      // of the server: groups' phases then have their own CPU time
+  bool stages = false;  // groups: a line on stdout after each stage, and wait for one on stdin
 };
 
 using Measured = std::map<std::string, double>;
@@ -35,6 +39,9 @@ Measured run_e2e(const Options& o);       // produce at a rate, long poll on ano
 Measured run_metadata(const Options& o);  // small requests, pipelined in_flight deep
 Measured run_create(const Options& o);    // `requests` topics named TOPIC-N, then lists them all
 Measured run_idle(const Options& o);      // holds `connections` until stdin ends
+Measured run_commits(const Options& o);   // `requests` commits of `groups` groups without members
+Measured run_group(const Options& o);     // one group of `members`: forms, rebalances, sends heartbeats
+Measured run_groups(const Options& o);    // `groups` groups of one member: form, send heartbeats
 
 // p50, p99 and p99.9 of the samples, added under prefix_p50_us and so on.
 void add_percentiles(Measured& to, const std::string& prefix, std::vector<double> samples_us);

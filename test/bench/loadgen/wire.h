@@ -20,6 +20,11 @@ enum Api : int16_t {
   kFetch = 1,
   kListOffsets = 2,
   kMetadata = 3,
+  kOffsetCommit = 8,
+  kFindCoordinator = 10,
+  kJoinGroup = 11,
+  kHeartbeat = 12,
+  kSyncGroup = 14,
   kApiVersions = 18,
   kCreateTopics = 19
 };
