@@ -13,20 +13,25 @@ namespace tidegate::storage::seaweedmq {
 
 namespace {
 constexpr const char* kClusterEntry = "cluster";
+constexpr Duration kFirstPause = std::chrono::milliseconds(100);
+constexpr Duration kLongestPause = std::chrono::seconds(2);
 }  // namespace
 
-SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, Backend backend, std::shared_ptr<void> owner,
-                                 ShardPool& shards, const Clock& clock, Rng& rng, MetricRegistry& metrics)
-    : backend_owner_(std::move(owner)),
+SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<Connection> connection, ShardPool& shards,
+                                 const Clock& clock, Rng& rng, MetricRegistry& metrics)
+    : connection_(std::move(connection)),
+      patient_(options.wait_for_backend),
       shards_(shards),
       clock_(clock),
       rng_(rng),
       metrics_(metrics),
       instance_(random_uuid(rng).to_string()),
-      entries_(backend.filer, instance_),
-      fences_(backend, shards, instance_),
-      topics_(backend.filer, entries_, clock, options.topics, [this](TopicId id) { return close_topic(id); }),
-      meta_(backend.filer, entries_, shards) {
+      entries_(connection_->backend().filer, instance_),
+      fences_(connection_->backend(), shards, instance_),
+      topics_(connection_->backend().filer, entries_, clock, options.topics,
+              [this](TopicId id) { return close_topic(id); }),
+      meta_(connection_->backend().filer, entries_, shards) {
+  const Backend backend = connection_->backend();
   for (unsigned i = 0; i < shards.size(); ++i) {
     auto home = std::make_unique<LogShard>(shards.at(i), backend, clock, rng.next(), options.direct, metrics_,
                                            options.tail_cache_bytes / shards.size(),
@@ -38,12 +43,13 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, Backend backend, std::sh
 SeaweedmqEngine::~SeaweedmqEngine() = default;
 
 Health SeaweedmqEngine::health() const {
-  if (ready_.load()) return {.ready = true};
-  return {.ready = false, .reason = not_ready_};
+  if (!ready_.load()) return {.ready = false, .reason = not_ready_};
+  std::string missing = connection_->missing();
+  return {.ready = missing.empty(), .reason = std::move(missing)};
 }
 
 Capabilities SeaweedmqEngine::capabilities() const {
-  return {.durable = true, .compaction = false, .epoch_per_start = true};
+  return {.durable = true, .compaction = true, .epoch_per_start = true};
 }
 
 // ------------------------------------------------------------------------------------------- start
@@ -68,18 +74,30 @@ Task<Result<void>> SeaweedmqEngine::take_cluster_id() {
   co_return Result<void>{};
 }
 
+Task<Result<void>> SeaweedmqEngine::come_up() {
+  if (auto taken = co_await take_cluster_id(); !taken) co_return taken;
+  if (auto looked = co_await fences_.look(); !looked) co_return looked;
+  auto listed = co_await topics_.list();
+  if (!listed) co_return fail(std::move(listed.error()));
+  co_return Result<void>{};
+}
+
 Task<Result<void>> SeaweedmqEngine::start() {
   start_time_ = clock_.now();
   start_wall_ms_ = clock_.wall_ms();
-  Result<void> result = co_await take_cluster_id();
-  if (result) result = co_await fences_.look();
-  if (result) {
-    auto listed = co_await topics_.list();
-    if (!listed) result = fail(std::move(listed.error()));
-  }
-  if (!result) {
-    not_ready_ = result.error().message;
-    co_return result;
+  if (auto opened = co_await connection_->open(); !opened) co_return opened;
+  for (Duration pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    auto up = co_await come_up();
+    if (up) break;
+    const std::string missing = connection_->missing();
+    if (pause == kFirstPause) spdlog::warn("event=engine_waits missing=\"{}\" error=\"{}\"", missing, up.error().message);
+    not_ready_ = missing.empty() ? up.error().message : missing;
+    // What is there and cannot be used is for the operator; what is not there may come.
+    if (!patient_ || up.error().code != ErrorCode::kafka_storage_error) {
+      co_await connection_->close();
+      co_return up;
+    }
+    co_await Shard::current()->timers().sleep_until(clock_.now() + pause);
   }
   meta_.set_open(true);
   for (unsigned i = 0; i < shards_.size(); ++i) {
@@ -89,7 +107,7 @@ Task<Result<void>> SeaweedmqEngine::start() {
   ready_ = true;
   spdlog::info("event=engine_started engine=seaweedmq cluster_id={} milliseconds={}", cluster_id_,
                (clock_.now() - start_time_).count() / 1'000'000);
-  co_return result;
+  co_return Result<void>{};
 }
 
 // -------------------------------------------------------------------------------------------- logs
@@ -201,6 +219,7 @@ Task<void> SeaweedmqEngine::stop() {
     co_await submit_to(shards_.at(i), close);
   }
   co_await meta_.drain();
+  co_await connection_->close();
 }
 
 }  // namespace tidegate::storage::seaweedmq

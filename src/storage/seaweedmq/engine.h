@@ -9,8 +9,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "backend.h"
 #include "cluster/fence.h"
+#include "connection.h"
 #include "log/direct_log.h"
 #include "meta/scope_store.h"
 #include "tidegate/base/rng.h"
@@ -25,12 +25,13 @@ struct EngineOptions {
   // Of all shards together: batches that were committed last, and chunks that were read from volume servers.
   std::size_t tail_cache_bytes = 64U << 20;
   std::size_t chunk_cache_bytes = 64U << 20;
+  // start() goes on trying for as long as parts of SeaweedFS are missing; otherwise it fails at once.
+  bool wait_for_backend = false;
 };
 
 class SeaweedmqEngine final : public Engine {
  public:
-  // `owner` keeps what the backend refers to.
-  SeaweedmqEngine(EngineOptions options, Backend backend, std::shared_ptr<void> owner, ShardPool& shards,
+  SeaweedmqEngine(EngineOptions options, std::unique_ptr<Connection> connection, ShardPool& shards,
                   const Clock& clock, Rng& rng, MetricRegistry& metrics);
   ~SeaweedmqEngine() override;
 
@@ -62,6 +63,7 @@ class SeaweedmqEngine final : public Engine {
   };
   using Opening = Result<std::shared_ptr<DirectLog>>;
 
+  Task<Result<void>> come_up();
   Task<Result<void>> take_cluster_id();
   Task<Opening> open_log(PartitionId id, LogConfig config);
   Task<void> close_shard(unsigned index);
@@ -69,7 +71,8 @@ class SeaweedmqEngine final : public Engine {
   Task<void> close_topic(TopicId id);
   std::int64_t age_now_ms() const;
 
-  const std::shared_ptr<void> backend_owner_;
+  const std::unique_ptr<Connection> connection_;
+  const bool patient_;
   ShardPool& shards_;
   const Clock& clock_;
   Rng& rng_;

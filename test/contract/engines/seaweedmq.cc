@@ -26,13 +26,10 @@ std::shared_ptr<MemoryCluster> cluster_of(const EngineEnvironment& environment) 
 
 EngineFactory with_options(std::string name, EngineOptions options) {
   const auto make = [=](const EngineEnvironment& environment) -> std::unique_ptr<storage::Engine> {
-    struct Owner {
-      std::shared_ptr<MemoryCluster> cluster;
-      MemoryClient client{*cluster};
-    };
-    auto owner = std::make_shared<Owner>(cluster_of(environment));
-    const Backend backend{.filer = owner->client, .volumes = owner->client};
-    return std::make_unique<SeaweedmqEngine>(options, backend, owner, environment.shards, environment.clock,
+    auto cluster = cluster_of(environment);
+    auto client = std::make_shared<MemoryClient>(*cluster);
+    auto connection = std::make_unique<MemoryConnection>(std::move(cluster), std::move(client));
+    return std::make_unique<SeaweedmqEngine>(options, std::move(connection), environment.shards, environment.clock,
                                              environment.rng, environment.metrics);
   };
   return {.name = std::move(name), .make = make};

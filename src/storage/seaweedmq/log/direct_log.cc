@@ -108,10 +108,6 @@ Task<Result<void>> DirectLog::put_state() {
   return fenced(FencedChange::Kind::put, paths::states_dir(place_.id.topic), std::move(entry));
 }
 
-Task<Result<void>> DirectLog::replace(CleanableRange, BatchSource) {
-  co_return fail(ErrorCode::invalid_request, "this engine does not compact");
-}
-
 void DirectLog::remove() {
   if (removed_) return;
   removed_ = true;

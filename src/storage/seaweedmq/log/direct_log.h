@@ -55,7 +55,7 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
                                                                 std::size_t max_batches) override;
   Task<Result<Offset>> trim_before(Offset offset) override;
   std::size_t size_bytes() const override;
-  std::vector<CleanableRange> cleanable(Offset) const override { return {}; }
+  std::vector<CleanableRange> cleanable(Offset end) const override;
   Task<Result<void>> replace(CleanableRange range, BatchSource batches) override;
   Task<Result<void>> flush() override;
   void set_listener(std::function<void(const LogOffsets&)> listener) override {
@@ -158,6 +158,11 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   // Opened, in order; empty when a needle was gone and the entries that named it have been read anew.
   Task<Result<std::vector<ChunkPtr>>> open_chunks(std::vector<LogChunk> chunks);
   Task<Result<void>> refresh_file(std::string file_id);
+
+  // log_replace.cc
+  const LogFile* cleanable_file(const CleanableRange& range) const;
+  // Uploads the batches as chunks of `file`, which stands for what `old` stands for.
+  Task<Result<void>> write_replacement(LogFile* file, LogFile old, BatchSource batches);
 
   // log_search.cc
   // The batches of `chunk`; those that are there, when it is damaged.

@@ -94,6 +94,8 @@ Task<void> DirectLog::keep_house(std::int64_t age_now_ms) {
   if (!check_owner() || broken_) co_return;
   if (active_ && rolls_by_time()) active_.reset();
   if (!doomed_.empty()) co_await drop_below_start();
+  // Compaction asks cleanable() for ranges, which cannot wait.
+  if (config_.cleanup_compact) static_cast<void>(co_await load_older());
   co_await retain(age_now_ms);
   if (!check_owner() || broken_) co_return;
   co_await advance_listing();

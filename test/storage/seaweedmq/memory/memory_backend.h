@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "backend.h"
+#include "connection.h"
 #include "tidegate/base/rng.h"
 
 namespace tidegate::test {
@@ -121,6 +121,18 @@ class MemoryClient final : public seaweed::Filer, public seaweed::Volumes {
 
   MemoryCluster& cluster_;
   std::atomic<bool> dead_{false};
+};
+
+// What an engine is given; `client` may outlive it.
+class MemoryConnection final : public seaweed::Connection {
+ public:
+  MemoryConnection(std::shared_ptr<MemoryCluster> cluster, std::shared_ptr<MemoryClient> client)
+      : cluster_(std::move(cluster)), client_(std::move(client)) {}
+  seaweed::Backend backend() override { return {.filer = *client_, .volumes = *client_}; }
+
+ private:
+  const std::shared_ptr<MemoryCluster> cluster_;  // empty: somebody else keeps it
+  const std::shared_ptr<MemoryClient> client_;
 };
 
 }  // namespace tidegate::test

@@ -1,0 +1,23 @@
+// How an engine comes by its backend: made and opened at its start, closed when it stops.
+#pragma once
+
+#include <string>
+
+#include "backend.h"
+
+namespace tidegate::storage::seaweedmq {
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  // On shard 0. Returns at once, whatever is reachable; an error is one that no waiting mends.
+  virtual Task<Result<void>> open() { co_return Result<void>{}; }
+  // On shard 0. Calls that are made later fail.
+  virtual Task<void> close() { co_return; }
+  // What it refers to lives as long as the connection.
+  virtual Backend backend() = 0;
+  // Empty when everything answers; else what is missing, in words for /readyz. Any shard.
+  virtual std::string missing() const { return {}; }
+};
+
+}  // namespace tidegate::storage::seaweedmq
