@@ -65,6 +65,16 @@ void add_offsets(CLI::App& app, CommandLine& line) {
   import->add_flag("--overwrite", line.overwrite, "Replace offsets that a group has committed already");
 }
 
+void add_groups(CLI::App& app, CommandLine& line) {
+  auto* groups = app.add_subcommand("groups", "Consumer groups");
+  groups->require_subcommand(1);
+  auto* plan = groups->add_subcommand("plan", "Print the cooperative-sticky assignment that a membership would get");
+  plan->callback([&line] { line.command = CommandLine::Command::groups_plan; });
+  plan->add_option("FILE", line.plan_file,
+                   "JSON with partition counts and members (docs/group-plan.md); - reads the standard input")
+      ->required();
+}
+
 }  // namespace
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv, const ConfigTable& table) {
@@ -90,6 +100,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
                     ->expected(0, 1);
 
   add_offsets(app, line);
+  add_groups(app, line);
 
   auto* docs = app.add_subcommand("docs", "Print a page of the documentation that is made from the tables");
   docs->callback([&line] { line.command = CommandLine::Command::docs; });

@@ -11,7 +11,7 @@
 namespace tidegate::app {
 
 struct CommandLine {
-  enum class Command { serve, version, health, config, docs, offsets_import };
+  enum class Command { serve, version, health, config, docs, offsets_import, groups_plan };
   Command command = Command::serve;
 
   std::string config_file;                // serve, config
@@ -32,6 +32,8 @@ struct CommandLine {
   std::optional<std::string> group;
   bool dry_run = false;
   bool overwrite = false;
+
+  std::string plan_file;                  // groups plan; - is the standard input
 
   std::string docs_page;                  // docs: configuration or compatibility
 };

@@ -8,6 +8,7 @@
 #include "command_line.h"
 #include "config_sources.h"
 #include "daemon.h"
+#include "groups_plan.h"
 #include "listeners.h"
 #include "offsets_import.h"
 #include "tidegate/admin/health_client.h"
@@ -69,6 +70,31 @@ int docs(const CommandLine& line) {
   return 0;
 }
 
+constexpr std::size_t kMaxPlanBytes = 64U << 20U;
+
+Result<std::string> read_whole(const std::string& path) {
+  std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return fail(ErrorCode::invalid_request, path + ": cannot be read");
+  std::string text;
+  char part[65536];
+  std::size_t got = 0;
+  while (text.size() <= kMaxPlanBytes && (got = std::fread(part, 1, sizeof part, file)) > 0) text.append(part, got);
+  const bool failed = std::ferror(file) != 0;
+  if (file != stdin) std::fclose(file);
+  if (failed) return fail(ErrorCode::invalid_request, path + ": cannot be read");
+  if (text.size() > kMaxPlanBytes) return fail(ErrorCode::invalid_request, path + ": larger than 64 MiB");
+  return text;
+}
+
+int plan(const CommandLine& line) {
+  const auto text = read_whole(line.plan_file);
+  if (!text) return complain(text.error());
+  const auto planned = plan_groups(*text);
+  if (!planned) return complain(planned.error());
+  std::fputs(planned->c_str(), stdout);
+  return 0;
+}
+
 int run(int argc, const char* const* argv) {
   const auto& table = broker::server_config_table();
   const auto parsed = parse_command_line(argc, argv, table);
@@ -79,6 +105,7 @@ int run(int argc, const char* const* argv) {
     case CommandLine::Command::health: return health(line, table);
     case CommandLine::Command::docs: return docs(line);
     case CommandLine::Command::offsets_import: return import_offsets(line);
+    case CommandLine::Command::groups_plan: return plan(line);
     case CommandLine::Command::serve:
     case CommandLine::Command::config: break;
   }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The daemon as a process: what it prints, how it starts, refuses to start, and stops."""
 import http.client
+import json
 import os
 import signal
 import socket
@@ -50,6 +51,20 @@ class Commands(unittest.TestCase):
         self.assertEqual(run()[0], 2)
         self.assertEqual(run("sevre")[0], 2)
         self.assertEqual(run("serve", "--no-such-option")[0], 2)
+
+    def test_groups_plan_prints_an_assignment(self):
+        with tempfile.TemporaryDirectory() as place:
+            path = os.path.join(place, "plan.json")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write('{"topics": {"t": 2}, "members": [{"id": "a", "topics": ["t"]}]}')
+            status, out, _ = run("groups", "plan", path)
+            self.assertEqual((status, json.loads(out)["assignment"]), (0, {"a": {"t": [0, 1]}}))
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("{}")
+            status, out, err = run("groups", "plan", path)
+            self.assertEqual((status, out, err.count("\n")), (1, "", 1))
+            self.assertEqual(run("groups", "plan", os.path.join(place, "nothing"))[0], 1)
+        self.assertEqual(run("groups", "plan")[0], 2)
 
     def test_config_prints_values_with_their_sources(self):
         status, out, _ = run("config", "--set", "num.partitions=7", environment={"TIDEGATE_MESSAGE_MAX_BYTES": "5000"})
