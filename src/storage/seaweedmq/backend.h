@@ -93,12 +93,33 @@ class Volumes {
   // Completes when every replica has it (and has synced it, when so configured). After an error the id is
   // burnt and its pool is dropped.
   virtual Task<Result<void>> upload(Assigned to, std::vector<SharedBuffer> pieces) = 0;
-  // [offset, offset + size) of a chunk; gzip is undone by the caller, who then has to ask for all of it.
-  // Empty optional: the needle is gone (merged, expired, deleted).
+  // [offset, offset + size) of a chunk's bytes as they were before any compression: the volume server
+  // undoes its gzip. Shorter where the chunk ends. Empty optional: the needle is gone (merged, expired,
+  // deleted).
   virtual Task<Result<std::optional<SharedBuffer>>> download(std::string file_id, std::uint64_t offset,
                                                              std::uint64_t size_bytes) = 0;
   // Best effort: needles that no entry names.
   virtual Task<void> discard(std::vector<std::string> file_ids) = 0;
+};
+
+// Locks of the filers, kept in their memory: all are gone after a restart of the only filer, and the
+// generations begin again at 1. They tell who may try; the fence decides.
+struct LockAnswer {
+  bool granted = false;
+  std::string token;            // granted: needed to renew or unlock; the one before is dead
+  std::int64_t generation = 0;  // granted: grows by acquisition, stays over renewals
+  std::string owner;            // refused: who holds it, where the filer says so
+};
+
+class Locks {
+ public:
+  virtual ~Locks() = default;
+  // Acquires (empty token) or renews for whole seconds from now.
+  virtual Task<Result<LockAnswer>> lock(std::string name, std::int64_t seconds, std::string owner,
+                                        std::string token) = 0;
+  // False: it was not ours any more.
+  virtual Task<Result<bool>> unlock(std::string name, std::string token) = 0;
+  virtual Task<Result<std::optional<std::string>>> lock_owner(std::string name) = 0;
 };
 
 struct Backend {

@@ -35,7 +35,8 @@ std::optional<HostPort> split(std::string_view text) {
 std::optional<std::uint16_t> port_number(std::string_view text) {
   unsigned value = 0;
   const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (bad != std::errc{} || end != text.data() + text.size() || value == 0 || value > 65'535) return std::nullopt;
+  if (bad != std::errc{} || end != text.data() + text.size() || value == 0 || value > 65'535)
+    return std::nullopt;
   return static_cast<std::uint16_t>(value);
 }
 
@@ -43,6 +44,8 @@ std::optional<std::uint16_t> port_number(std::string_view text) {
 
 std::string ServerAddress::http() const { return join(host, std::to_string(port)); }
 std::string ServerAddress::grpc() const { return join(host, std::to_string(grpc_port)); }
+
+std::string ServerAddress::text() const { return http() + "." + std::to_string(grpc_port); }
 
 Result<ServerAddress> parse_server_address(std::string_view text) {
   const auto bad = [text](const char* why) {
@@ -67,8 +70,10 @@ Result<AddressRewrite> AddressRewrite::parse(const std::vector<std::string>& rul
   AddressRewrite out;
   for (const std::string& rule : rules) {
     const auto equals = rule.find('=');
-    const auto from = equals == std::string::npos ? std::nullopt : split(std::string_view(rule).substr(0, equals));
-    const auto to = equals == std::string::npos ? std::nullopt : split(std::string_view(rule).substr(equals + 1));
+    const auto from =
+        equals == std::string::npos ? std::nullopt : split(std::string_view(rule).substr(0, equals));
+    const auto to =
+        equals == std::string::npos ? std::nullopt : split(std::string_view(rule).substr(equals + 1));
     const bool ports_good = from && to && (from->port.empty() || port_number(from->port)) &&
                             (to->port.empty() || port_number(to->port));
     if (!ports_good || from->host.empty() || to->host.empty()) {

@@ -19,6 +19,7 @@ struct ServerAddress {
 
   std::string http() const;  // HOST:PORT
   std::string grpc() const;  // HOST:GRPCPORT
+  std::string text() const;  // HOST:PORT.GRPCPORT
   bool operator==(const ServerAddress&) const = default;
 };
 

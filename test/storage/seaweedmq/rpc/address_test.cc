@@ -27,8 +27,8 @@ TEST(SeaweedAddress, Ipv6_KeepsItsBrackets) {
 }
 
 TEST(SeaweedAddress, WhatIsNone_IsRefusedByName) {
-  for (const char* text : {"", "host", ":9333", "host:", "host:0", "host:x", "host:70000", "host:1.0", "::1:9333",
-                           "[::1:9333", "host:60000", "host:1.2.3"}) {
+  for (const char* text : {"", "host", ":9333", "host:", "host:0", "host:x", "host:70000", "host:1.0",
+                           "::1:9333", "[::1:9333", "host:60000", "host:1.2.3"}) {
     const auto at = parse_server_address(text);
     ASSERT_FALSE(at) << text;
     EXPECT_EQ(at.error().code, ErrorCode::invalid_config);
@@ -37,7 +37,8 @@ TEST(SeaweedAddress, WhatIsNone_IsRefusedByName) {
 }
 
 TEST(SeaweedAddressRewrite, FirstRuleThatFits_Wins) {
-  const auto rewrite = AddressRewrite::parse({"volume-1:8080=localhost:18080", "volume-1=10.0.0.1", "*=127.0.0.1"});
+  const auto rewrite =
+      AddressRewrite::parse({"volume-1:8080=localhost:18080", "volume-1=10.0.0.1", "*=127.0.0.1"});
   ASSERT_TRUE(rewrite);
   EXPECT_EQ(rewrite->apply("volume-1:8080"), "localhost:18080");
   EXPECT_EQ(rewrite->apply("volume-1:8081"), "10.0.0.1:8081");

@@ -1,0 +1,101 @@
+#include "rpc/client.h"
+
+#include <utility>
+
+#include "tidegate/base/assert.h"
+#include "tidegate/runtime/submit.h"
+
+namespace tidegate::storage::seaweedmq {
+
+Result<std::unique_ptr<Client>> Client::make(ShardPool& pool, const ClientOptions& options,
+                                             MetricRegistry& metrics, std::uint64_t seed) {
+  if (options.masters.empty()) {
+    return fail(ErrorCode::invalid_config, "seaweedmq.masters names no master of SeaweedFS");
+  }
+  auto connector = Connector::make(options);
+  if (!connector) return fail(std::move(connector.error()));
+  init_http();
+  return std::unique_ptr<Client>(new Client(pool, options, std::move(*connector), metrics, seed));
+}
+
+Client::Client(ShardPool& pool, const ClientOptions& options, std::shared_ptr<Connector> connector,
+               MetricRegistry& metrics, std::uint64_t seed)
+    : pool_(pool),
+      options_(options),
+      connector_(std::move(connector)),
+      clock_(pool.at(0).clock()),
+      metrics_(metrics),
+      seeds_(seed),
+      filers_([this](const ServerAddress& address) {
+        return std::make_shared<Endpoint>(address.grpc(), connector_, clock_, seeds_.next(), metrics_,
+                                          EndpointKind::filer);
+      }),
+      filer_(filers_, calls_, metrics_, clock_, options.call_timeout, seeds_.next()) {
+  auto on_change = [this](const ClusterView& view) { changed(view); };
+  master_ = std::make_unique<MasterClient>(pool.at(0), options_, connector_, calls_, metrics_, seeds_.next(),
+                                           std::move(on_change));
+  volumes_.resize(pool.size());
+}
+
+Client::~Client() = default;
+
+Task<void> Client::start() {
+  for (unsigned i = 0; i < pool_.size(); ++i) {
+    const std::uint64_t seed = seeds_.next();
+    auto make = [this, i, seed] {
+      volumes_[i] = std::make_unique<VolumeClient>(pool_.at(i), options_, filer_, metrics_, seed);
+    };
+    co_await submit_to(pool_.at(i), std::move(make));
+  }
+  master_->start();
+}
+
+Task<void> Client::stop() {
+  co_await master_->stop();
+  calls_.close();
+  for (unsigned i = 0; i < pool_.size(); ++i) {
+    // Closed, not destroyed: a caller that was just told of its failure may still be in a method of it.
+    auto close = [this, i] {
+      if (volumes_[i]) volumes_[i]->close();
+    };
+    co_await submit_to(pool_.at(i), std::move(close));
+  }
+}
+
+VolumeClient& Client::ByShard::here() {
+  auto& client = client_.volumes_[Shard::current()->index()];
+  TIDEGATE_ASSERT(client != nullptr);
+  return *client;
+}
+
+Task<Result<Assigned>> Client::ByShard::assign(std::string path) { return here().assign(std::move(path)); }
+Task<Result<void>> Client::ByShard::upload(Assigned to, std::vector<SharedBuffer> pieces) {
+  return here().upload(std::move(to), std::move(pieces));
+}
+Task<Result<std::optional<SharedBuffer>>> Client::ByShard::download(std::string file_id, std::uint64_t offset,
+                                                                    std::uint64_t size_bytes) {
+  return here().download(std::move(file_id), offset, size_bytes);
+}
+Task<void> Client::ByShard::discard(std::vector<std::string> file_ids) {
+  return here().discard(std::move(file_ids));
+}
+
+void Client::changed(const ClusterView& view) {
+  filers_.assign(view.filers);
+  if (listener_) listener_(view);
+}
+
+std::string Client::missing() const {
+  const ClusterView view = master_->view();
+  if (view.filers.empty()) {
+    if (!view.connected) return "no master of SeaweedFS answers: " + view.trouble;
+    return "master " + view.leader + " knows of no filer" +
+           (options_.filer_group.empty() ? "" : " in group '" + options_.filer_group + "'");
+  }
+  if (!filers_.any_usable()) return "no filer of SeaweedFS answers";
+  // Filers and volume servers work without a master for a while; new file ids do not.
+  if (!view.connected) return "no master of SeaweedFS answers: " + view.trouble;
+  return {};
+}
+
+}  // namespace tidegate::storage::seaweedmq
