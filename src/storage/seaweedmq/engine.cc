@@ -17,21 +17,21 @@ constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(2);
 }  // namespace
 
-SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<Connection> connection, ShardPool& shards,
+SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendSource> source, ShardPool& shards,
                                  const Clock& clock, Rng& rng, MetricRegistry& metrics)
-    : connection_(std::move(connection)),
+    : source_(std::move(source)),
       patient_(options.wait_for_backend),
       shards_(shards),
       clock_(clock),
       rng_(rng),
       metrics_(metrics),
       instance_(random_uuid(rng).to_string()),
-      entries_(connection_->backend().filer, instance_),
-      fences_(connection_->backend(), shards, instance_),
-      topics_(connection_->backend().filer, entries_, clock, options.topics,
+      entries_(source_->backend().filer, instance_),
+      fences_(source_->backend(), shards, instance_),
+      topics_(source_->backend().filer, entries_, clock, options.topics,
               [this](TopicId id) { return close_topic(id); }),
-      meta_(connection_->backend().filer, entries_, shards) {
-  const Backend backend = connection_->backend();
+      meta_(source_->backend().filer, entries_, shards) {
+  const Backend backend = source_->backend();
   for (unsigned i = 0; i < shards.size(); ++i) {
     auto home = std::make_unique<LogShard>(shards.at(i), backend, clock, rng.next(), options.direct, metrics_,
                                            options.tail_cache_bytes / shards.size(),
@@ -44,7 +44,7 @@ SeaweedmqEngine::~SeaweedmqEngine() = default;
 
 Health SeaweedmqEngine::health() const {
   if (!ready_.load()) return {.ready = false, .reason = not_ready_};
-  std::string missing = connection_->missing();
+  std::string missing = source_->missing();
   return {.ready = missing.empty(), .reason = std::move(missing)};
 }
 
@@ -85,16 +85,16 @@ Task<Result<void>> SeaweedmqEngine::come_up() {
 Task<Result<void>> SeaweedmqEngine::start() {
   start_time_ = clock_.now();
   start_wall_ms_ = clock_.wall_ms();
-  if (auto opened = co_await connection_->open(); !opened) co_return opened;
+  if (auto opened = co_await source_->open(); !opened) co_return opened;
   for (Duration pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
     auto up = co_await come_up();
     if (up) break;
-    const std::string missing = connection_->missing();
+    const std::string missing = source_->missing();
     if (pause == kFirstPause) spdlog::warn("event=engine_waits missing=\"{}\" error=\"{}\"", missing, up.error().message);
     not_ready_ = missing.empty() ? up.error().message : missing;
     // What is there and cannot be used is for the operator; what is not there may come.
     if (!patient_ || up.error().code != ErrorCode::kafka_storage_error) {
-      co_await connection_->close();
+      co_await source_->close();
       co_return up;
     }
     co_await Shard::current()->timers().sleep_until(clock_.now() + pause);
@@ -219,7 +219,7 @@ Task<void> SeaweedmqEngine::stop() {
     co_await submit_to(shards_.at(i), close);
   }
   co_await meta_.drain();
-  co_await connection_->close();
+  co_await source_->close();
 }
 
 }  // namespace tidegate::storage::seaweedmq

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cluster/fence.h"
-#include "connection.h"
+#include "backend_source.h"
 #include "log/direct_log.h"
 #include "meta/scope_store.h"
 #include "tidegate/base/rng.h"
@@ -31,7 +31,7 @@ struct EngineOptions {
 
 class SeaweedmqEngine final : public Engine {
  public:
-  SeaweedmqEngine(EngineOptions options, std::unique_ptr<Connection> connection, ShardPool& shards,
+  SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendSource> source, ShardPool& shards,
                   const Clock& clock, Rng& rng, MetricRegistry& metrics);
   ~SeaweedmqEngine() override;
 
@@ -71,7 +71,7 @@ class SeaweedmqEngine final : public Engine {
   Task<void> close_topic(TopicId id);
   std::int64_t age_now_ms() const;
 
-  const std::unique_ptr<Connection> connection_;
+  const std::unique_ptr<BackendSource> source_;
   const bool patient_;
   ShardPool& shards_;
   const Clock& clock_;

@@ -28,8 +28,8 @@ EngineFactory with_options(std::string name, EngineOptions options) {
   const auto make = [=](const EngineEnvironment& environment) -> std::unique_ptr<storage::Engine> {
     auto cluster = cluster_of(environment);
     auto client = std::make_shared<MemoryClient>(*cluster);
-    auto connection = std::make_unique<MemoryConnection>(std::move(cluster), std::move(client));
-    return std::make_unique<SeaweedmqEngine>(options, std::move(connection), environment.shards, environment.clock,
+    auto source = std::make_unique<MemorySource>(std::move(cluster), std::move(client));
+    return std::make_unique<SeaweedmqEngine>(options, std::move(source), environment.shards, environment.clock,
                                              environment.rng, environment.metrics);
   };
   return {.name = std::move(name), .make = make};

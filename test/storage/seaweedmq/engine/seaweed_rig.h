@@ -29,8 +29,8 @@ class Gateway {
  public:
   Gateway(ShardHarness& harness, MemoryCluster& cluster, seaweed::EngineOptions options, Rng& rng)
       : harness_(harness), client_(std::make_shared<MemoryClient>(cluster)) {
-    auto connection = std::make_unique<MemoryConnection>(nullptr, client_);
-    engine_ = std::make_unique<seaweed::SeaweedmqEngine>(options, std::move(connection), harness.pool(),
+    auto source = std::make_unique<MemorySource>(nullptr, client_);
+    engine_ = std::make_unique<seaweed::SeaweedmqEngine>(options, std::move(source), harness.pool(),
                                                          harness.clock(), rng, metrics_);
   }
   ~Gateway() { stop(); }

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "connection.h"
+#include "backend_source.h"
 #include "tidegate/base/rng.h"
 
 namespace tidegate::test {
@@ -124,9 +124,9 @@ class MemoryClient final : public seaweed::Filer, public seaweed::Volumes {
 };
 
 // What an engine is given; `client` may outlive it.
-class MemoryConnection final : public seaweed::Connection {
+class MemorySource final : public seaweed::BackendSource {
  public:
-  MemoryConnection(std::shared_ptr<MemoryCluster> cluster, std::shared_ptr<MemoryClient> client)
+  MemorySource(std::shared_ptr<MemoryCluster> cluster, std::shared_ptr<MemoryClient> client)
       : cluster_(std::move(cluster)), client_(std::move(client)) {}
   seaweed::Backend backend() override { return {.filer = *client_, .volumes = *client_}; }
 

@@ -7,14 +7,14 @@
 
 namespace tidegate::storage::seaweedmq {
 
-class Connection {
+class BackendSource {
  public:
-  virtual ~Connection() = default;
+  virtual ~BackendSource() = default;
   // On shard 0. Returns at once, whatever is reachable; an error is one that no waiting mends.
   virtual Task<Result<void>> open() { co_return Result<void>{}; }
   // On shard 0. Calls that are made later fail.
   virtual Task<void> close() { co_return; }
-  // What it refers to lives as long as the connection.
+  // What it refers to lives as long as this.
   virtual Backend backend() = 0;
   // Empty when everything answers; else what is missing, in words for /readyz. Any shard.
   virtual std::string missing() const { return {}; }
