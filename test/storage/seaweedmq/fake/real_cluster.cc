@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -31,6 +32,25 @@ bool connects(std::uint16_t port) {
   const bool good = ::connect(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0;
   ::close(fd);
   return good;
+}
+
+// The master would place a file: a volume server is only useful some seconds after it has come up.
+bool assigns(std::uint16_t master_port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  at.sin_port = htons(master_port);
+  const std::string request = "GET /dir/assign HTTP/1.0\r\n\r\n";
+  std::string answer;
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 &&
+      ::send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+    std::array<char, 4096> part{};
+    for (ssize_t n = 0; (n = ::recv(fd, part.data(), part.size(), 0)) > 0;)
+      answer.append(part.data(), static_cast<std::size_t>(n));
+  }
+  ::close(fd);
+  return answer.find("\"fid\"") != std::string::npos;
 }
 
 // Free now; SeaweedFS takes numbers only, so another process could come first.
@@ -124,6 +144,11 @@ class RealCluster final : public SeaweedCluster {
     while (!up && std::chrono::steady_clock::now() < until) {
       up = connects(http_[part]) && connects(grpc_[part]);
       if (!up) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    // Without a master there is nobody to ask.
+    while (up && part == Part::volume && pids_.contains(Part::master) && !assigns(http_[Part::master])) {
+      up = std::chrono::steady_clock::now() < until;
+      if (up) std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
     good_ = good_ && up;
     EXPECT_TRUE(up) << name(part) << " of " << real_weed() << " does not come up; see " << log;
