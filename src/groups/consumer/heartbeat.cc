@@ -187,7 +187,8 @@ Result<void> beat(Step& step, ConsumerHeartbeat& request) {
   if (const auto ready = prepare(step, request); !ready) return ready;
   // Nobody in a group that is converted here speaks the new protocol yet, so identify() refuses nobody then
   // and no half-done conversion is left behind.
-  if (group.type != GroupType::consumer) become_consumer(step);
+  const bool begins = group.type != GroupType::consumer;
+  if (begins) become_consumer(step);
   const auto speaker = identify(group, request);
   if (!speaker) return fail(speaker.error());
   if (speaker->takes_over) replace_member(step, *speaker->takes_over, request.member_id);
@@ -199,7 +200,9 @@ Result<void> beat(Step& step, ConsumerHeartbeat& request) {
   const auto owned = owned_of(request);
   const auto* before = group.consumer.find(request.member_id);
   const auto told = before != nullptr ? before->current.assigned : std::vector<TopicPartitions>{};
-  if (put_member(step, updated(before, request))) raise_epoch(step);
+  const bool changed = put_member(step, updated(before, request));
+  // What a classic leader had assigned so far may be half of it: also for a member that was there before.
+  if (changed || begins) raise_epoch(step);
   update_target(step);
   reconcile(step, request.member_id, owned);
 
