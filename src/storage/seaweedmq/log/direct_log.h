@@ -135,12 +135,13 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   Result<PendingPtr> begin_append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches);
   static Task<Result<Appended>> finish_append(std::shared_ptr<DirectLog> self, Result<PendingPtr> pending);
   void start_uploads();
-  Task<void> run_uploads();
+  // Work of its own: it starts in a later turn, so it owns the log and is counted from now on.
+  Task<void> run_uploads(std::shared_ptr<DirectLog> self, std::unique_ptr<Job> job);
   Task<void> gather();
   ChunkInWork seal_chunk();
   Task<Result<void>> upload(ChunkInWork chunk);
   void start_commits();
-  Task<void> run_commits();
+  Task<void> run_commits(std::shared_ptr<DirectLog> self, std::unique_ptr<Job> job);
   Commit plan_commit();
   bool must_roll(const LogFile& active, const NewChunk& chunk) const;
   void end_commit(Commit commit, Result<void> done);
@@ -149,7 +150,7 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   void fail_from(Offset from, const Error& error);
   void discard(std::vector<std::string> file_ids);
   void start_repair(Commit commit);
-  Task<void> repair(Commit commit);
+  Task<void> repair(std::shared_ptr<DirectLog> self, std::unique_ptr<Job> job, Commit commit);
   void note_failure(const Error& error);
   void wake_waiters();
 

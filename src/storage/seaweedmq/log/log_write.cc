@@ -110,12 +110,10 @@ void DirectLog::wake_waiters() {
 
 void DirectLog::start_uploads() {
   if (std::exchange(uploads_run_, true)) return;
-  home_.shard.spawn(run_uploads(), "seaweedmq upload");
+  home_.shard.spawn(run_uploads(shared_from_this(), std::make_unique<Job>(*this)), "seaweedmq upload");
 }
 
-Task<void> DirectLog::run_uploads() {
-  const auto self = shared_from_this();
-  const Job job(*this);
+Task<void> DirectLog::run_uploads(std::shared_ptr<DirectLog> /*self*/, std::unique_ptr<Job> /*job*/) {
   while (!queue_.empty()) {
     co_await gather();
     if (queue_.empty()) break;
@@ -213,24 +211,21 @@ Task<Result<void>> DirectLog::upload(ChunkInWork chunk) {
 void DirectLog::discard(std::vector<std::string> file_ids) {
   std::erase(file_ids, std::string());
   if (file_ids.empty()) return;
-  static constexpr auto run = [](std::shared_ptr<DirectLog> self,
+  static constexpr auto run = [](std::shared_ptr<DirectLog> self, std::unique_ptr<Job> /*job*/,
                                  std::vector<std::string> ids) -> Task<void> {
-    const Job job(*self);
     co_await self->home_.backend.volumes.discard(std::move(ids));
   };
-  home_.shard.spawn(run(shared_from_this(), std::move(file_ids)), "seaweedmq discard");
+  home_.shard.spawn(run(shared_from_this(), std::make_unique<Job>(*this), std::move(file_ids)), "seaweedmq discard");
 }
 
 // ------------------------------------------------------------------------------------------ commit
 
 void DirectLog::start_commits() {
   if (std::exchange(commits_run_, true)) return;
-  home_.shard.spawn(run_commits(), "seaweedmq commit");
+  home_.shard.spawn(run_commits(shared_from_this(), std::make_unique<Job>(*this)), "seaweedmq commit");
 }
 
-Task<void> DirectLog::run_commits() {
-  const auto self = shared_from_this();
-  const Job job(*this);
+Task<void> DirectLog::run_commits(std::shared_ptr<DirectLog> /*self*/, std::unique_ptr<Job> /*job*/) {
   while (!uploaded_.empty()) {
     co_await lock_files();
     if (!uploaded_.empty() && !broken_) {
@@ -378,14 +373,14 @@ void DirectLog::fail_from(Offset from, const Error& error) {
 }
 
 void DirectLog::start_repair(Commit commit) {
-  home_.shard.spawn(repair(std::move(commit)), "seaweedmq repair");
+  home_.shard.spawn(repair(shared_from_this(), std::make_unique<Job>(*this), std::move(commit)),
+                    "seaweedmq repair");
 }
 
 // The fate of a commit is open, and its appends were told that they failed. The file gets back the entry that
 // it had, which the first change that goes through makes certain; until then nothing is appended.
-Task<void> DirectLog::repair(Commit commit) {
-  const auto self = shared_from_this();
-  const Job job(*this);
+Task<void> DirectLog::repair(std::shared_ptr<DirectLog> /*self*/, std::unique_ptr<Job> /*job*/,
+                             Commit commit) {
   co_await lock_files();
   Duration backoff = home_.options.first_backoff;
   std::vector<std::string> unused;

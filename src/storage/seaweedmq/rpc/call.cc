@@ -49,14 +49,14 @@ const char* code_name(grpc::StatusCode code) {
 
 }  // namespace
 
-bool CallRegistry::enter(std::shared_ptr<CallBase> call) {
+bool CallRegistry::enter(const std::shared_ptr<CallBase>& call) {
   std::lock_guard lock(mutex_);
   if (closed_) return false;
-  calls_.insert(std::move(call));
+  calls_.emplace(call.get(), call);
   return true;
 }
 
-void CallRegistry::leave(const std::shared_ptr<CallBase>& call) {
+void CallRegistry::leave(const CallBase* call) {
   std::lock_guard lock(mutex_);
   calls_.erase(call);
   if (calls_.empty()) empty_.notify_all();
@@ -67,7 +67,9 @@ void CallRegistry::close() {
   {
     std::lock_guard lock(mutex_);
     closed_ = true;
-    to_cancel.assign(calls_.begin(), calls_.end());
+    for (const auto& [known_as, call] : calls_) {
+      if (auto alive = call.lock()) to_cancel.push_back(std::move(alive));
+    }
   }
   for (const auto& call : to_cancel) call->context.TryCancel();
   to_cancel.clear();

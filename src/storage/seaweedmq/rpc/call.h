@@ -6,9 +6,9 @@
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,8 +43,8 @@ class CallRegistry {
   ~CallRegistry() { close(); }
 
   // False when closed: the call must not begin. Else leave() must follow, as the last use of this.
-  bool enter(std::shared_ptr<CallBase> call);
-  void leave(const std::shared_ptr<CallBase>& call);
+  bool enter(const std::shared_ptr<CallBase>& call);
+  void leave(const CallBase* call);
   // Cancels what is in flight, waits until all of it has ended, takes no more. The shards that made the
   // calls must still exist. Blocks for as long as the library takes to cancel: milliseconds.
   void close();
@@ -54,7 +54,8 @@ class CallRegistry {
   mutable std::mutex mutex_;
   std::condition_variable empty_;
   bool closed_ = false;
-  std::set<std::shared_ptr<CallBase>> calls_;
+  // Not owned: the library's thread must never be the last to let go of a call.
+  std::map<const CallBase*, std::weak_ptr<CallBase>> calls_;
 };
 
 template <class Response>
@@ -80,14 +81,16 @@ struct UnaryCall : CallBase {
   Resume resume;
 };
 
-// Wakes the caller of `call` on its shard. The caller's frame keeps the call until it has read it.
+// Wakes the caller of `call` on its shard, where the call also ends its life: its context holds the channel,
+// and a channel that is destroyed on the library's own thread makes that thread wait for itself.
 template <class Call>
 void finish(Shard& shard, CallRegistry& registry, std::shared_ptr<Call> call) {
-  shard.post([call] {
+  const CallBase* const known_as = call.get();
+  shard.post([call = std::move(call)] {
     Resume resume = std::move(call->resume);
     resume();
   });
-  registry.leave(call);
+  registry.leave(known_as);
 }
 
 template <class Response>
@@ -134,9 +137,9 @@ Task<Answer<Response>> unary_call(CallRegistry& registry, std::shared_ptr<Connec
   TIDEGATE_ASSERT(shard != nullptr);
   auto start = [&call, &registry, shard, method](Resume resume) {
     call->resume = std::move(resume);
-    auto done = [call, shard, &registry](grpc::Status status) {
-      call->status = std::move(status);
-      detail::finish(*shard, registry, call);
+    auto done = [mine = call, shard, &registry](grpc::Status status) mutable {
+      mine->status = std::move(status);
+      detail::finish(*shard, registry, std::move(mine));
     };
     auto* async = call->via->stub(static_cast<Service*>(nullptr)).async();
     (async->*method)(&call->context, &call->request, &call->response, std::move(done));

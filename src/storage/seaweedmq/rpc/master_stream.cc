@@ -39,13 +39,13 @@ struct MasterStream::Reactor
     StartRead(&incoming);
   }
   void OnDone(const grpc::Status& end) override {
-    auto keep = std::move(self);
-    shard->post([to = state, end] {
+    CallRegistry& known_in = *registry;
+    shard->post([to = state, end, keep = std::move(self)] {
       to->ended = true;
       to->status = end;
       to->changed.notify_all();
     });
-    registry->leave(keep);
+    known_in.leave(this);  // by its address alone: it may be gone already
   }
 };
 
