@@ -19,7 +19,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import coordinator, report  # noqa: E402
+from harness import coordinator, rebalances, report  # noqa: E402
 from harness.proxy import DroppingProxy  # noqa: E402
 
 
@@ -159,6 +159,27 @@ class Coordinator(unittest.TestCase):
                 self.ask(answer, lambda at: coordinator.committed(at, "g", "t", 1))
         with self.assertRaises(coordinator.WireError):
             coordinator.committed("127.0.0.1:1", "g", "t", 1)
+
+
+class Rebalances(unittest.TestCase):
+    LINES = ['2026-11-22T21:00:10.000+00:00 info  event=group_rebalanced group="a" members=2 milliseconds=4000',
+             '2026-11-22T21:00:20.500+00:00 info  event=group_rebalanced group="a" members=2 milliseconds=500',
+             '2026-11-22T21:00:21.000+00:00 info  event=group_rebalance group="a" generation=3 members=2']
+
+    def test_lines_become_intervals(self):
+        found = rebalances.parse(self.LINES)
+        self.assertEqual([(group, end - begin) for group, begin, end in found], [("a", 4.0), ("a", 0.5)])
+
+    def test_those_beside_an_absence_of_their_group_count_apart(self):
+        found = rebalances.parse(self.LINES)
+        end = found[0][2]
+        free, waited = rebalances.split(found, [("a", end - 5, end - 3), ("b", end, end + 60)])
+        self.assertEqual((free, waited), ([500.0], [4000.0]))
+
+    def test_percentiles(self):
+        self.assertEqual(rebalances.percentile(list(range(100)), 0.99), 99)
+        self.assertEqual(rebalances.describe("x", [1.0]), "x: 1, p50 1 ms, p99 1 ms, longest 1 ms")
+        self.assertEqual(rebalances.describe("x", []), "x: none")
 
 
 class Report(unittest.TestCase):

@@ -22,7 +22,10 @@ GroupMetrics::GroupMetrics(MetricRegistry& registry)
       refused(registry.counter("tidegate_broker_group_refusals_total",
                                "Requests refused at the limit of groups or of members")),
       commit_latency(registry.histogram("tidegate_broker_offset_commit_seconds",
-                                        "Time from an OffsetCommit's arrival at its group to its answer")) {
+                                        "Time from an OffsetCommit's arrival at its group to its answer")),
+      rebalance_time(registry.histogram(
+          "tidegate_broker_group_rebalance_seconds",
+          "Time from the event that began a rebalance to the last answer that its members waited for")) {
   using enum groups::GroupState;
   for (const auto state :
        {empty, preparing_rebalance, completing_rebalance, assigning, reconciling, stable}) {

@@ -27,6 +27,7 @@ struct GroupMetrics {
   Counter& failed_writes;
   Counter& refused;
   Histogram& commit_latency;
+  Histogram& rebalance_time;
 };
 
 }  // namespace tidegate::broker

@@ -38,14 +38,14 @@ bool may_add_member(const groups::Event& event) {
   return false;
 }
 
-// The first state of a rebalance may be over before the event that began it has ended.
-bool begins_rebalance(GroupState from, GroupState to) {
-  const auto is_under_way = [](GroupState state) {
-    return state == GroupState::preparing_rebalance || state == GroupState::completing_rebalance ||
-           state == GroupState::assigning || state == GroupState::reconciling;
-  };
-  if (to == GroupState::preparing_rebalance || to == GroupState::assigning) return true;
-  return is_under_way(to) && !is_under_way(from);
+struct Syncing {
+  std::string member;
+  std::int32_t generation = -1;
+};
+
+bool is_good_sync(const GroupAnswer& answer) {
+  const auto* reply = answer ? std::get_if<groups::SyncReply>(&*answer) : nullptr;
+  return reply != nullptr && reply->error == ErrorCode::none;
 }
 
 }  // namespace
@@ -98,6 +98,8 @@ Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
   auto admitted = admit(id, event);
   if (!admitted) co_return std::unexpected(admitted.error());
   const bool is_commit = std::holds_alternative<groups::CommitOffsets>(event);
+  std::optional<Syncing> syncing;
+  if (const auto* sync = std::get_if<groups::Sync>(&event)) syncing = {sync->member_id, sync->generation};
   const MonoTime began = parts_.clock.now();
   const auto pending = std::make_shared<PendingAnswer>();
   const groups::ReplyId reply = ++last_reply_;
@@ -112,7 +114,9 @@ Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
   if (is_commit) {
     metrics_.commit_latency.record(static_cast<std::uint64_t>((parts_.clock.now() - began).count()));
   }
-  co_return pending->take();
+  GroupAnswer answered = pending->take();
+  if (syncing && is_good_sync(answered)) note_synced(id, syncing->member, syncing->generation);
+  co_return answered;
 }
 
 // Why nothing can be asked of the group now; none when it can.
@@ -167,6 +171,7 @@ void GroupShard::step(const HostedGroupPtr& hosted, groups::Event event) {
   const bool only_looks =
       std::holds_alternative<groups::Heartbeat>(event) || std::holds_alternative<groups::FetchOffsets>(event);
   groups::Effects effects = hosted->group->on(std::move(event), now());
+  write_notes(*hosted, effects.notes);
   if (effects.wake_at) arm(hosted, *effects.wake_at);
   if (effects.persist || !only_looks) count(*hosted);
   for (groups::Reply& reply : effects.replies) {
@@ -220,7 +225,7 @@ void GroupShard::count_as(HostedGroup& hosted, GroupState state, groups::GroupCo
   if (state != hosted.counted_state) {
     if (Gauge* before = metrics_.groups_in(hosted.counted_state)) before->add(-1);
     if (Gauge* after = metrics_.groups_in(state)) after->add(1);
-    if (begins_rebalance(hosted.counted_state, state)) metrics_.rebalances.add();
+    watch_rebalance(hosted, hosted.counted_state, state);
     hosted.counted_state = state;
   }
   const auto move = [](Gauge& gauge, std::size_t from, std::size_t to) {

@@ -68,6 +68,11 @@ class GroupShard {
   void disarm(HostedGroup& hosted);
   void count(HostedGroup& hosted);
   void count_as(HostedGroup& hosted, groups::GroupState state, groups::GroupCounts counts);
+  void watch_rebalance(HostedGroup& hosted, groups::GroupState before, groups::GroupState after);
+  // A member of the group was given its assignment.
+  void note_synced(const std::string& id, const std::string& member, std::int32_t generation);
+  void note_rebalanced(const HostedGroup& hosted, Duration took, std::size_t members);
+  void write_notes(const HostedGroup& hosted, const std::vector<groups::Note>& notes) const;
   void forget_if_nothing(const HostedGroupPtr& hosted);
   void drop(const HostedGroupPtr& hosted);
   groups::Now now() const { return {parts_.clock.now(), parts_.clock.wall_ms()}; }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "groups/rebalance_watch.h"
 #include "tidegate/groups/group.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/suspend.h"
@@ -74,6 +75,7 @@ struct HostedGroup {
   // As the gauges count it now.
   groups::GroupState counted_state = groups::GroupState::dead;
   groups::GroupCounts counted;
+  RebalanceWatch rebalance;
 };
 using HostedGroupPtr = std::shared_ptr<HostedGroup>;
 

@@ -64,6 +64,8 @@ class Churn:
         self.members = {g.name: [] for g in self.groups}
         self.histories, self.problems, self.done = [], [], []
         self._turn = {g.name: 0 for g in self.groups}
+        # (group, begin, end) on the wall clock: a member was counted on and did not answer
+        self.absences = []
 
     def start(self):
         for group in self.groups:
@@ -94,6 +96,7 @@ class Churn:
         self.members[group.name].remove(member)
         if how == "kill":
             member.kill()
+            self._note_absence(group, SESSION_MS / 1000)
         else:
             member.ask_to_leave()
             self.problems += member.left()
@@ -106,8 +109,13 @@ class Churn:
         """Shorter than the session time-out it goes on as if nothing was, longer it was thrown out."""
         member = self._pick(group)
         long = self.rng.random() < 0.5
-        member.stop(SESSION_MS / 1000 * (1.5 if long else 0.3))
+        seconds = SESSION_MS / 1000 * (1.5 if long else 0.3)
+        member.stop(seconds)
+        self._note_absence(group, seconds + SESSION_MS / 1000)
         return f"{member.name} {'long' if long else 'short'}"
+
+    def _note_absence(self, group, seconds):
+        self.absences.append((group.name, time.time(), time.time() + seconds))
 
     def _restart_server(self):
         self.server.kill()
