@@ -70,6 +70,18 @@ TEST(ConsumerHeartbeat, MalformedRequests_AreInvalid) {
   EXPECT_EQ(nameless.say(ConsumerLab::joining("a")).error, invalid);
 }
 
+TEST(ConsumerHeartbeat, SubscriptionBeyondTheLimit_IsRefusedAndNotKept) {
+  ConsumerLab lab;
+  lab.limits.max_member_metadata_bytes = 10'000;
+  const std::vector<std::string> many(500, std::string(50, 't'));
+  EXPECT_EQ(lab.say(ConsumerLab::joining("a", many)).error, ErrorCode::invalid_request);
+  EXPECT_FALSE(lab.last.persist);
+  auto named = ConsumerLab::joining("a");
+  named.rack_id = std::string(10'000, 'r');
+  EXPECT_EQ(lab.say(named).error, ErrorCode::invalid_request);
+  EXPECT_EQ(lab.say(ConsumerLab::joining("a")).error, ErrorCode::none);
+}
+
 TEST(ConsumerHeartbeat, ProtocolSwitchedOff_IsUnsupported) {
   ConsumerLab lab({.consumer_enabled = false});
   EXPECT_EQ(lab.say(ConsumerLab::joining("a")).error, ErrorCode::unsupported_version);

@@ -40,6 +40,8 @@ groups::DeleteOffsets resolve(const RequestContext& context, Request& request, R
 
 Task<Response> handle(RequestContextPtr context, Request request) {
   Response response;
+  response.error_code = check_group_id(request.group_id);
+  if (response.error_code != ErrorCode::none) co_return response;
   Places places;
   auto wanted = resolve(*context, request, response, places);
   if (places.empty()) co_return response;

@@ -18,6 +18,11 @@ bool begins_rebalance(GroupState from, GroupState to) {
   return is_under_way(to) && !is_under_way(from);
 }
 
+std::string_view cut(std::string_view text) {
+  constexpr std::size_t kLongest = 255;
+  return text.substr(0, kLongest);
+}
+
 }  // namespace
 
 void GroupShard::watch_rebalance(HostedGroup& hosted, GroupState before, GroupState after) {
@@ -45,16 +50,22 @@ void GroupShard::note_synced(const std::string& id, const std::string& member, s
 
 void GroupShard::note_rebalanced(const HostedGroup& hosted, Duration took, std::size_t members) {
   metrics_.rebalance_time.record(static_cast<std::uint64_t>(took.count()));
-  spdlog::info("event=group_rebalanced group={:?} members={} milliseconds={}", hosted.id, members,
-               std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+  std::uint64_t suppressed = 0;
+  if (!note_lines_.allow(suppressed)) return;
+  spdlog::info("event=group_rebalanced group={:?} members={} milliseconds={} suppressed={}", cut(hosted.id),
+               members, std::chrono::duration_cast<std::chrono::milliseconds>(took).count(), suppressed);
 }
 
-// Names and reasons are the clients' own words: escaped.
-void GroupShard::write_notes(const HostedGroup& hosted, const std::vector<groups::Note>& notes) const {
+// Names and reasons are the clients' own words: escaped, cut, and not written faster than anyone reads.
+void GroupShard::write_notes(const HostedGroup& hosted, const std::vector<groups::Note>& notes) {
   for (const groups::Note& note : notes) {
-    spdlog::info("event=group_{} group={:?} generation={} members={} why=\"{}\" member={:?} client_reason={:?}",
-                 note.event, hosted.id, note.generation, note.members, note.why, note.member,
-                 note.client_reason);
+    std::uint64_t suppressed = 0;
+    if (!note_lines_.allow(suppressed)) continue;
+    spdlog::info(
+        "event=group_{} group={:?} generation={} members={} why=\"{}\" member={:?} client_reason={:?} "
+        "suppressed={}",
+        note.event, cut(hosted.id), note.generation, note.members, note.why, cut(note.member),
+        cut(note.client_reason), suppressed);
   }
 }
 

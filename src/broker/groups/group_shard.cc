@@ -14,6 +14,9 @@ using groups::GroupState;
 // Lines about limits and failures: a few at once, then one in ten seconds.
 constexpr double kLinesPerSecond = 0.1;
 constexpr double kLineBurst = 5;
+// Lines about rebalances: clients cause them.
+constexpr double kNotesPerSecond = 20;
+constexpr double kNoteBurst = 200;
 
 void set_reply_id(groups::Event& event, groups::ReplyId id) {
   std::visit(
@@ -60,7 +63,8 @@ GroupShard::GroupShard(const BrokerParts& parts, TopicCatalogue& catalogue, cons
       rng_(seed),
       topics_(catalogue),
       full_lines_(parts.clock, kLinesPerSecond, kLineBurst),
-      failure_lines_(parts.clock, kLinesPerSecond, kLineBurst) {}
+      failure_lines_(parts.clock, kLinesPerSecond, kLineBurst),
+      note_lines_(parts.clock, kNotesPerSecond, kNoteBurst) {}
 
 void GroupShard::start() {
   CatalogueListener listener;
@@ -99,7 +103,10 @@ Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
   if (!admitted) co_return std::unexpected(admitted.error());
   const bool is_commit = std::holds_alternative<groups::CommitOffsets>(event);
   std::optional<Syncing> syncing;
-  if (const auto* sync = std::get_if<groups::Sync>(&event)) syncing = {sync->member_id, sync->generation};
+  if (const auto* sync = std::get_if<groups::Sync>(&event)) {
+    // An instance that comes back under a new member id is still the same member.
+    syncing = {sync->instance_id.value_or(sync->member_id), sync->generation};
+  }
   const MonoTime began = parts_.clock.now();
   const auto pending = std::make_shared<PendingAnswer>();
   const groups::ReplyId reply = ++last_reply_;

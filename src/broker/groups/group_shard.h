@@ -72,7 +72,7 @@ class GroupShard {
   // A member of the group was given its assignment.
   void note_synced(const std::string& id, const std::string& member, std::int32_t generation);
   void note_rebalanced(const HostedGroup& hosted, Duration took, std::size_t members);
-  void write_notes(const HostedGroup& hosted, const std::vector<groups::Note>& notes) const;
+  void write_notes(const HostedGroup& hosted, const std::vector<groups::Note>& notes);
   void forget_if_nothing(const HostedGroupPtr& hosted);
   void drop(const HostedGroupPtr& hosted);
   groups::Now now() const { return {parts_.clock.now(), parts_.clock.wall_ms()}; }
@@ -129,6 +129,7 @@ class GroupShard {
   Event stopped_;  // stop() has begun
   LogRateLimit full_lines_;
   LogRateLimit failure_lines_;
+  LogRateLimit note_lines_;
 };
 
 // Groups that a shard looks after in one go before others get their turn.

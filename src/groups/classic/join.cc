@@ -215,6 +215,10 @@ void on_join(Step& step, Join request) {
     refuse(step, request, ErrorCode::group_max_size_reached, {});
     return maybe_complete_join(step);
   }
+  // A group that is not there knows no member, whatever it speaks.
+  if (!request.member_id.empty() && !step.group.exists() && group.pending_ids.empty()) {
+    return refuse(step, request, ErrorCode::unknown_member_id, request.member_id);
+  }
   if (!supports(step.group, request.protocol_type, request.protocols)) {
     return refuse(step, request, ErrorCode::inconsistent_group_protocol, request.member_id);
   }

@@ -21,6 +21,18 @@ Result<void> check_assignor(const Machine& group, const ConsumerHeartbeat& reque
                                                    " is not supported. Supported assignors: " + names + ".");
 }
 
+// What the group would have to remember of the member, in bytes.
+std::size_t size_of(const ConsumerHeartbeat& request) {
+  std::size_t bytes = request.client.id.size();
+  for (const auto* text : {&request.instance_id, &request.rack_id, &request.assignor, &request.subscribed_regex}) {
+    if (*text) bytes += (*text)->size();
+  }
+  if (request.subscribed_topics) {
+    for (const auto& topic : *request.subscribed_topics) bytes += topic.size() + sizeof(topic);
+  }
+  return bytes;
+}
+
 // The shape of a request, in the order in which Kafka looks at it.
 Result<void> check_shape(const Machine& group, const ConsumerHeartbeat& request) {
   if (!group.limits.consumer_enabled) {
@@ -47,6 +59,9 @@ Result<void> check_shape(const Machine& group, const ConsumerHeartbeat& request)
     return invalid("InstanceId can't be null.");
   } else if (request.member_epoch < kLeaveForAWhileEpoch) {
     return invalid("MemberEpoch is invalid.");
+  }
+  if (size_of(request) > group.limits.max_member_metadata_bytes) {
+    return invalid("The subscription is larger than group.max.member.metadata.bytes allows.");
   }
   return check_assignor(group, request);
 }

@@ -243,6 +243,12 @@ TEST_F(GroupOffsets, Delete_OfAGroupThatIsNotThere) {
   EXPECT_TRUE(response.topics.empty());
 }
 
+TEST_F(GroupOffsets, Delete_NeedsAGroup) {
+  OffsetDeleteRequest request;
+  request.topics.push_back({.name = "t", .partitions = {{0}}});
+  EXPECT_EQ(plane.api.call<OffsetDeleteResponse>(request).error_code, ErrorCode::invalid_group_id);
+}
+
 TEST_F(GroupOffsets, Delete_OfASubscribedTopicIsRefused) {
   auto join = GroupPlane::join_request("g", plane.new_member("g"));
   // ConsumerProtocolSubscription version 0: the topic list ["t"], no user data.
