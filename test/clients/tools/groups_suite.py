@@ -182,7 +182,8 @@ def live_group(prefix, *arguments):
 @case(limit_s=240)
 def describe_of_a_live_group():
     need_groups()
-    topic, group, member = live_group("describe-live", "--group-instance-id", "shop-1")
+    topic, group, member = live_group("describe-live", "--group-instance-id", "shop-1", "--session-timeout",
+                                      10_000)
     with member:
         (row, ) = described(group, "--members")
         assert row["CONSUMER-ID"].startswith("shop-1-"), row
@@ -208,6 +209,12 @@ def describe_of_a_live_group():
         says("subscribed to", "--delete-offsets", "--group", group, "--topic", topic)
         equal(current(group, topic), end_offsets(topic), "committed after the refusals")
         equal(len(described(group, "--members")), 1, "members after the refusals")
+
+    # A static member that stops stays in its group until the session ends.
+    deadline = time.monotonic() + 60
+    while (state := described(group, "--state")[0]["STATE"]) != "Empty" and time.monotonic() < deadline:
+        time.sleep(0.5)
+    equal(state, "Empty", "after the session")
 
 
 @case(limit_s=240)

@@ -1,6 +1,9 @@
 #include "records.h"
 
+#include <charconv>
+#include <concepts>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -28,15 +31,31 @@ Result<T> read_json(std::string_view text, const char* what, Read read) {
   return fail(ErrorCode::corrupt_message, fmt::format("{}: {}", what, problem));
 }
 
+// Only an integer that fits: the library would turn a fraction, or one with an exponent, into any value.
+template <std::integral T>
+T integer(const Json& json) {
+  const bool fits = json.is_number_unsigned()
+                        ? std::in_range<T>(json.get<std::uint64_t>())
+                        : json.is_number_integer() && std::in_range<T>(json.get<std::int64_t>());
+  if (!fits) throw std::runtime_error(fmt::format("{} is not an integer in range", json.dump()));
+  return json.get<T>();
+}
+
 void check_version(const Json& json) {
-  if (json.at("version").get<int>() != kVersion) throw std::runtime_error("of a later version");
+  if (integer<std::int64_t>(json.at("version")) != kVersion) throw std::runtime_error("of a later version");
 }
 
 // protobuf's JSON has 64-bit integers as strings, and other writers may leave out zeros.
 std::int64_t integer_of(const Json& json, const char* camel, const char* snake) {
   const auto found = json.contains(camel) ? json.find(camel) : json.find(snake);
   if (found == json.end()) return 0;
-  return found->is_string() ? std::stoll(found->get<std::string>()) : found->get<std::int64_t>();
+  if (!found->is_string()) return integer<std::int64_t>(*found);
+  const auto& text = found->get_ref<const std::string&>();
+  std::int64_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
+    throw std::runtime_error(fmt::format("{} is not an integer in range", found->dump()));
+  return value;
 }
 
 TopicId topic_id(const Json& json) {
@@ -120,15 +139,15 @@ Result<TopicRecord> parse_topic_record(std::string_view json) {
     record.removed = from.at("removed").get<bool>();
     for (const Json& old : from.at("remains")) {
       record.remains.push_back(
-          {.id = topic_id(old.at("id")), .generation_ns = old.at("generation_ns").get<std::int64_t>()});
+          {.id = topic_id(old.at("id")), .generation_ns = integer<std::int64_t>(old.at("generation_ns"))});
     }
     if (record.removed) return record;
     record.topic.id = topic_id(from.at("id"));
-    record.topic.partitions = from.at("partitions").get<std::int32_t>();
-    record.topic.created_ms = from.at("created_ms").get<std::int64_t>();
+    record.topic.partitions = integer<std::int32_t>(from.at("partitions"));
+    record.topic.created_ms = integer<std::int64_t>(from.at("created_ms"));
     record.topic.configs = from.at("configs").get<std::map<std::string, std::string>>();
-    record.slots = from.at("slots").get<std::int32_t>();
-    record.generation_ns = from.at("generation_ns").get<std::int64_t>();
+    record.slots = integer<std::int32_t>(from.at("slots"));
+    record.generation_ns = integer<std::int64_t>(from.at("generation_ns"));
     const auto path = parse_path(from.at("path").get<std::string>());
     const auto layout = parse_layout(from.at("layout").get<std::string>());
     if (!path || !layout || record.slots < 1 || record.slots > kRingSize || record.topic.partitions < 1 ||
@@ -159,14 +178,15 @@ Result<PartitionState> parse_state(std::string_view json) {
   return read_json<PartitionState>(json, "state of a partition", [](const Json& from) -> PartitionState {
     check_version(from);
     PartitionState state;
-    state.log_start = from.at("log_start").get<Offset>();
-    state.log_end = from.at("log_end").get<Offset>();
-    state.last_ts_ns = from.at("last_ts_ns").get<std::int64_t>();
+    state.log_start = integer<Offset>(from.at("log_start"));
+    state.log_end = integer<Offset>(from.at("log_end"));
+    state.last_ts_ns = integer<std::int64_t>(from.at("last_ts_ns"));
     state.listed_to = from.at("listed_to").get<std::string>();
-    state.listed_end = from.at("listed_end").get<Offset>();
-    state.listed_bytes = from.at("listed_bytes").get<std::uint64_t>();
+    state.listed_end = integer<Offset>(from.at("listed_end"));
+    state.listed_bytes = integer<std::uint64_t>(from.at("listed_bytes"));
     for (const Json& epoch : from.at("epochs")) {
-      const EpochStart start{.epoch = epoch.at(0).get<LeaderEpoch>(), .start = epoch.at(1).get<Offset>()};
+      const EpochStart start{.epoch = integer<LeaderEpoch>(epoch.at(0)),
+                             .start = integer<Offset>(epoch.at(1))};
       const bool ascends = state.epochs.empty() || (state.epochs.back().epoch < start.epoch &&
                                                     state.epochs.back().start <= start.start);
       if (!ascends) throw std::runtime_error("epochs do not ascend");

@@ -140,6 +140,16 @@ TEST(SeaweedState, RoundTripAndDamage) {
   EXPECT_FALSE(parse_state(encode_state({.log_start = 5, .log_end = 4})));
   EXPECT_FALSE(parse_state(encode_state({.epochs = {{1, 0}, {1, 5}}})));
   EXPECT_FALSE(parse_state("null"));
+
+  const std::string good = encode_state({.log_start = 5, .log_end = 90, .last_ts_ns = 17});
+  ASSERT_TRUE(parse_state(good));
+  // Numbers that a conversion would silently turn into others.
+  for (const char* number : {"95555555555555555555555555550", "9.5e27", "9.5", "9223372036854775808", "-1",
+                             "\"90\"", "null"}) {
+    std::string bad = good;
+    bad.replace(bad.find("90"), 2, number);
+    EXPECT_FALSE(parse_state(bad)) << bad;
+  }
 }
 
 TEST(SeaweedScope, RoundTripAndEveryCut) {
