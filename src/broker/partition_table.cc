@@ -145,7 +145,15 @@ void PartitionTable::topic_removed(const CatalogueTopicPtr& topic) {
     partition->notify();
   }
   // Once is enough, whichever shard does it.
-  if (shard_ == 0) Shard::current()->spawn(forget_state(topic->topic.id), "forget a topic's state");
+  if (shard_ != 0) return;
+  to_forget_.push_back(topic->topic.id);
+  if (to_forget_.size() == 1) Shard::current()->spawn(forget_states(), "forget removed topics' state");
+}
+
+Task<void> PartitionTable::forget_states() {
+  // The first one stays in front while it is worked on: that says somebody is at it.
+  for (; !to_forget_.empty() && !stopping_; to_forget_.pop_front()) co_await forget_state(to_forget_.front());
+  to_forget_.clear();
 }
 
 // What the MetaStore has of a topic that is gone. A crash before the end leaves some behind: it is small,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -50,6 +51,8 @@ class PartitionTable {
  private:
   Task<Result<void>> do_open(PartitionPtr partition);
   void topic_removed(const CatalogueTopicPtr& topic);
+  // Of the topics in to_forget_, one after the other, until there are none.
+  Task<void> forget_states();
   Task<void> forget_state(TopicId topic);
   Task<void> erase_key(std::string scope_prefix, std::string key);
   void topic_changed(const CatalogueTopicPtr& topic);
@@ -68,6 +71,7 @@ class PartitionTable {
   Gauge& appends_in_flight_;
   Counter& produced_bytes_;
   std::unordered_map<PartitionId, PartitionPtr> partitions_;
+  std::deque<TopicId> to_forget_;  // shard 0
 };
 
 // One table a shard.

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <deque>
+#include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "tidegate/base/assert.h"
+#include "tidegate/runtime/let_others_run.h"
 #include "tidegate/runtime/submit.h"
 #include "topic_catalogue_replica.h"
 #include "turn_queue.h"
@@ -22,6 +25,8 @@ using TopicResult = Result<CatalogueTopicPtr>;
 constexpr std::size_t kMaxNameBytes = 249;
 // Topics that callers who wait may put into one batch of the engine.
 constexpr std::size_t kMaxBatchTopics = 10'000;
+// Changes that a shard applies without a pause.
+constexpr std::size_t kPublishedAtOnce = 500;
 
 // Kafka's metric names turn '.' into '_', so that topics which differ in these alone would collide.
 std::string collision_key(std::string_view name) {
@@ -100,12 +105,14 @@ struct TopicCatalogue::State {
   // The rest is for shard 0.
   Task<Result<void>> load();
   Task<std::vector<TopicResult>> create(std::vector<NewTopic> topics, bool validate_only);
-  Task<Result<void>> remove(TopicId id);
-  Task<TopicResult> add_partitions(std::string name, std::int32_t total, bool validate_only);
+  Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids);
+  Task<std::vector<TopicResult>> add_partitions(std::vector<TopicGrowth> growths, bool validate_only);
   Task<TopicResult> set_configs(std::string name, ConfigChange change, bool validate_only);
   Task<TopicResult> auto_create(std::string name);
 
   Task<void> publish(CatalogueDelta delta);
+  Task<void> publish_piece(CatalogueDelta delta);
+  TopicResult check_growth(const TopicGrowth& wanted, std::int64_t& more) const;
   Task<void> run_create_jobs();
   void check_job(const CreateJobPtr& job, CreateBatch& batch);
   Result<storage::Topic> check_new(const NewTopic& wanted, const CreateBatch& batch) const;
@@ -133,8 +140,24 @@ struct TopicCatalogue::State {
 };
 
 // Every shard has applied the delta when this returns; deltas reach each shard in one order, because
-// only one change is under way.
+// only one change is under way. A large one goes in pieces, so that no shard stands still for it.
 Task<void> TopicCatalogue::State::publish(CatalogueDelta delta) {
+  using Topics = std::vector<CatalogueTopicPtr>;
+  for (Topics CatalogueDelta::* part : {&CatalogueDelta::removed, &CatalogueDelta::added, &CatalogueDelta::changed}) {
+    const Topics& all = delta.*part;
+    for (std::size_t from = 0; from < all.size(); from += kPublishedAtOnce) {
+      const auto some = std::span(all).subspan(from, std::min(kPublishedAtOnce, all.size() - from));
+      CatalogueDelta piece;
+      (piece.*part).assign(some.begin(), some.end());
+      co_await publish_piece(std::move(piece));
+      co_await let_others_run();
+    }
+  }
+  if (topic_count) topic_count->set(static_cast<std::int64_t>(owner().size()));
+  if (partition_count) partition_count->set(static_cast<std::int64_t>(owner().partitions()));
+}
+
+Task<void> TopicCatalogue::State::publish_piece(CatalogueDelta delta) {
   for (const auto& topic : delta.removed) names_by_collision_key.erase(collision_key(topic->topic.name));
   for (const auto& topic : delta.added) {
     names_by_collision_key.emplace(collision_key(topic->topic.name), topic->topic.name);
@@ -144,8 +167,6 @@ Task<void> TopicCatalogue::State::publish(CatalogueDelta delta) {
     auto apply = [replica = replicas[i].get(), shared] { replica->apply(*shared); };
     co_await submit_to(shards.at(i), std::move(apply));
   }
-  if (topic_count) topic_count->set(static_cast<std::int64_t>(owner().size()));
-  if (partition_count) partition_count->set(static_cast<std::int64_t>(owner().partitions()));
 }
 
 Task<Result<void>> TopicCatalogue::State::load() {
@@ -290,41 +311,75 @@ Task<TopicResult> TopicCatalogue::State::auto_create(std::string name) {
 
 // ------------------------------------------------------------------------------------ other changes
 
-Task<Result<void>> TopicCatalogue::State::remove(TopicId id) {
+Task<std::vector<Result<void>>> TopicCatalogue::State::remove(std::vector<TopicId> ids) {
   const auto turn = co_await turns.take();
-  const CatalogueTopicPtr topic = owner().find(id);
-  if (!topic) co_return fail(ErrorCode::unknown_topic_id, "This server does not host this topic ID.");
-  auto removed = co_await engine.topics().remove(id);
-  if (!removed) co_return removed;
+  std::vector<CatalogueTopicPtr> topics;
+  topics.reserve(ids.size());
+  for (const TopicId& id : ids) topics.push_back(owner().find(id));
+  // One that the catalogue does not know, the engine does not know either.
+  auto results = co_await engine.topics().remove(std::move(ids));
   CatalogueDelta delta;
-  delta.removed.push_back(topic);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (results[i] && topics[i]) delta.removed.push_back(topics[i]);
+    if (!results[i] && results[i].error().code == ErrorCode::unknown_topic_id) {
+      results[i] = fail(ErrorCode::unknown_topic_id, "This server does not host this topic ID.");
+    }
+  }
   co_await publish(std::move(delta));
-  co_return Result<void>{};
+  co_return results;
 }
 
-Task<TopicResult> TopicCatalogue::State::add_partitions(std::string name, std::int32_t total,
-                                                        bool validate_only) {
-  const auto turn = co_await turns.take();
-  const CatalogueTopicPtr topic = owner().find(name);
-  if (!topic) co_return fail(ErrorCode::unknown_topic_or_partition, "There is no such topic.");
+// The topic as it is to be; `more` is what the request has asked for so far.
+TopicResult TopicCatalogue::State::check_growth(const TopicGrowth& wanted, std::int64_t& more) const {
+  const CatalogueTopicPtr topic = owner().find(wanted.name);
+  if (!topic) return fail(ErrorCode::unknown_topic_or_partition, "There is no such topic.");
   const std::int32_t present = topic->topic.partitions;
-  if (total <= present) {
-    co_return fail(
-        ErrorCode::invalid_partitions,
-        fmt::format("The topic has {} partitions; asked for {}, and it can only grow.", present, total));
+  if (wanted.partitions <= present) {
+    return fail(ErrorCode::invalid_partitions,
+                fmt::format("The topic has {} partitions; asked for {}, and it can only grow.", present,
+                            wanted.partitions));
   }
-  if (auto good = check_request_size(total - present); !good) co_return fail(std::move(good.error()));
-  if (auto room = check_room(total - present); !room) co_return fail(std::move(room.error()));
+  const std::int64_t sum = more + wanted.partitions - present;
+  if (auto good = check_request_size(sum); !good) return fail(std::move(good.error()));
+  if (auto room = check_room(sum); !room) return fail(std::move(room.error()));
+  more = sum;
   storage::Topic next = topic->topic;
-  next.partitions = total;
-  const CatalogueTopicPtr entry = make_entry(std::move(next));
-  if (validate_only) co_return entry;
-  auto added = co_await engine.topics().add_partitions(topic->topic.id, total);
-  if (!added) co_return fail(std::move(added.error()));
+  next.partitions = wanted.partitions;
+  return make_entry(std::move(next));
+}
+
+Task<std::vector<TopicResult>> TopicCatalogue::State::add_partitions(std::vector<TopicGrowth> growths,
+                                                                     bool validate_only) {
+  const auto turn = co_await turns.take();
+  std::vector<TopicResult> results;
+  std::vector<storage::TopicStore::Growth> good;
+  std::vector<std::size_t> places;
+  std::unordered_set<std::string_view> named;
+  std::int64_t more = 0;
+  results.reserve(growths.size());
+  for (const TopicGrowth& wanted : growths) {
+    if (!named.insert(wanted.name).second) {
+      results.emplace_back(fail(ErrorCode::invalid_request, "The topic is named more than once."));
+      continue;
+    }
+    results.push_back(check_growth(wanted, more));
+    if (!results.back()) continue;
+    good.push_back({.id = (*results.back())->topic.id, .partitions = wanted.partitions});
+    places.push_back(results.size() - 1);
+  }
+  if (validate_only || good.empty()) co_return results;
+  auto added = co_await engine.topics().add_partitions(std::move(good));
   CatalogueDelta delta;
-  delta.changed.push_back(entry);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    TopicResult& result = results[places[i]];
+    if (added[i]) {
+      delta.changed.push_back(*result);
+    } else {
+      result = fail(std::move(added[i].error()));
+    }
+  }
   co_await publish(std::move(delta));
-  co_return entry;
+  co_return results;
 }
 
 Task<TopicResult> TopicCatalogue::State::set_configs(std::string name, ConfigChange change,
@@ -375,14 +430,14 @@ Task<std::vector<TopicResult>> TopicCatalogue::create(std::vector<NewTopic> topi
   co_return co_await submit_to(state_->owner_shard(), std::move(call));
 }
 
-Task<Result<void>> TopicCatalogue::remove(TopicId id) {
-  auto call = [state = state_.get(), id] { return state->remove(id); };
+Task<std::vector<Result<void>>> TopicCatalogue::remove(std::vector<TopicId> ids) {
+  auto call = [state = state_.get(), ids = std::move(ids)]() mutable { return state->remove(std::move(ids)); };
   co_return co_await submit_to(state_->owner_shard(), std::move(call));
 }
 
-Task<TopicResult> TopicCatalogue::add_partitions(std::string name, std::int32_t total, bool validate_only) {
-  auto call = [state = state_.get(), name = std::move(name), total, validate_only] {
-    return state->add_partitions(name, total, validate_only);
+Task<std::vector<TopicResult>> TopicCatalogue::add_partitions(std::vector<TopicGrowth> growths, bool validate_only) {
+  auto call = [state = state_.get(), growths = std::move(growths), validate_only]() mutable {
+    return state->add_partitions(std::move(growths), validate_only);
   };
   co_return co_await submit_to(state_->owner_shard(), std::move(call));
 }

@@ -228,7 +228,7 @@ TEST(CompactedTopic, DeletedOne_LeavesNoCheckpoint) {
     return at.plane.api.run([&] { return at.plane.api.engine().meta().scopes("compaction/", "", 10); })->size();
   };
   ASSERT_TRUE(at.wait_until([&] { return scopes() == 1; }));
-  ASSERT_TRUE(at.plane.api.run([&] { return at.plane.api.broker().topics().remove(topic->topic.id); }));
+  ASSERT_TRUE(at.plane.api.run([&] { return at.plane.api.broker().topics().remove({topic->topic.id}); }).at(0));
   EXPECT_TRUE(at.wait_until([&] { return scopes() == 0; }));
 }
 

@@ -234,7 +234,7 @@ TEST_F(Fetch, LongPoll_EndsWhenTheTopicGoes) {
   const auto topic = plane.api.make_topic("t", 3);
   auto waiting = start(query(topic, 3));
   ASSERT_FALSE(is_ready(waiting));
-  ASSERT_TRUE(plane.api.run([&] { return plane.api.broker().topics().remove(topic->topic.id); }));
+  ASSERT_TRUE(plane.api.run([&] { return plane.api.broker().topics().remove({topic->topic.id}); }).at(0));
   // The first shard to hear of it ends the wait; partitions of the others may still look well to this answer.
   const auto partitions = take(waiting).partitions;
   EXPECT_TRUE(std::ranges::any_of(

@@ -212,7 +212,7 @@ TEST_F(Produce, TransactionalBatch_HasNoTransactionYet) {
 TEST_F(Produce, RemovedTopic_IsUnknown) {
   const auto topic = plane.api.make_topic("t");
   EXPECT_EQ(error_of(topic, make_batch(1).bytes), ErrorCode::none);
-  ASSERT_TRUE(plane.api.run([&] { return plane.api.broker().topics().remove(topic->topic.id); }));
+  ASSERT_TRUE(plane.api.run([&] { return plane.api.broker().topics().remove({topic->topic.id}); }).at(0));
   EXPECT_EQ(error_of(topic, make_batch(1).bytes), ErrorCode::unknown_topic_id);
 }
 

@@ -116,7 +116,7 @@ TEST_F(ProducerId, RemovedTopic_LeavesNoStateBehind) {
   };
   plane.api.run([&] { return plane.api.broker().stop(); });
   EXPECT_EQ(kept(), 3U);
-  ASSERT_TRUE(plane.api.run([&] { return plane.api.broker().topics().remove(topic->topic.id); }));
+  ASSERT_TRUE(plane.api.run([&] { return plane.api.broker().topics().remove({topic->topic.id}); }).at(0));
   plane.api.shards().settle(8);
   EXPECT_EQ(kept(), 0U);
 }

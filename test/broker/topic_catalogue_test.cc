@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "support/run_task.h"
 #include "tidegate/broker/server_config.h"
 #include "tidegate/runtime/event.h"
+#include "tidegate/runtime/let_others_run.h"
 #include "tidegate/storage/memory/memory_engine.h"
 
 namespace tidegate::broker {
@@ -97,9 +100,9 @@ TEST_F(Catalogue, Gauges_FollowEveryChangeAndWhatIsLoaded) {
   EXPECT_EQ(counts(), Counts(2, 5));
   create({{.name = "c", .partitions = 7}}, true);
   EXPECT_EQ(counts(), Counts(2, 5)) << "only validated";
-  ASSERT_TRUE(shards_->run([&] { return topics_->add_partitions("a", 6, false); }));
+  ASSERT_TRUE(shards_->run([&] { return topics_->add_partitions({{"a", 6}}, false); }).at(0));
   EXPECT_EQ(counts(), Counts(2, 9));
-  ASSERT_TRUE(shards_->run([&] { return topics_->remove((*made[1])->topic.id); }));
+  ASSERT_TRUE(shards_->run([&] { return topics_->remove({(*made[1])->topic.id}); }).at(0));
   EXPECT_EQ(counts(), Counts(1, 6));
   topic_count_.set(-1);
   partition_count_.set(-1);
@@ -169,9 +172,9 @@ TEST_F(Catalogue, Remove_FreesNameAndCollisionEverywhere) {
   const auto made = create_one({.name = "a.b"});
   ASSERT_TRUE(made);
   const TopicId id = (*made)->topic.id;
-  EXPECT_TRUE(shards_->run([&] { return topics_->remove(id); }, last()));
+  EXPECT_TRUE(shards_->run([&] { return topics_->remove({id}); }, last()).at(0));
   for (unsigned shard = 0; shard <= last(); ++shard) EXPECT_EQ(find("a.b", shard), nullptr);
-  EXPECT_EQ(shards_->run([&] { return topics_->remove(id); }, last()).error().code,
+  EXPECT_EQ(shards_->run([&] { return topics_->remove({id}); }, last()).at(0).error().code,
             ErrorCode::unknown_topic_id);
   const auto again = create_one({.name = "a_b"});
   ASSERT_TRUE(again);
@@ -183,7 +186,7 @@ TEST_F(Catalogue, AddPartitions_OnlyGrows) {
   start({{"max.partitions", "10"}, {"max.partitions.per.request", "5"}});
   ASSERT_TRUE(create_one({.name = "t", .partitions = 3}));
   const auto grow = [&](std::string name, std::int32_t total, bool validate_only = false) {
-    return shards_->run([&] { return topics_->add_partitions(name, total, validate_only); }, last());
+    return shards_->run([&] { return topics_->add_partitions({{name, total}}, validate_only); }, last()).at(0);
   };
   EXPECT_EQ(grow("none", 4).error().code, ErrorCode::unknown_topic_or_partition);
   EXPECT_EQ(grow("t", 3).error().code, ErrorCode::invalid_partitions);
@@ -195,6 +198,58 @@ TEST_F(Catalogue, AddPartitions_OnlyGrows) {
   EXPECT_TRUE(grow("t", 8));
   for (unsigned shard = 0; shard <= last(); ++shard) EXPECT_EQ(find("t", shard)->topic.partitions, 8);
   EXPECT_EQ(grow("t", 11).error().code, ErrorCode::policy_violation);
+}
+
+TEST_F(Catalogue, AddPartitionsToSeveral_CountsThemTogether) {
+  start({{"max.partitions", "20"}, {"max.partitions.per.request", "5"}});
+  for (const char* name : {"a", "b", "c"}) ASSERT_TRUE(create_one({.name = name, .partitions = 1}));
+  const auto grow = [&](std::vector<TopicGrowth> growths) {
+    return shards_->run([&] { return topics_->add_partitions(growths, false); }, last());
+  };
+  const auto grown = grow({{"a", 4}, {"none", 2}, {"b", 4}, {"a", 5}, {"c", 3}});
+  ASSERT_EQ(grown.size(), 5U);
+  EXPECT_TRUE(grown[0]);
+  EXPECT_EQ(grown[1].error().code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(grown[2].error().code, ErrorCode::policy_violation) << "six more would be above five";
+  EXPECT_EQ(grown[3].error().code, ErrorCode::invalid_request);
+  EXPECT_TRUE(grown[4]);
+  EXPECT_EQ(find("a", last())->topic.partitions, 4);
+  EXPECT_EQ(find("b", last())->topic.partitions, 1);
+  EXPECT_EQ(find("c", last())->topic.partitions, 3);
+  EXPECT_TRUE(grow({}).empty());
+}
+
+// Counts how often its shard comes to it, until it is told to stop.
+Task<void> count_turns(const std::atomic<bool>& stop, int& turns) {
+  for (; !stop; ++turns) co_await let_others_run();
+}
+
+TEST_F(Catalogue, ThousandsInOneCall_ComeAndGoWithoutHoldingUpTheShard) {
+  start();
+  std::vector<NewTopic> wanted(2600);
+  for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = {.name = "t" + std::to_string(i), .partitions = 1};
+  std::vector<TopicId> ids;
+  for (const auto& made : create(wanted)) ids.push_back((*made)->topic.id);
+  EXPECT_EQ(topic_count_.value(), 2600);
+  ids.push_back(ids.front());
+  int turns = 0;
+  auto remove_watched = [&]() -> Task<std::vector<Result<void>>> {
+    std::atomic<bool> stop = false;
+    Shard::current()->start(count_turns(stop, turns), "watch");
+    auto removed = co_await topics_->remove(ids);
+    stop = true;
+    co_await let_others_run();
+    co_await let_others_run();
+    co_return removed;
+  };
+  const auto removed = shards_->run(remove_watched);
+  EXPECT_EQ(std::ranges::count_if(removed, [](const auto& one) { return one.has_value(); }), 2600);
+  EXPECT_EQ(removed.back().error().code, ErrorCode::unknown_topic_id);
+  EXPECT_GE(turns, 2600 / 500);
+  EXPECT_EQ(topic_count_.value(), 0);
+  for (unsigned shard = 0; shard <= last(); ++shard) {
+    EXPECT_TRUE(shards_->call([&] { return topics_->list(); }, shard).empty());
+  }
 }
 
 TEST_F(Catalogue, SetConfigs_ReplacesWhatTheChangeMakes) {
@@ -281,8 +336,8 @@ TEST_F(Catalogue, Listeners_HearOfRemovalAndChangeOnTheirShard) {
       },
       last());
   const auto made = create_one({.name = "t"});
-  ASSERT_TRUE(shards_->run([&] { return topics_->add_partitions("t", 2, false); }));
-  ASSERT_TRUE(shards_->run([&] { return topics_->remove((*made)->topic.id); }));
+  ASSERT_TRUE(shards_->run([&] { return topics_->add_partitions({{"t", 2}}, false); }).at(0));
+  ASSERT_TRUE(shards_->run([&] { return topics_->remove({(*made)->topic.id}); }).at(0));
   EXPECT_THAT(heard, ::testing::ElementsAre("changed t 2", "removed t"));
 }
 

@@ -175,9 +175,11 @@ Result<void> ContractTest::create(std::vector<Topic> topics) {
   return host().call(0, [this, topics] { return host().engine().topics().create(topics); });
 }
 
-Result<void> ContractTest::remove(TopicId id) {
-  return host().call(0, [this, id] { return host().engine().topics().remove(id); });
+std::vector<Result<void>> ContractTest::remove_all(std::vector<TopicId> ids) {
+  return host().call(0, [this, ids] { return host().engine().topics().remove(ids); });
 }
+
+Result<void> ContractTest::remove(TopicId id) { return remove_all({id}).at(0); }
 
 std::vector<Topic> ContractTest::topics() {
   auto listed = host().call(0, [this] { return host().engine().topics().list(); });
@@ -186,8 +188,12 @@ std::vector<Topic> ContractTest::topics() {
   return std::move(*listed);
 }
 
+std::vector<Result<void>> ContractTest::grow_all(std::vector<storage::TopicStore::Growth> growths) {
+  return host().call(0, [this, growths] { return host().engine().topics().add_partitions(growths); });
+}
+
 Result<void> ContractTest::add_partitions(TopicId id, std::int32_t partitions) {
-  return host().call(0, [=, this] { return host().engine().topics().add_partitions(id, partitions); });
+  return grow_all({{.id = id, .partitions = partitions}}).at(0);
 }
 
 Result<void> ContractTest::set_config(TopicId id, std::map<std::string, std::string> configs) {

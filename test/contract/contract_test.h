@@ -102,6 +102,8 @@ class ContractTest : public testing::TestWithParam<ContractVariant> {
   Result<void> remove(TopicId id);
   std::vector<storage::Topic> topics();
   Result<void> add_partitions(TopicId id, std::int32_t partitions);
+  std::vector<Result<void>> remove_all(std::vector<TopicId> ids);
+  std::vector<Result<void>> grow_all(std::vector<storage::TopicStore::Growth> growths);
   Result<void> set_config(TopicId id, std::map<std::string, std::string> configs);
 
   Result<std::optional<std::string>> get(std::string scope, std::string key, unsigned shard = 0);

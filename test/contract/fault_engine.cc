@@ -56,17 +56,19 @@ class FaultEngine::Topics final : public storage::TopicStore {
     if (auto struck = co_await misbehave(); !struck) co_return struck;
     co_return co_await inner_.create(std::move(topics));
   }
-  Task<Result<void>> remove(TopicId id) override {
-    if (auto struck = co_await misbehave(); !struck) co_return struck;
-    co_return co_await inner_.remove(id);
+  Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids) override {
+    auto struck = co_await misbehave();
+    if (!struck) co_return std::vector<Result<void>>(ids.size(), struck);
+    co_return co_await inner_.remove(std::move(ids));
   }
   Task<Result<std::vector<Topic>>> list() override {
     if (auto struck = co_await misbehave(); !struck) co_return fail(std::move(struck.error()));
     co_return co_await inner_.list();
   }
-  Task<Result<void>> add_partitions(TopicId id, std::int32_t partitions) override {
-    if (auto struck = co_await misbehave(); !struck) co_return struck;
-    co_return co_await inner_.add_partitions(id, partitions);
+  Task<std::vector<Result<void>>> add_partitions(std::vector<Growth> growths) override {
+    auto struck = co_await misbehave();
+    if (!struck) co_return std::vector<Result<void>>(growths.size(), struck);
+    co_return co_await inner_.add_partitions(std::move(growths));
   }
   Task<Result<void>> set_config(TopicId id, std::map<std::string, std::string> configs) override {
     if (auto struck = co_await misbehave(); !struck) co_return struck;

@@ -118,6 +118,61 @@ TEST_P(TopicsContract, AddPartitions_GrowsOnly) {
   EXPECT_EQ(code_of(add_partitions(random_uuid(host().rng()), 4)), ErrorCode::unknown_topic_id);
 }
 
+TEST_P(TopicsContract, RemoveOfSeveral_AnswersEachAtItsPlace) {
+  const Topic a = must_create("a", 2);
+  const Topic b = must_create("b");
+  const Topic c = must_create("c");
+  auto log = log_of(a, 1);
+  log.must_append(batch_of({"x"}));
+  const auto removed = remove_all({a.id, random_uuid(host().rng()), c.id, a.id});
+  ASSERT_EQ(removed.size(), 4U);
+  EXPECT_TRUE(removed[0]);
+  EXPECT_EQ(code_of(removed[1]), ErrorCode::unknown_topic_id);
+  EXPECT_TRUE(removed[2]);
+  EXPECT_EQ(code_of(removed[3]), ErrorCode::unknown_topic_id) << "gone by then";
+  EXPECT_EQ(names(), std::vector<std::string>{"b"});
+  EXPECT_EQ(code_of(log.read(0)), ErrorCode::unknown_topic_or_partition);
+  log_of(b).must_append(batch_of({"stays"}));
+  EXPECT_TRUE(remove_all({}).empty());
+  EXPECT_TRUE(create({new_topic("a"), new_topic("c")})) << "the names are free";
+}
+
+TEST_P(TopicsContract, HundredsOfTopics_GoInOneCall) {
+  std::vector<Topic> many;
+  std::vector<TopicId> ids;
+  for (int i = 0; i < 600; ++i) {
+    many.push_back(new_topic("t" + std::to_string(i)));
+    ids.push_back(many.back().id);
+  }
+  ASSERT_TRUE(create(many));
+  auto log = log_of(many.at(555));
+  log.must_append(batch_of({"x"}));
+  const auto removed = remove_all(ids);
+  EXPECT_EQ(std::ranges::count_if(removed, [](const auto& one) { return one.has_value(); }), 600);
+  EXPECT_TRUE(names().empty());
+  EXPECT_EQ(code_of(log.read(0)), ErrorCode::unknown_topic_or_partition);
+}
+
+TEST_P(TopicsContract, AddPartitionsToSeveral_AnswersEachAtItsPlace) {
+  const Topic a = must_create("a", 2);
+  const Topic b = must_create("b", 2);
+  const Topic c = must_create("c", 1);
+  const auto grown = grow_all({{a.id, 4}, {random_uuid(host().rng()), 9}, {b.id, 2}, {c.id, 3}, {a.id, 4}, {a.id, 5}});
+  ASSERT_EQ(grown.size(), 6U);
+  EXPECT_TRUE(grown[0]);
+  EXPECT_EQ(code_of(grown[1]), ErrorCode::unknown_topic_id);
+  EXPECT_EQ(code_of(grown[2]), ErrorCode::invalid_partitions);
+  EXPECT_TRUE(grown[3]);
+  EXPECT_EQ(code_of(grown[4]), ErrorCode::invalid_partitions) << "it has four by then";
+  EXPECT_TRUE(grown[5]);
+  const auto all = topics();
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].partitions, 5);
+  EXPECT_EQ(all[1].partitions, 2);
+  EXPECT_EQ(all[2].partitions, 3);
+  EXPECT_TRUE(grow_all({}).empty());
+}
+
 TEST_P(TopicsContract, SetConfig_ReplacesTheWholeSet) {
   Topic topic = new_topic("configured");
   topic.configs = {{"a", "1"}, {"b", "2"}};

@@ -5,6 +5,7 @@
 
 #include "tidegate/base/assert.h"
 #include "tidegate/protocol/batch_check.h"
+#include "tidegate/protocol/batch_filter.h"
 
 namespace {
 
@@ -12,6 +13,25 @@ using namespace tidegate;
 using namespace tidegate::protocol;
 
 constexpr RecordLimits kLimits{.max_inflated_bytes = 1U << 20, .max_headers = 100};
+
+// As compaction does it: every second record goes, and what stays can be read again.
+void filter(const RecordBatch& batch, std::int32_t records) {
+  bool stays = false;
+  const auto keep = [&](const RecordView&) { return stays = !stays; };
+  const auto filtered =
+      filter_records(batch, {.limits = kLimits, .delete_horizon_ms = 1'700'000'000'000}, keep);
+  TIDEGATE_ASSERT(filtered.has_value());
+  TIDEGATE_ASSERT(filtered->kept == (records + 1) / 2 && filtered->kept + filtered->dropped == records);
+  TIDEGATE_ASSERT(filtered->batch.header.next_offset() == batch.header.next_offset());
+  // A delete horizon may make each timestamp some bytes longer.
+  const RecordLimits wider{.max_inflated_bytes = 16U << 20, .max_headers = kLimits.max_headers};
+  std::int32_t left = 0;
+  const auto walked = for_each_record(filtered->batch, wider, [&](const RecordView&) {
+    ++left;
+    return true;
+  });
+  TIDEGATE_ASSERT(walked.has_value() && left == filtered->kept);
+}
 
 void walk(const RecordBatch& batch) {
   std::int32_t records = 0;
@@ -40,6 +60,7 @@ void walk(const RecordBatch& batch) {
                     return true;
                   }).has_value());
   TIDEGATE_ASSERT(again == records);
+  filter(batch, records);
 }
 
 }  // namespace

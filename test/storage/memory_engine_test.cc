@@ -52,8 +52,12 @@ TEST(MemoryEngine, PartitionsAboveTheMaximum_AreRefused) {
     results.push_back(co_await engine->start());
     results.push_back(co_await engine->topics().create(just_large));
     results.push_back(co_await engine->topics().create(just_more));
-    results.push_back(co_await engine->topics().add_partitions(large.id, most + 1));
-    results.push_back(co_await engine->topics().remove(large.id));
+    const std::vector<TopicStore::Growth> growth{{.id = large.id, .partitions = most + 1}};
+    const auto grown = co_await engine->topics().add_partitions(growth);
+    results.push_back(grown.at(0));
+    const std::vector<TopicId> gone{large.id};
+    const auto removed = co_await engine->topics().remove(gone);
+    results.push_back(removed.at(0));
     results.push_back(co_await engine->topics().create(just_more));
     co_return results;
   };

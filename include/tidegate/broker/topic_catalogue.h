@@ -35,6 +35,11 @@ struct NewTopic {
   TopicConfigs configs;
 };
 
+struct TopicGrowth {
+  std::string name;
+  std::int32_t partitions = 0;  // the new total
+};
+
 // Makes a topic's next own configs from its present ones, on shard 0: nothing changes in between. The
 // result is checked as a whole by the catalogue.
 using ConfigChange = std::function<Result<TopicConfigs>(TopicConfigs)>;
@@ -73,10 +78,12 @@ class TopicCatalogue {
   // invalid_config, policy_violation (over max.partitions or max.partitions.per.request), and what the
   // engine says. With validate_only nothing is made and the topic's id means nothing.
   Task<std::vector<Result<CatalogueTopicPtr>>> create(std::vector<NewTopic> topics, bool validate_only);
-  // unknown_topic_id.
-  Task<Result<void>> remove(TopicId id);
-  // unknown_topic_or_partition, invalid_partitions (no more than there are), policy_violation.
-  Task<Result<CatalogueTopicPtr>> add_partitions(std::string name, std::int32_t total, bool validate_only);
+  // Each result stands for the id at the same place; those that are there go in one batch. unknown_topic_id,
+  // and what the engine says.
+  Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids);
+  // As create(), for what is to grow: unknown_topic_or_partition, invalid_partitions (no more than there are),
+  // invalid_request (named before), policy_violation.
+  Task<std::vector<Result<CatalogueTopicPtr>>> add_partitions(std::vector<TopicGrowth> growths, bool validate_only);
   // unknown_topic_or_partition, what `change` says, invalid_config.
   Task<Result<CatalogueTopicPtr>> set_configs(std::string name, ConfigChange change, bool validate_only);
   // Finds or creates with the server's defaults: many callers at once make one topic.

@@ -172,12 +172,19 @@ class TopicStore {
   // All or nothing, durable before it returns. topic_already_exists names the first that does.
   // The ids are the caller's (random_uuid).
   virtual Task<Result<void>> create(std::vector<Topic> topics) = 0;
-  // unknown_topic_id when it is not there. Data goes away in the background; a topic made anew under
+  // Each result stands for the id at the same place: unknown_topic_id when it is not there, or was named
+  // before; one that could not be removed is still there. An engine whose store can do it writes all of
+  // them at once. Durable before it returns; data goes away in the background, and a topic made anew under
   // the same name has another id and never sees it.
-  virtual Task<Result<void>> remove(TopicId id) = 0;
+  virtual Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids) = 0;
   virtual Task<Result<std::vector<Topic>>> list() = 0;
-  // `partitions` is the new total; invalid_partitions unless larger than before. unknown_topic_id.
-  virtual Task<Result<void>> add_partitions(TopicId id, std::int32_t partitions) = 0;
+  struct Growth {
+    TopicId id;
+    std::int32_t partitions = 0;  // the new total
+  };
+  // As with remove(), each result at its place and one write if it can be: unknown_topic_id, invalid_partitions
+  // unless larger than before (an earlier growth of the same call counts).
+  virtual Task<std::vector<Result<void>>> add_partitions(std::vector<Growth> growths) = 0;
   // The whole new set of configs, kept for list(); unknown_topic_id. What an open log is to do
   // differently reaches it by Engine::apply_config.
   virtual Task<Result<void>> set_config(TopicId id, std::map<std::string, std::string> configs) = 0;

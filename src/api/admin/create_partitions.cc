@@ -2,6 +2,7 @@
 #include "tidegate/protocol/messages/create_partitions.h"
 
 #include <unordered_map>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -36,33 +37,30 @@ Result<void> check_assignments(const RequestContext& context, const Asked& asked
   return {};
 }
 
-Task<Answer> grow(RequestContextPtr context, Asked asked, bool validate_only) {
-  Answer answer;
-  answer.name = asked.name;
-  if (auto good = check_assignments(*context, asked); !good) {
-    set_error(answer, std::move(good.error()));
-    co_return answer;
-  }
-  auto grown = co_await context->broker->topics().add_partitions(asked.name, asked.count, validate_only);
-  if (!grown) set_error(answer, std::move(grown.error()));
-  co_return answer;
-}
-
 Task<Reply> handle(RequestContextPtr context, Request request) {
   Response response;
   std::unordered_map<std::string_view, int> counts;
+  std::vector<broker::TopicGrowth> growths;
+  std::vector<std::size_t> places;  // where the answer to each goes
   for (const Asked& asked : request.topics) ++counts[asked.name];
   for (const Asked& asked : request.topics) {
     int& count = counts[asked.name];
     if (count == 0) continue;  // a repeated topic that has its answer
+    Answer& answer = response.results.emplace_back();
+    answer.name = asked.name;
     if (count > 1) {
-      Answer& answer = response.results.emplace_back();
-      answer.name = asked.name;
       set_error(answer, ErrorCode::invalid_request, "The request has this topic more than once.");
       count = 0;
-      continue;
+    } else if (auto good = check_assignments(*context, asked); !good) {
+      set_error(answer, std::move(good.error()));
+    } else {
+      growths.push_back({.name = asked.name, .partitions = asked.count});
+      places.push_back(response.results.size() - 1);
     }
-    response.results.push_back(co_await grow(context, asked, request.validate_only));
+  }
+  auto grown = co_await context->broker->topics().add_partitions(std::move(growths), request.validate_only);
+  for (std::size_t i = 0; i < grown.size(); ++i) {
+    if (!grown[i]) set_error(response.results[places[i]], std::move(grown[i].error()));
   }
   const ErrorCode error = first_error(response.results);
   co_return make_reply(*context, std::move(response), error);

@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 #include "../handler.h"
 #include "../rows.h"
@@ -69,26 +70,46 @@ void disable_all(const std::vector<Asked>& asked, std::int16_t version, Response
   }
 }
 
-Task<Answer> delete_topic(RequestContextPtr context, Asked asked) {
-  Answer answer;
-  answer.name = asked.name;
-  answer.topic_id = asked.topic_id;
-  auto found = find_topic(*context, asked);
-  if (!found) {
-    set_error(answer, std::move(found.error()));
-    co_return answer;
+// The topics that the request may delete, and where the answer to each goes.
+struct Doomed {
+  std::vector<TopicId> ids;
+  std::vector<std::size_t> places;
+  std::vector<bool> by_name;
+};
+
+Response judge(const RequestContext& context, const std::vector<Asked>& asked, Doomed& doomed) {
+  Response response;
+  Counts counts;
+  std::unordered_set<Uuid> named;  // ids of the topics that were asked for by name
+  for (const Asked& topic : asked) {
+    ++counts.of(topic);
+    if (!topic.name) continue;
+    if (const auto found = context.broker->topics().find(*topic.name)) named.insert(found->topic.id);
   }
-  answer.name = (*found)->topic.name;
-  answer.topic_id = (*found)->topic.id;
-  auto removed = co_await context->broker->topics().remove(answer.topic_id);
-  if (!removed) {
-    // Somebody else was faster; who asked by name is told so in those words.
-    if (asked.name && removed.error().code == ErrorCode::unknown_topic_id) {
-      removed.error().code = ErrorCode::unknown_topic_or_partition;
+  for (const Asked& topic : asked) {
+    int& count = counts.of(topic);
+    if (count == 0) continue;  // a repeated topic that has its answer
+    Answer& answer = response.responses.emplace_back();
+    answer.name = topic.name;
+    answer.topic_id = topic.topic_id;
+    const bool twice = count > 1 || (!topic.name && named.contains(topic.topic_id));
+    if (check_shape(topic) && twice) {
+      set_error(answer, ErrorCode::invalid_request, "The request has this topic more than once.");
+      count = 0;
+      continue;
     }
-    set_error(answer, std::move(removed.error()));
+    auto found = find_topic(context, topic);
+    if (!found) {
+      set_error(answer, std::move(found.error()));
+      continue;
+    }
+    answer.name = (*found)->topic.name;
+    answer.topic_id = (*found)->topic.id;
+    doomed.ids.push_back(answer.topic_id);
+    doomed.places.push_back(response.responses.size() - 1);
+    doomed.by_name.push_back(topic.name.has_value());
   }
-  co_return answer;
+  return response;
 }
 
 Task<Reply> handle(RequestContextPtr context, Request request) {
@@ -97,26 +118,17 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
   if (!context->broker->parts().config.boolean("delete.topic.enable")) {
     disable_all(asked, context->version, response);
   } else {
-    Counts counts;
-    std::unordered_set<Uuid> named;  // ids of the topics that were asked for by name
-    for (const Asked& topic : asked) {
-      ++counts.of(topic);
-      if (!topic.name) continue;
-      if (const auto found = context->broker->topics().find(*topic.name)) named.insert(found->topic.id);
-    }
-    for (const Asked& topic : asked) {
-      int& count = counts.of(topic);
-      if (count == 0) continue;  // a repeated topic that has its answer
-      const bool twice = count > 1 || (!topic.name && named.contains(topic.topic_id));
-      if (check_shape(topic) && twice) {
-        Answer& answer = response.responses.emplace_back();
-        answer.name = topic.name;
-        answer.topic_id = topic.topic_id;
-        set_error(answer, ErrorCode::invalid_request, "The request has this topic more than once.");
-        count = 0;
-        continue;
+    Doomed doomed;
+    response = judge(*context, asked, doomed);
+    auto removed = co_await context->broker->topics().remove(std::move(doomed.ids));
+    for (std::size_t i = 0; i < removed.size(); ++i) {
+      if (removed[i]) continue;
+      Answer& answer = response.responses[doomed.places[i]];
+      // Somebody else was faster; who asked by name is told so in those words.
+      if (doomed.by_name[i] && removed[i].error().code == ErrorCode::unknown_topic_id) {
+        removed[i].error().code = ErrorCode::unknown_topic_or_partition;
       }
-      response.responses.push_back(co_await delete_topic(context, topic));
+      set_error(answer, std::move(removed[i].error()));
     }
   }
   const ErrorCode error = first_error(response.responses);

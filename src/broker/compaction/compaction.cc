@@ -5,8 +5,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "tidegate/runtime/let_others_run.h"
 #include "tidegate/runtime/submit.h"
-#include "tidegate/runtime/suspend.h"
 
 namespace tidegate::broker {
 namespace {
@@ -27,11 +27,6 @@ unsigned workers_of(const BrokerParts& parts) {
 // What Kafka's key counts; a limit above that of the machine means none.
 double rate_of(const BrokerParts& parts) {
   return std::max(parts.config.number("log.cleaner.io.max.bytes.per.second"), 1.0);
-}
-
-Task<void> let_others_run() {
-  auto one_turn = [](Resume resume) { Shard::current()->post(std::move(resume)); };
-  co_await suspend(one_turn);
 }
 
 }  // namespace

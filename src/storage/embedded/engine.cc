@@ -36,7 +36,7 @@ EmbeddedEngine::EmbeddedEngine(EmbeddedOptions options, ShardPool& shards, Block
     : context_(std::move(options), std::move(vfs), std::move(kv), pool, clock, metrics),
       shards_(shards),
       rng_(rng),
-      topics_(context_, [this](TopicId id) { return close_topic(id); }),
+      topics_(context_, [this](std::vector<TopicId> ids) { return close_topics(std::move(ids)); }),
       meta_(context_) {
   const std::size_t cache = context_.options.tail_cache_bytes / shards.size();
   for (unsigned i = 0; i < shards.size(); ++i) {
@@ -227,10 +227,10 @@ void EmbeddedEngine::apply_config(PartitionId id, LogConfig config) {
   if (const auto found = on.logs.find(id); found != on.logs.end()) found->second->apply_config(config);
 }
 
-bool EmbeddedEngine::forget_topic_on_shard(unsigned index, TopicId id) {
+bool EmbeddedEngine::forget_topics_on_shard(unsigned index, const std::unordered_set<TopicId>& ids) {
   OnShard& on = *on_shards_[index];
   std::erase_if(on.logs, [&](auto& entry) {
-    if (entry.first.topic != id) return false;
+    if (!ids.contains(entry.first.topic)) return false;
     entry.second->remove();
     on.removed.push_back(entry.second);
     return true;
@@ -238,9 +238,10 @@ bool EmbeddedEngine::forget_topic_on_shard(unsigned index, TopicId id) {
   return true;
 }
 
-Task<void> EmbeddedEngine::close_topic(TopicId id) {
+Task<void> EmbeddedEngine::close_topics(std::vector<TopicId> ids) {
+  const auto gone = std::make_shared<const std::unordered_set<TopicId>>(ids.begin(), ids.end());
   for (unsigned i = 0; i < shards_.size(); ++i) {
-    auto forget = [this, i, id] { return forget_topic_on_shard(i, id); };
+    auto forget = [this, i, gone] { return forget_topics_on_shard(i, *gone); };
     co_await submit_to(shards_.at(i), std::move(forget));
   }
 }

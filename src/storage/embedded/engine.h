@@ -65,8 +65,8 @@ class EmbeddedEngine final : public Engine {
 
   Task<void> close_shard(unsigned index);
   Task<void> keep_shard(unsigned index, std::int64_t age_now_ms);
-  Task<void> close_topic(TopicId id);
-  bool forget_topic_on_shard(unsigned index, TopicId id);
+  Task<void> close_topics(std::vector<TopicId> ids);
+  bool forget_topics_on_shard(unsigned index, const std::unordered_set<TopicId>& ids);
   Task<void> delete_remains();
   void arm_flush(OnShard& on);
   void flush_dirty(OnShard& on);

@@ -1,14 +1,19 @@
 #include "topic_table.h"
 
+#include <algorithm>
 #include <mutex>
+#include <span>
 
 #include "keys.h"
+#include "tidegate/runtime/let_others_run.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage::embedded {
 
 namespace {
 constexpr std::uint8_t kTopicVersion = 1;
+// Of a removal, on one shard without a pause.
+constexpr std::size_t kTopicsAtOnce = 500;
 }  // namespace
 
 std::string encode_topic(const Topic& topic) {
@@ -96,37 +101,68 @@ Task<Result<void>> TopicTable::create(std::vector<Topic> topics) {
   co_return Result<void>();
 }
 
-Task<Result<void>> TopicTable::remove(TopicId id) {
-  std::int32_t count = partitions(id);
-  if (count == 0) co_return fail(ErrorCode::unknown_topic_id, "no topic has this id");
-  // Out of sight first: nothing may open a log of it from now on.
-  Topic gone;
-  {
-    const std::unique_lock lock(mutex_);
-    gone = std::move(topics_[id]);
-    topics_.erase(id);
+std::optional<Topic> TopicTable::take(const TopicId& id) {
+  const std::unique_lock lock(mutex_);
+  const auto found = topics_.find(id);
+  if (found == topics_.end()) return std::nullopt;
+  std::optional<Topic> topic = std::move(found->second);
+  topics_.erase(found);
+  return topic;
+}
+
+Task<std::vector<Result<void>>> TopicTable::remove(std::vector<TopicId> ids) {
+  std::vector<Result<void>> results(ids.size());
+  std::vector<Topic> taken;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    // Out of sight first: nothing may open a log of it from now on.
+    auto topic = take(ids[i]);
+    if (topic) {
+      taken.push_back(std::move(*topic));
+    } else {
+      results[i] = fail(ErrorCode::unknown_topic_id, "no topic has this id");
+    }
   }
-  auto work = [this, id, count] {
+  if (taken.empty()) co_return results;
+  const auto gone = std::make_shared<const std::vector<Topic>>(std::move(taken));
+  auto work = [this, gone] {
     std::vector<KvOp> ops;
-    ops.push_back({keys::topic(keys::kTopics, id), std::nullopt});
-    ops.push_back({keys::topic(keys::kDeletions, id), ValueWriter().integer(count).take()});
-    PartitionFacts::erase_keys(id, count, ops);
+    for (const Topic& topic : *gone) {
+      ops.push_back({keys::topic(keys::kTopics, topic.id), std::nullopt});
+      ops.push_back({keys::topic(keys::kDeletions, topic.id), ValueWriter().integer(topic.partitions).take()});
+      PartitionFacts::erase_keys(topic.id, topic.partitions, ops);
+    }
     return context_.kv->write(ops, true);
   };
   auto wrote = co_await context_.pool.run(Lane::metadata, std::move(work));
-  if (!wrote) {
-    const std::unique_lock lock(mutex_);
-    topics_[id] = std::move(gone);
-    co_return wrote;
+  if (wrote) {
+    co_await finish_removal(gone);
+    co_return results;
   }
-  {
-    const std::unique_lock lock(mutex_);
-    by_name_.erase(gone.name);
-    remains_.push_back({id, count});
+  const std::unique_lock lock(mutex_);
+  for (const Topic& topic : *gone) topics_[topic.id] = topic;
+  for (auto& result : results) {
+    if (result) result = fail(wrote.error());
   }
-  co_await on_removed_(id);
-  context_.facts.forget(id, count);
-  co_return Result<void>();
+  co_return results;
+}
+
+// A piece at a time: there may be thousands.
+Task<void> TopicTable::finish_removal(std::shared_ptr<const std::vector<Topic>> gone) {
+  for (std::size_t from = 0; from < gone->size(); from += kTopicsAtOnce) {
+    const auto some = std::span(*gone).subspan(from, std::min(kTopicsAtOnce, gone->size() - from));
+    std::vector<TopicId> ids;
+    {
+      const std::unique_lock lock(mutex_);
+      for (const Topic& topic : some) {
+        ids.push_back(topic.id);
+        by_name_.erase(topic.name);
+        remains_.push_back({topic.id, topic.partitions});
+      }
+    }
+    co_await on_removed_(std::move(ids));
+    for (const Topic& topic : some) context_.facts.forget(topic.id, topic.partitions);
+    co_await let_others_run();
+  }
 }
 
 Task<Result<std::vector<Topic>>> TopicTable::list() {
@@ -137,44 +173,66 @@ Task<Result<std::vector<Topic>>> TopicTable::list() {
   co_return topics;
 }
 
-Task<Result<void>> TopicTable::replace_topic(Topic changed) {
-  auto work = [this, op = KvOp{keys::topic(keys::kTopics, changed.id), encode_topic(changed)}] {
-    return context_.kv->write({&op, 1}, true);
+Task<Result<void>> TopicTable::replace_topics(std::vector<Topic> changed) {
+  const auto topics = std::make_shared<const std::vector<Topic>>(std::move(changed));
+  auto work = [this, topics] {
+    std::vector<KvOp> ops;
+    for (const Topic& topic : *topics) ops.push_back({keys::topic(keys::kTopics, topic.id), encode_topic(topic)});
+    return context_.kv->write(ops, true);
   };
   auto wrote = co_await context_.pool.run(Lane::metadata, std::move(work));
   if (!wrote) co_return wrote;
   const std::unique_lock lock(mutex_);
-  const auto found = topics_.find(changed.id);
-  if (found == topics_.end()) co_return fail(ErrorCode::unknown_topic_id, "the topic was deleted meanwhile");
-  found->second = std::move(changed);
+  for (const Topic& topic : *topics) {
+    const auto found = topics_.find(topic.id);
+    if (found == topics_.end()) co_return fail(ErrorCode::unknown_topic_id, "the topic was deleted meanwhile");
+    found->second = topic;
+  }
   co_return Result<void>();
 }
 
-Task<Result<void>> TopicTable::add_partitions(TopicId id, std::int32_t count) {
-  Topic changed;
+Task<std::vector<Result<void>>> TopicTable::add_partitions(std::vector<Growth> growths) {
+  std::vector<Result<void>> results(growths.size());
+  std::unordered_map<TopicId, Topic> changed;
   {
     const std::shared_lock lock(mutex_);
-    const auto found = topics_.find(id);
-    if (found == topics_.end()) co_return fail(ErrorCode::unknown_topic_id, "no topic has this id");
-    changed = found->second;
+    for (std::size_t i = 0; i < growths.size(); ++i) {
+      const auto found = topics_.find(growths[i].id);
+      if (found == topics_.end()) {
+        results[i] = fail(ErrorCode::unknown_topic_id, "no topic has this id");
+        continue;
+      }
+      const auto before = changed.find(growths[i].id);
+      const std::int32_t present = before == changed.end() ? found->second.partitions : before->second.partitions;
+      if (growths[i].partitions <= present) {
+        results[i] = fail(ErrorCode::invalid_partitions, fmt::format("the topic has {} partitions already", present));
+        continue;
+      }
+      Topic& topic = changed.try_emplace(growths[i].id, found->second).first->second;
+      topic.partitions = growths[i].partitions;
+    }
   }
-  if (count <= changed.partitions) {
-    co_return fail(ErrorCode::invalid_partitions, fmt::format("the topic has {} partitions already", changed.partitions));
+  if (changed.empty()) co_return results;
+  std::vector<Topic> topics;
+  topics.reserve(changed.size());
+  for (auto& [id, topic] : changed) topics.push_back(std::move(topic));
+  auto replaced = co_await replace_topics(std::move(topics));
+  for (auto& result : results) {
+    if (result && !replaced) result = fail(replaced.error());
   }
-  changed.partitions = count;
-  co_return co_await replace_topic(std::move(changed));
+  co_return results;
 }
 
 Task<Result<void>> TopicTable::set_config(TopicId id, std::map<std::string, std::string> configs) {
-  Topic changed;
+  std::vector<Topic> changed;
   {
     const std::shared_lock lock(mutex_);
     const auto found = topics_.find(id);
     if (found == topics_.end()) co_return fail(ErrorCode::unknown_topic_id, "no topic has this id");
-    changed = found->second;
+    changed.push_back(found->second);
   }
-  changed.configs = std::move(configs);
-  co_return co_await replace_topic(std::move(changed));
+  changed.front().configs = std::move(configs);
+  co_return co_await replace_topics(std::move(changed));
 }
 
 std::vector<TopicRemains> TopicTable::remains() const {

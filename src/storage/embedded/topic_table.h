@@ -3,6 +3,8 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <shared_mutex>
 #include <unordered_map>
@@ -21,8 +23,8 @@ struct TopicRemains {
 
 class TopicTable final : public TopicStore {
  public:
-  // `on_removed` closes the topic's logs on their shards.
-  TopicTable(EngineContext& context, std::function<Task<void>(TopicId)> on_removed)
+  // `on_removed` closes the topics' logs on their shards.
+  TopicTable(EngineContext& context, std::function<Task<void>(std::vector<TopicId>)> on_removed)
       : context_(context), on_removed_(std::move(on_removed)) {}
 
   // Blocking; once, at the start.
@@ -31,9 +33,9 @@ class TopicTable final : public TopicStore {
   std::int32_t partitions(const TopicId& id) const;
 
   Task<Result<void>> create(std::vector<Topic> topics) override;
-  Task<Result<void>> remove(TopicId id) override;
+  Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids) override;
   Task<Result<std::vector<Topic>>> list() override;
-  Task<Result<void>> add_partitions(TopicId id, std::int32_t partitions) override;
+  Task<std::vector<Result<void>>> add_partitions(std::vector<Growth> growths) override;
   Task<Result<void>> set_config(TopicId id, std::map<std::string, std::string> configs) override;
 
   // Removed topics in order of removal; forget_remains() when their files are gone. Blocking.
@@ -41,10 +43,14 @@ class TopicTable final : public TopicStore {
   Result<void> forget_remains(const TopicId& id);
 
  private:
-  Task<Result<void>> replace_topic(Topic changed);
+  // Out of sight; the id's topic, if there is one.
+  std::optional<Topic> take(const TopicId& id);
+  Task<void> finish_removal(std::shared_ptr<const std::vector<Topic>> gone);
+  // In one write.
+  Task<Result<void>> replace_topics(std::vector<Topic> changed);
 
   EngineContext& context_;
-  const std::function<Task<void>(TopicId)> on_removed_;
+  const std::function<Task<void>(std::vector<TopicId>)> on_removed_;
   mutable std::shared_mutex mutex_;
   std::unordered_map<TopicId, Topic> topics_;
   std::map<std::string, TopicId, std::less<>> by_name_;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -14,11 +16,15 @@
 #include "memory_quota.h"
 #include "memory_topics.h"
 #include "tidegate/base/assert.h"
+#include "tidegate/runtime/let_others_run.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage {
 
 namespace {
+
+// Of a removal, on one shard without a pause.
+constexpr std::size_t kTopicsAtOnce = 500;
 
 class MemoryEngine final : public Engine {
  public:
@@ -44,7 +50,7 @@ class MemoryEngine final : public Engine {
 
   // Runs `visit` on every shard with that shard's open logs, one shard after the other.
   Task<void> on_every_shard(std::function<void(Logs&)> visit);
-  Task<void> drop_logs(TopicId id);
+  Task<void> drop_logs(std::vector<TopicId> topics);
   Logs& logs_of_this_shard(const PartitionId& id);
   std::int64_t wall_without_jumps() const;
 
@@ -67,7 +73,7 @@ MemoryEngine::MemoryEngine(MemoryEngineOptions options, ShardPool& shards, const
       clock_(clock),
       rng_(rng),
       quota_(std::make_shared<MemoryQuota>(options.max_bytes)),
-      topics_(kCapabilities.max_partitions, [this](TopicId id) { return drop_logs(id); }),
+      topics_(kCapabilities.max_partitions, [this](std::vector<TopicId> ids) { return drop_logs(std::move(ids)); }),
       meta_(quota_),
       logs_(shards.size()) {
   metrics.gauge("tidegate_storage_memory_limit_bytes", "Bytes that the memory engine may hold")
@@ -130,15 +136,20 @@ Task<void> MemoryEngine::on_every_shard(std::function<void(Logs&)> visit) {
   }
 }
 
-Task<void> MemoryEngine::drop_logs(TopicId id) {
-  const std::function<void(Logs&)> drop = [id](Logs& logs) {
-    std::erase_if(logs, [id](auto& entry) {
-      if (entry.first.topic != id) return false;
-      entry.second->remove();
-      return true;
-    });
-  };
-  co_await on_every_shard(drop);
+Task<void> MemoryEngine::drop_logs(std::vector<TopicId> topics) {
+  for (std::size_t from = 0; from < topics.size(); from += kTopicsAtOnce) {
+    const auto some = std::span(topics).subspan(from, std::min(kTopicsAtOnce, topics.size() - from));
+    const auto gone = std::make_shared<const std::unordered_set<TopicId>>(some.begin(), some.end());
+    const std::function<void(Logs&)> drop = [gone](Logs& logs) {
+      std::erase_if(logs, [&](auto& entry) {
+        if (!gone->contains(entry.first.topic)) return false;
+        entry.second->remove();
+        return true;
+      });
+    };
+    co_await on_every_shard(drop);
+    co_await let_others_run();
+  }
 }
 
 Task<void> MemoryEngine::housekeeping() {

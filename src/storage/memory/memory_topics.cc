@@ -40,12 +40,17 @@ Result<void> MemoryTopics::insert(std::vector<Topic> topics) {
   return {};
 }
 
-Task<Result<void>> MemoryTopics::remove(TopicId id) {
-  auto erased = erase(id);
-  if (!erased) co_return erased;
-  // From here on no shard opens a log of it; those that are open go now.
-  co_await removed_(id);
-  co_return Result<void>{};
+Task<std::vector<Result<void>>> MemoryTopics::remove(std::vector<TopicId> ids) {
+  std::vector<Result<void>> results;
+  std::vector<TopicId> gone;
+  results.reserve(ids.size());
+  for (const TopicId& id : ids) {
+    results.push_back(erase(id));
+    if (results.back()) gone.push_back(id);
+  }
+  // From here on no shard opens a log of them; those that are open go now.
+  if (!gone.empty()) co_await removed_(std::move(gone));
+  co_return results;
 }
 
 Result<void> MemoryTopics::erase(const TopicId& id) {
@@ -68,8 +73,11 @@ std::vector<Topic> MemoryTopics::all() const {
   return topics;
 }
 
-Task<Result<void>> MemoryTopics::add_partitions(TopicId id, std::int32_t partitions) {
-  co_return grow(id, partitions);
+Task<std::vector<Result<void>>> MemoryTopics::add_partitions(std::vector<Growth> growths) {
+  std::vector<Result<void>> results;
+  results.reserve(growths.size());
+  for (const Growth& growth : growths) results.push_back(grow(growth.id, growth.partitions));
+  co_return results;
 }
 
 Result<void> MemoryTopics::grow(const TopicId& id, std::int32_t partitions) {

@@ -16,14 +16,14 @@ namespace tidegate::storage {
 
 class MemoryTopics final : public TopicStore {
  public:
-  // `removed` runs on shard 0 after the topic has left the table.
-  MemoryTopics(std::int32_t max_partitions, std::function<Task<void>(TopicId)> removed)
+  // `removed` runs on shard 0 after the topics have left the table.
+  MemoryTopics(std::int32_t max_partitions, std::function<Task<void>(std::vector<TopicId>)> removed)
       : max_partitions_(max_partitions), removed_(std::move(removed)) {}
 
   Task<Result<void>> create(std::vector<Topic> topics) override;
-  Task<Result<void>> remove(TopicId id) override;
+  Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids) override;
   Task<Result<std::vector<Topic>>> list() override;
-  Task<Result<void>> add_partitions(TopicId id, std::int32_t partitions) override;
+  Task<std::vector<Result<void>>> add_partitions(std::vector<Growth> growths) override;
   Task<Result<void>> set_config(TopicId id, std::map<std::string, std::string> configs) override;
 
   bool contains(const PartitionId& id) const;
@@ -37,7 +37,7 @@ class MemoryTopics final : public TopicStore {
   std::vector<Topic> all() const;
 
   const std::int32_t max_partitions_;
-  const std::function<Task<void>(TopicId)> removed_;
+  const std::function<Task<void>(std::vector<TopicId>)> removed_;
   mutable std::mutex mutex_;
   std::map<std::string, TopicId> by_name_;
   std::map<TopicId, Topic> by_id_;

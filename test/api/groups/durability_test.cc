@@ -181,8 +181,8 @@ TEST_F(GroupDurability, WhileGroupsAreRead_RequestsAreToldToComeBack) {
 TEST_F(GroupDurability, TopicThatWentMeanwhile_TakesItsOffsetsAlong) {
   ASSERT_EQ(plane.commit("g", topic, 0, 1), ErrorCode::none);
   // As after a crash between the two: the topic is gone, its offsets are still stored.
-  const auto removed = plane.api.run([&] { return plane.api.engine().topics().remove(topic->topic.id); });
-  ASSERT_TRUE(removed);
+  const auto removed = plane.api.run([&] { return plane.api.engine().topics().remove({topic->topic.id}); });
+  ASSERT_TRUE(removed.at(0));
   restart();
   wait_until_loaded("g");
   EXPECT_EQ(plane.metric("tidegate_broker_group_offsets"), 0);

@@ -27,8 +27,8 @@ class GroupOffsets : public ::testing::Test {
     return plane.api.call<OffsetFetchResponse>(request, version);
   }
   void remove_topic(const broker::CatalogueTopicPtr& which) {
-    const auto removed = plane.api.run([&] { return plane.api.broker().topics().remove(which->topic.id); });
-    ASSERT_TRUE(removed);
+    const auto removed = plane.api.run([&] { return plane.api.broker().topics().remove({which->topic.id}); });
+    ASSERT_TRUE(removed.at(0));
     plane.api.shards().settle();
   }
 

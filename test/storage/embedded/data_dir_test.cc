@@ -124,8 +124,8 @@ TEST(EmbeddedDataDir, RemovedTopic_LeavesNoFiles) {
   const std::string topic_dir = dir + "/logs/" + kTopicId.to_string();
   EXPECT_TRUE(std::filesystem::exists(topic_dir + "/1/00000000000000000000.log"));
   EXPECT_FALSE(std::filesystem::exists(topic_dir + "/0"));
-  const auto removed = rig.shards().run([&] { return rig.engine().topics().remove(kTopicId); });
-  ASSERT_TRUE(removed);
+  const auto removed = rig.shards().run([&] { return rig.engine().topics().remove({kTopicId}); });
+  ASSERT_TRUE(removed.at(0));
   EXPECT_EQ(rig.read(1, 0).error().code, ErrorCode::unknown_topic_or_partition);
   rig.shards().run([&] { return rig.engine().housekeeping(); });
   EXPECT_FALSE(std::filesystem::exists(topic_dir));
@@ -134,6 +134,60 @@ TEST(EmbeddedDataDir, RemovedTopic_LeavesNoFiles) {
   const auto topics = rig.shards().run([&] { return rig.engine().topics().list(); });
   ASSERT_TRUE(topics);
   EXPECT_TRUE(topics->empty());
+}
+
+TEST(EmbeddedDataDir, ManyTopics_GrowAndGoInOneWriteEach) {
+  EngineRig rig;
+  rig.start_with_topic(1);
+  std::vector<storage::Topic> topics(1200);
+  std::vector<storage::TopicStore::Growth> growths;
+  std::vector<TopicId> ids;
+  SeededRng rng(5);
+  for (std::size_t i = 0; i < topics.size(); ++i) {
+    topics[i] = {.name = "t" + std::to_string(i), .id = random_uuid(rng), .partitions = 1};
+    growths.push_back({.id = topics[i].id, .partitions = 3});
+    ids.push_back(topics[i].id);
+  }
+  ASSERT_TRUE(rig.shards().run([&] { return rig.engine().topics().create(topics); }));
+  auto calls = rig.disk().calls();
+  const auto grown = rig.shards().run([&] { return rig.engine().topics().add_partitions(growths); });
+  EXPECT_EQ(std::ranges::count_if(grown, [](const auto& one) { return one.has_value(); }), 1200);
+  EXPECT_EQ(rig.disk().calls(), calls + 1);
+  calls = rig.disk().calls();
+  const auto removed = rig.shards().run([&] { return rig.engine().topics().remove(ids); });
+  EXPECT_EQ(std::ranges::count_if(removed, [](const auto& one) { return one.has_value(); }), 1200);
+  EXPECT_EQ(rig.disk().calls(), calls + 1);
+  rig.disk().crash();
+  rig.stop();
+  ASSERT_TRUE(rig.start());
+  const auto left = rig.shards().run([&] { return rig.engine().topics().list(); });
+  ASSERT_TRUE(left);
+  EXPECT_EQ(left->size(), 1U) << "durable when they returned";
+}
+
+TEST(EmbeddedDataDir, RemovalThatCannotBeWritten_LeavesAllThere) {
+  EngineRig rig;
+  rig.start_with_topic(2);
+  TopicId other = kTopicId;
+  other.bytes[0] = 99;
+  ASSERT_TRUE(rig.make_topic(1, other, "other"));
+  ASSERT_TRUE(rig.append_values(1, {"x"}));
+  TopicId unknown = kTopicId;
+  unknown.bytes[0] = 98;
+  rig.disk().power_off_after(1);
+  const auto removed = rig.shards().run([&] { return rig.engine().topics().remove({kTopicId, unknown, other}); });
+  EXPECT_EQ(removed.at(0).error().code, ErrorCode::kafka_storage_error);
+  EXPECT_EQ(removed.at(1).error().code, ErrorCode::unknown_topic_id);
+  EXPECT_EQ(removed.at(2).error().code, ErrorCode::kafka_storage_error);
+  const auto listed = rig.shards().run([&] { return rig.engine().topics().list(); });
+  EXPECT_EQ(listed->size(), 2U);
+  const auto grown = rig.shards().run([&] { return rig.engine().topics().add_partitions({{kTopicId, 5}, {other, 1}}); });
+  EXPECT_EQ(grown.at(0).error().code, ErrorCode::kafka_storage_error);
+  EXPECT_EQ(grown.at(1).error().code, ErrorCode::invalid_partitions);
+  rig.disk().crash();
+  rig.stop();
+  ASSERT_TRUE(rig.start());
+  EXPECT_EQ(rig.shards().run([&] { return rig.engine().topics().list(); })->size(), 2U);
 }
 
 }  // namespace

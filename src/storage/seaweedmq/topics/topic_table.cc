@@ -264,10 +264,13 @@ Task<Result<void>> TopicTable::change(TopicId id, Change change) {
                  fmt::format("topic {} is changed by others all the time", *name));
 }
 
-Task<Result<void>> TopicTable::remove(TopicId id) {
+Task<std::vector<Result<void>>> TopicTable::remove(std::vector<TopicId> ids) {
   co_await lock();
   const Busy busy(*this);
-  co_return co_await remove_locked(id);
+  std::vector<Result<void>> results;
+  results.reserve(ids.size());
+  for (const TopicId& id : ids) results.push_back(co_await remove_locked(id));
+  co_return results;
 }
 
 Task<Result<void>> TopicTable::remove_locked(TopicId id) {
@@ -281,10 +284,17 @@ Task<Result<void>> TopicTable::remove_locked(TopicId id) {
   co_return removed;
 }
 
-Task<Result<void>> TopicTable::add_partitions(TopicId id, std::int32_t partitions) {
+Task<std::vector<Result<void>>> TopicTable::add_partitions(std::vector<Growth> growths) {
   co_await lock();
   const Busy busy(*this);
-  const Change grow = [partitions](TopicRecord& record) -> Result<void> {
+  std::vector<Result<void>> results;
+  results.reserve(growths.size());
+  for (const Growth& growth : growths) results.push_back(co_await grow_locked(growth));
+  co_return results;
+}
+
+Task<Result<void>> TopicTable::grow_locked(Growth growth) {
+  const Change grow = [partitions = growth.partitions](TopicRecord& record) -> Result<void> {
     if (partitions <= record.topic.partitions) {
       return fail(ErrorCode::invalid_partitions, fmt::format("topic {} has {} partitions already",
                                                              record.topic.name, record.topic.partitions));
@@ -299,7 +309,7 @@ Task<Result<void>> TopicTable::add_partitions(TopicId id, std::int32_t partition
     record.topic.partitions = partitions;
     return {};
   };
-  co_return co_await change(id, grow);
+  co_return co_await change(growth.id, grow);
 }
 
 Task<Result<void>> TopicTable::set_config(TopicId id, std::map<std::string, std::string> configs) {

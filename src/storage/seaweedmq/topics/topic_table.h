@@ -30,9 +30,10 @@ class TopicTable final : public TopicStore {
              std::function<Task<void>(TopicId)> closed);
 
   Task<Result<void>> create(std::vector<Topic> topics) override;
-  Task<Result<void>> remove(TopicId id) override;
+  // A record each: one that cannot be changed keeps no other from it.
+  Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids) override;
   Task<Result<std::vector<Topic>>> list() override;
-  Task<Result<void>> add_partitions(TopicId id, std::int32_t partitions) override;
+  Task<std::vector<Result<void>>> add_partitions(std::vector<Growth> growths) override;
   Task<Result<void>> set_config(TopicId id, std::map<std::string, std::string> configs) override;
 
   // Any shard; nullopt when there is no such partition.
@@ -57,6 +58,7 @@ class TopicTable final : public TopicStore {
   Task<Result<std::int64_t>> new_generation(std::string name, bool known);
   Task<Result<void>> put_conf(Known known);
   Task<Result<void>> remove_locked(TopicId id);
+  Task<Result<void>> grow_locked(Growth growth);
   // Reads the record, changes it and writes it back, again when somebody else was faster.
   Task<Result<void>> change(TopicId id, Change change);
   Task<Result<std::vector<Known>>> read_all();
