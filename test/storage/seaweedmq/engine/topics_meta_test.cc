@@ -17,6 +17,10 @@ Result<void> change(SeaweedRig& rig, std::function<Task<Result<void>>()> fn) {
   return rig.shards().run(std::move(fn));
 }
 
+Result<void> change_one(SeaweedRig& rig, std::function<Task<std::vector<Result<void>>>()> fn) {
+  return rig.shards().run(std::move(fn)).at(0);
+}
+
 TEST(SeaweedTopics, SeaweedSeesThemAndTheirReserve) {
   SeaweedRig rig;
   auto gateway = rig.gateway();
@@ -29,7 +33,7 @@ TEST(SeaweedTopics, SeaweedSeesThemAndTheirReserve) {
       seaweed::paths::partition_dir("topic", conf->generation_ns, seaweed::ring_range(1, 64)) + "/"));
   EXPECT_TRUE(rig.log_files().at(0).find("/0039-0078/") != std::string::npos);
   auto grow = [&](std::int32_t to) {
-    return change(rig, [&, to] { return gateway->engine().topics().add_partitions(kTopicId, to); });
+    return change_one(rig, [&, to] { return gateway->engine().topics().add_partitions({{kTopicId, to}}); });
   };
   EXPECT_TRUE(grow(64));
   const auto refused = grow(65);
@@ -57,7 +61,7 @@ TEST(SeaweedTopics, MadeAnewAtOnce_HasADirectoryOfItsOwn_AndTheOldOneGoes) {
     auto appended =
         rig.shards().run([&] { return (*log)->append((*log)->leader_epoch(), list(batch_of({"old"}))); });
     ASSERT_TRUE(appended);
-    ASSERT_TRUE(change(rig, [&] { return gateway->engine().topics().remove(id); }));
+    ASSERT_TRUE(change_one(rig, [&] { return gateway->engine().topics().remove({id}); }));
     EXPECT_FALSE(rig.cluster.entry("/topics/kafka/topic/topic.conf")) << "SeaweedMQ's tools do not see it";
   }
   EXPECT_EQ(rig.log_files().size(), 3U) << "each in a version directory of its own";
@@ -67,7 +71,7 @@ TEST(SeaweedTopics, MadeAnewAtOnce_HasADirectoryOfItsOwn_AndTheOldOneGoes) {
   EXPECT_EQ(rig.log_files().size(), 1U);
   EXPECT_EQ(rig.cluster.needles(), 1U);
   EXPECT_EQ(gateway->values(), Values{"new"});
-  ASSERT_TRUE(change(rig, [&] { return gateway->engine().topics().remove(kTopicId); }));
+  ASSERT_TRUE(change_one(rig, [&] { return gateway->engine().topics().remove({kTopicId}); }));
   gateway->housekeeping();
   EXPECT_TRUE(rig.cluster.paths("/topics/kafka/topic").empty());
   EXPECT_FALSE(rig.cluster.entry("/topics/kafka/topic")) << "the empty directory goes too";
@@ -111,7 +115,7 @@ TEST(SeaweedTopics, LostAnswers_ChangeOnce) {
     rig.cluster.strike(SeaweedOp::transact, SeaweedFault::error_after, call);
     EXPECT_TRUE(gateway->make_topic(2));
     rig.cluster.strike(SeaweedOp::transact, SeaweedFault::error_after);
-    EXPECT_TRUE(change(rig, [&] { return gateway->engine().topics().add_partitions(kTopicId, 3); }));
+    EXPECT_TRUE(change_one(rig, [&] { return gateway->engine().topics().add_partitions({{kTopicId, 3}}); }));
     auto listed = rig.shards().run([&] { return gateway->engine().topics().list(); });
     ASSERT_EQ(listed->size(), 1U);
     EXPECT_EQ(listed->at(0).partitions, 3);
@@ -125,11 +129,11 @@ TEST(SeaweedTopics, SeveralGateways_AgreeOnNamesAndCluster) {
   EXPECT_EQ(one->engine().cluster_id(), two->engine().cluster_id());
   EXPECT_TRUE(one->make_topic(1, id_of(1)));
   EXPECT_EQ(two->make_topic(1, id_of(2)).error().code, ErrorCode::topic_already_exists);
-  EXPECT_EQ(change(rig, [&] { return two->engine().topics().remove(id_of(1)); }).error().code,
+  EXPECT_EQ(change_one(rig, [&] { return two->engine().topics().remove({id_of(1)}); }).error().code,
             ErrorCode::unknown_topic_id)
       << "not seen yet";
   ASSERT_EQ(rig.shards().run([&] { return two->engine().topics().list(); })->size(), 1U);
-  EXPECT_TRUE(change(rig, [&] { return two->engine().topics().remove(id_of(1)); }));
+  EXPECT_TRUE(change_one(rig, [&] { return two->engine().topics().remove({id_of(1)}); }));
   EXPECT_EQ(change(rig, [&] { return one->engine().topics().set_config(id_of(1), {}); }).error().code,
             ErrorCode::unknown_topic_id);
 }
