@@ -9,10 +9,10 @@
 
 #include "records/batch_assembly.h"
 #include "records/batch_layout.h"
-#include "records/record_walk.h"
 #include "records/varint.h"
 #include "tidegate/base/assert.h"
 #include "tidegate/protocol/compression.h"
+#include "tidegate/protocol/record_section.h"
 
 namespace tidegate::protocol {
 namespace {

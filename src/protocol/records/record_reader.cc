@@ -3,10 +3,10 @@
 // number of headers against both the limit and the bytes, before room is made for them.
 #include <fmt/format.h>
 
-#include "records/record_walk.h"
 #include "records/varint.h"
 #include "tidegate/protocol/compression.h"
 #include "tidegate/protocol/record_batch.h"
+#include "tidegate/protocol/record_section.h"
 
 namespace tidegate::protocol {
 namespace {
