@@ -173,8 +173,24 @@ class Rebalances(unittest.TestCase):
     def test_those_beside_an_absence_of_their_group_count_apart(self):
         found = rebalances.parse(self.LINES)
         end = found[0][2]
-        free, waited = rebalances.split(found, [("a", end - 5, end - 3), ("b", end, end + 60)])
-        self.assertEqual((free, waited), ([500.0], [4000.0]))
+        split = rebalances.split(found, [("a", end - 5, end - 3), ("b", end, end + 60)], [])
+        self.assertEqual(split, ([500.0], [4000.0], []))
+
+    def test_those_that_waited_for_the_end_of_a_session_count_apart(self):
+        removed = ('2026-11-22T21:00:{}+00:00 info  event=group_member_removed group="{}" generation=3 members=1 '
+                   'why="{}" member="m-1" client_reason=""')
+        found = rebalances.parse(self.LINES)
+        silent = ([500.0], [], [4000.0])
+        for when, group, why, wanted in (
+                ("09.000", "a", "session timeout", silent),
+                ("09.000", "a", "its session expired", silent),
+                ("06.001", "a", "session timeout", ([500.0, 4000.0], [], [])),  # what it began with
+                ("09.000", "a", "left", ([500.0, 4000.0], [], [])),
+                ("09.000", "b", "session timeout", ([500.0, 4000.0], [], [])),
+                ("12.000", "a", "session timeout", ([500.0, 4000.0], [], []))):
+            with self.subTest(when=when, group=group, why=why):
+                ended = rebalances.session_ends([removed.format(when, group, why)])
+                self.assertEqual(rebalances.split(found, [], ended), wanted)
 
     def test_percentiles(self):
         self.assertEqual(rebalances.percentile(list(range(100)), 0.99), 99)
