@@ -1,6 +1,7 @@
 #include "answers.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -148,7 +149,8 @@ Result<RegisteredSchema> parse_schema(const std::string& body) {
     const json* subject = each.is_object() ? member(each, "subject") : nullptr;
     const json* version = each.is_object() ? member(each, "version") : nullptr;
     if (name == nullptr || !name->is_string() || subject == nullptr || !subject->is_string() ||
-        version == nullptr || !version->is_number_integer()) {
+        version == nullptr || !version->is_number_unsigned() ||
+        !std::in_range<std::int32_t>(version->get<std::uint64_t>())) {
       return not_understood("list of references");
     }
     schema.references.push_back(

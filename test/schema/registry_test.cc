@@ -312,7 +312,8 @@ TEST_F(RegistryTest, Schema_HasTypeTextAndReferences) {
 TEST_F(RegistryTest, Schema_ThatIsNoneIsUnavailable) {
   for (const char* body :
        {"{}", "[]", "7", R"({"schema":7})", R"({"schema":"x","schemaType":"XML"})", R"({"schema":"x","references":7})",
-        R"({"schema":"x","references":[{"name":"n"}]})", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]"}) {
+        R"({"schema":"x","references":[{"name":"n"}]})",
+        R"({"schema":"x","references":[{"name":"n","subject":"s","version":4294967298}]})", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]"}) {
     make({.tries = 1});
     script->replace("/schemas/ids/3", http_ok(body));
     const auto answer = shards.run([&] { return registry->schema(3); }, 1);
