@@ -1,6 +1,6 @@
 // The engine of SeaweedFS over one in memory, which stays when the engine is reopened. The suite runs with
-// large caches and no linger, and with none and small everything: what a reader sees must not depend on
-// either.
+// large caches and no linger, and with none and small everything, in both layouts: what a reader sees must not
+// depend on any of these.
 #include <map>
 #include <mutex>
 
@@ -48,7 +48,12 @@ std::vector<EngineFactory> contract_engines() {
   cold.direct.list_page = 3;
   cold.tail_cache_bytes = 0;
   cold.chunk_cache_bytes = 20'000;
-  return {with_options("seaweedmq", plain), with_options("seaweedmq_cold", cold)};
+  EngineOptions plain_records = plain;
+  plain_records.topics.layout = Layout::record;
+  EngineOptions cold_records = cold;
+  cold_records.topics.layout = Layout::record;
+  return {with_options("seaweedmq", plain), with_options("seaweedmq_cold", cold),
+          with_options("seaweedmq_record", plain_records), with_options("seaweedmq_record_cold", cold_records)};
 }
 
 }  // namespace tidegate::test

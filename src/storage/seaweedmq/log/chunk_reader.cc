@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "format/batch_layout.h"
+#include "format/record_layout.h"
 #include "tidegate/protocol/compression.h"
+#include "tidegate/runtime/suspend.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -14,9 +16,11 @@ constexpr std::size_t kMaxInflatedBytes = 512U << 20;
 bool is_gzip(const SharedBuffer& bytes) {
   return bytes.size() > 2 && bytes.data()[0] == 0x1F && bytes.data()[1] == 0x8B;
 }
-}  // namespace
+// Of batches that were put together, after which the shard gets to do other things.
+constexpr std::size_t kTurnBytes = 256U << 10;
 
-OpenChunk open_chunk(const SharedBuffer& bytes) {
+// Takes a chunk's bytes apart up to the first damage.
+OpenChunk open_batches(const SharedBuffer& bytes) {
   OpenChunk chunk;
   FrameReader frames(bytes);
   while (const auto entry = frames.next()) {
@@ -41,8 +45,11 @@ OpenChunk open_chunk(const SharedBuffer& bytes) {
   return chunk;
 }
 
+}  // namespace
+
 struct ChunkReader::Several {
   std::vector<Chunk> chunks;
+  Layout layout = Layout::batch;
   std::vector<ChunkPtr> found;
   std::optional<Error> error;
   std::size_t left = 0;
@@ -50,7 +57,7 @@ struct ChunkReader::Several {
 };
 
 Task<void> ChunkReader::read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t index) {
-  auto chunk = co_await self->read_one(all->chunks[index]);
+  auto chunk = co_await self->read_one(all->chunks[index], all->layout);
   if (chunk) {
     all->found[index] = std::move(*chunk);
   } else {
@@ -59,8 +66,9 @@ Task<void> ChunkReader::read_into(ChunkReader* self, std::shared_ptr<Several> al
   if (--all->left == 0) all->done.notify_all();
 }
 
-Task<Result<std::vector<ChunkPtr>>> ChunkReader::read(std::vector<Chunk> chunks) {
+Task<Result<std::vector<ChunkPtr>>> ChunkReader::read(std::vector<Chunk> chunks, Layout layout) {
   auto all = std::make_shared<Several>();
+  all->layout = layout;
   all->left = chunks.size();
   all->found.resize(chunks.size());
   all->chunks = std::move(chunks);
@@ -70,15 +78,22 @@ Task<Result<std::vector<ChunkPtr>>> ChunkReader::read(std::vector<Chunk> chunks)
   co_return std::move(all->found);
 }
 
-Task<Result<ChunkPtr>> ChunkReader::read_one(Chunk chunk) {
+Task<Result<ChunkPtr>> ChunkReader::read_one(Chunk chunk, Layout layout) {
   while (loading_.contains(chunk.file_id)) co_await loaded_.wait();
   if (auto kept = cached(chunk.file_id)) co_return kept;
+  const std::string id = chunk.file_id;
+  loading_.insert(id);
+  auto opened = co_await fetch(std::move(chunk), layout);
+  loading_.erase(id);
+  if (opened && *opened) keep(id, *opened);
+  loaded_.notify_all();
+  co_return opened;
+}
+
+Task<Result<ChunkPtr>> ChunkReader::fetch(Chunk chunk, Layout layout) {
   if (chunk.manifest)
     co_return fail(ErrorCode::corrupt_message, "a log file with a list of chunks instead of chunks");
-  loading_.insert(chunk.file_id);
   auto bytes = co_await volumes_.download(chunk.file_id, 0, chunk.size_bytes);
-  loading_.erase(chunk.file_id);
-  loaded_.notify_all();
   if (!bytes) co_return fail(std::move(bytes.error()));
   if (!*bytes) co_return ChunkPtr();
   SharedBuffer plain = std::move(**bytes);
@@ -87,9 +102,35 @@ Task<Result<ChunkPtr>> ChunkReader::read_one(Chunk chunk) {
     if (!inflated) co_return fail(std::move(inflated.error()));
     plain = std::move(*inflated);
   }
-  auto opened = std::make_shared<const OpenChunk>(open_chunk(plain));
-  keep(chunk.file_id, opened);
-  co_return opened;
+  OpenChunk opened;
+  if (layout == Layout::batch) {
+    opened = open_batches(plain);
+  } else {
+    opened = co_await open_records(std::move(plain));
+  }
+  co_return std::make_shared<const OpenChunk>(std::move(opened));
+}
+
+Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes) {
+  OpenChunk chunk;
+  RecordChunkReader reader(bytes);
+  std::size_t since = 0;
+  while (auto batch = reader.next()) {
+    if (!*batch) {
+      chunk.damage = std::move(batch->error());
+      break;
+    }
+    since += (*batch)->bytes.size();
+    chunk.charge += (*batch)->bytes.pinned_bytes() + sizeof(protocol::RecordBatch);
+    chunk.batches.push_back(std::move(**batch));
+    if (since < kTurnBytes) continue;
+    since = 0;
+    auto park = [this](Resume resume) {
+      shard_.post([later = std::move(resume)]() mutable { later(); });
+    };
+    co_await suspend(park);
+  }
+  co_return chunk;
 }
 
 ChunkPtr ChunkReader::cached(const std::string& file_id) {

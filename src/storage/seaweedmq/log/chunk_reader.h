@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend.h"
+#include "format/file_facts.h"
 #include "tidegate/protocol/record_batch.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/shard.h"
@@ -17,15 +18,13 @@
 namespace tidegate::storage::seaweedmq {
 
 struct OpenChunk {
-  std::vector<protocol::RecordBatch> batches;  // slices of one buffer
+  // Slices of one buffer, or put together from records.
+  std::vector<protocol::RecordBatch> batches;
   std::size_t charge = 0;
   // Nothing behind the last batch could be read; says why.
   std::optional<Error> damage;
 };
 using ChunkPtr = std::shared_ptr<const OpenChunk>;
-
-// Takes a chunk's bytes apart up to the first damage.
-OpenChunk open_chunk(const SharedBuffer& bytes);
 
 class ChunkReader {
  public:
@@ -33,12 +32,14 @@ class ChunkReader {
       : volumes_(volumes), shard_(shard), budget_(cache_bytes) {}
 
   // In the order asked for, several at a time. nullptr: the needle is gone.
-  Task<Result<std::vector<ChunkPtr>>> read(std::vector<Chunk> chunks);
+  Task<Result<std::vector<ChunkPtr>>> read(std::vector<Chunk> chunks, Layout layout);
   std::size_t used() const { return used_; }
 
  private:
   struct Several;
-  Task<Result<ChunkPtr>> read_one(Chunk chunk);
+  Task<Result<ChunkPtr>> read_one(Chunk chunk, Layout layout);
+  Task<Result<ChunkPtr>> fetch(Chunk chunk, Layout layout);
+  Task<OpenChunk> open_records(SharedBuffer bytes);
   static Task<void> read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t index);
   ChunkPtr cached(const std::string& file_id);
   void keep(const std::string& file_id, ChunkPtr chunk);

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "chunk_writer.h"
 #include "cluster/ownership.h"
 #include "file_index.h"
 #include "format/records.h"
@@ -92,6 +93,11 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   };
   // Whole appends on their way into one needle.
   struct NewChunk {
+    explicit NewChunk(Layout layout) : writer(layout) {}
+    // Returns the ts_ns behind those of the batch.
+    std::int64_t add(StoredBatch batch, std::int64_t ts_ns);
+
+    ChunkWriter writer;
     std::vector<StoredBatch> batches;
     std::vector<PendingPtr> appends;
     LogChunk chunk;
@@ -138,7 +144,8 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   // Work of its own: it starts in a later turn, so it owns the log and is counted from now on.
   Task<void> run_uploads(std::shared_ptr<DirectLog> self, std::unique_ptr<Job> job);
   Task<void> gather();
-  ChunkInWork seal_chunk();
+  // As much of the queue as fits into `chunk`.
+  Task<void> fill_chunk(ChunkInWork chunk);
   Task<Result<void>> upload(ChunkInWork chunk);
   void start_commits();
   Task<void> run_commits(std::shared_ptr<DirectLog> self, std::unique_ptr<Job> job);

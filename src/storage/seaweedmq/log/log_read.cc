@@ -89,7 +89,7 @@ Task<Result<ReadResult>> DirectLog::read_cold(Offset from, ReadLimits limits) {
 Task<Result<std::vector<ChunkPtr>>> DirectLog::open_chunks(std::vector<LogChunk> chunks) {
   std::vector<Chunk> stored;
   for (const LogChunk& chunk : chunks) stored.push_back(chunk.stored);
-  auto opened = co_await home_.chunks.read(std::move(stored));
+  auto opened = co_await home_.chunks.read(std::move(stored), place_.layout);
   if (!opened) co_return fail(std::move(opened.error()));
   bool gone = false;
   for (std::size_t i = 0; i < chunks.size(); ++i) {

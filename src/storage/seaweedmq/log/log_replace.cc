@@ -73,7 +73,7 @@ Task<Result<void>> DirectLog::write_replacement(LogFile* file, LogFile old, Batc
   // The first batch may begin below log start, as the one it stands for does.
   Offset next = old.chunks.front().facts.base;
   std::int64_t ts_ns = old.first_ts_ns;
-  auto chunk = std::make_shared<NewChunk>();
+  auto chunk = std::make_shared<NewChunk>(place_.layout);
   for (bool more = true; more;) {
     auto some = co_await batches();
     if (!some) co_return fail(std::move(some.error()));
@@ -85,23 +85,14 @@ Task<Result<void>> DirectLog::write_replacement(LogFile* file, LogFile old, Batc
                                                                batch.header.base_offset, next, old.end));
       }
       next = batch.header.next_offset();
-      ChunkFacts& facts = chunk->chunk.facts;
-      if (chunk->batches.empty()) {
-        facts.base = batch.header.base_offset;
-        chunk->first_ts_ns = ts_ns;
-      }
-      facts.end = next;
-      facts.max_timestamp = std::max(facts.max_timestamp, batch.header.max_timestamp);
-      facts.record_bytes += static_cast<std::uint32_t>(batch.bytes.size());
-      chunk->last_ts_ns = ts_ns++;
-      chunk->batches.push_back({.header = batch.header, .front = batch.bytes});
+      ts_ns = chunk->add({.header = batch.header, .front = batch.bytes}, ts_ns);
     }
-    const bool full = chunk->chunk.facts.record_bytes >= home_.options.max_chunk_bytes;
+    const bool full = chunk->writer.size_bytes() >= home_.options.max_chunk_bytes;
     if (chunk->batches.empty() || (more && !full)) continue;
     auto uploaded = co_await upload(chunk);
     if (!uploaded) co_return uploaded;
     file->add(chunk->chunk, old.first_ts_ns, old.last_ts_ns);
-    chunk = std::make_shared<NewChunk>();
+    chunk = std::make_shared<NewChunk>(place_.layout);
   }
   // What it stands for stays, whatever is left in it.
   file->end = old.end;

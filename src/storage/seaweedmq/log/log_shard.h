@@ -12,6 +12,7 @@
 #include "tidegate/base/rate_limit.h"
 #include "tidegate/base/rng.h"
 #include "tidegate/runtime/shard.h"
+#include "tidegate/runtime/suspend.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -50,6 +51,8 @@ struct DirectMetrics {
             registry.counter("tidegate_seaweedmq_commits_total", "Metadata writes that committed appends")),
         retries(registry.counter("tidegate_seaweedmq_retries_total",
                                  "Uploads and metadata writes that were tried again")),
+        opaque_batches(registry.counter("tidegate_seaweedmq_opaque_batches_total",
+                                        "Batches that layout record had to keep whole")),
         append_failures(registry.counter("tidegate_seaweedmq_append_failures_total",
                                          "Times that waiting appends of a log failed")),
         lost_ranges(registry.counter("tidegate_seaweedmq_lost_ranges_total",
@@ -61,6 +64,7 @@ struct DirectMetrics {
   Counter& chunk_bytes;
   Counter& commits;
   Counter& retries;
+  Counter& opaque_batches;
   Counter& append_failures;
   Counter& lost_ranges;
 };
@@ -86,6 +90,14 @@ struct LogShard {
     const Duration wait = backoff + Duration(jitter);
     backoff = std::min(backoff * 2, options.longest_backoff);
     co_await shard.timers().sleep_until(clock.now() + wait);
+  }
+
+  // Whatever else the shard has to do comes first.
+  Task<void> give_way() {
+    auto park = [this](Resume resume) {
+      shard.post([later = std::move(resume)]() mutable { later(); });
+    };
+    co_await suspend(park);
   }
 
   Shard& shard;

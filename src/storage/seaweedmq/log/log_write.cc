@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include "direct_log.h"
-#include "format/batch_layout.h"
 #include "tidegate/base/assert.h"
 
 namespace tidegate::storage::seaweedmq {
@@ -14,6 +13,8 @@ namespace {
 // Uploaded chunks that wait for a commit; uploads pause beyond.
 constexpr std::size_t kMaxUploaded = 16;
 constexpr std::int64_t kNsPerMs = 1'000'000;
+// Taking batches apart: written bytes after which the shard gets to do other things.
+constexpr std::size_t kTurnBytes = 512U << 10;
 }  // namespace
 
 // ------------------------------------------------------------------------------------------ append
@@ -117,9 +118,12 @@ Task<void> DirectLog::run_uploads(std::shared_ptr<DirectLog> /*self*/, std::uniq
   while (!queue_.empty()) {
     co_await gather();
     if (queue_.empty()) break;
-    const ChunkInWork chunk = seal_chunk();
+    const auto chunk = std::make_shared<NewChunk>(place_.layout);
+    chunk->chunk.facts.base = queue_.front().batches.front().header.base_offset;
     uploading_ = chunk;
-    auto uploaded = co_await upload(chunk);
+    co_await fill_chunk(chunk);
+    Result<void> uploaded;
+    if (!chunk->failed) uploaded = co_await upload(chunk);
     if (chunk->failed) {
       discard({chunk->chunk.stored.file_id});
     } else if (!uploaded) {
@@ -146,42 +150,47 @@ Task<void> DirectLog::gather() {
   }
 }
 
-DirectLog::ChunkInWork DirectLog::seal_chunk() {
-  auto chunk = std::make_shared<NewChunk>();
-  ChunkFacts& facts = chunk->chunk.facts;
-  facts.base = queue_.front().batches.front().header.base_offset;
-  const std::int64_t now_ns = home_.clock.wall_ms() * kNsPerMs;
-  std::size_t bytes = 0;
-  while (!queue_.empty() && (bytes == 0 || bytes + queue_.front().bytes <= home_.options.max_chunk_bytes)) {
-    QueuedAppend& next = queue_.front();
-    bytes += next.bytes;
-    for (StoredBatch& batch : next.batches) {
-      last_ts_ns_ = std::max(last_ts_ns_ + 1, now_ns);
-      if (chunk->batches.empty()) chunk->first_ts_ns = last_ts_ns_;
-      facts.max_timestamp = std::max(facts.max_timestamp, batch.header.max_timestamp);
-      facts.end = batch.header.next_offset();
-      chunk->batches.push_back(std::move(batch));
-    }
-    chunk->appends.push_back(std::move(next.pending));
-    queue_.pop_front();
+std::int64_t DirectLog::NewChunk::add(StoredBatch batch, std::int64_t ts_ns) {
+  ChunkFacts& facts = chunk.facts;
+  if (batches.empty()) {
+    facts.base = batch.header.base_offset;
+    first_ts_ns = ts_ns;
   }
-  queue_bytes_ -= bytes;
-  facts.record_bytes = static_cast<std::uint32_t>(bytes);
-  chunk->last_ts_ns = last_ts_ns_;
-  return chunk;
+  facts.end = batch.header.next_offset();
+  facts.max_timestamp = std::max(facts.max_timestamp, batch.header.max_timestamp);
+  facts.record_bytes += static_cast<std::uint32_t>(batch.size());
+  const std::int64_t behind = ts_ns + writer.add(batch, ts_ns);
+  last_ts_ns = behind - 1;
+  batches.push_back(std::move(batch));
+  return behind;
+}
+
+Task<void> DirectLog::fill_chunk(ChunkInWork chunk) {
+  const std::size_t limit = home_.options.max_chunk_bytes;
+  std::size_t written = 0;
+  last_ts_ns_ = std::max(last_ts_ns_, home_.clock.wall_ms() * kNsPerMs - 1);
+  // Whoever waits may find that the chunk has failed meanwhile, with everything that was queued then.
+  while (!queue_.empty() && !chunk->failed) {
+    const std::size_t bytes = chunk->chunk.facts.record_bytes;
+    const bool fits = bytes + queue_.front().bytes <= limit && chunk->writer.size_bytes() < limit;
+    if (bytes > 0 && !fits) break;
+    QueuedAppend next = std::move(queue_.front());
+    queue_.pop_front();
+    queue_bytes_ -= next.bytes;
+    for (StoredBatch& batch : next.batches) last_ts_ns_ = chunk->add(std::move(batch), last_ts_ns_ + 1) - 1;
+    chunk->appends.push_back(std::move(next.pending));
+    if (place_.layout == Layout::batch || chunk->writer.size_bytes() < written + kTurnBytes) continue;
+    written = chunk->writer.size_bytes();
+    co_await home_.give_way();
+  }
+  home_.metrics.opaque_batches.add(chunk->writer.opaque());
 }
 
 Task<Result<void>> DirectLog::upload(ChunkInWork chunk) {
-  ChunkBuilder builder;
-  std::int64_t ts_ns = chunk->first_ts_ns;
-  for (const StoredBatch& batch : chunk->batches) {
-    // As seal_chunk() counted: each one more than the one in front.
-    builder.add(batch.header, batch.front, batch.rest, ts_ns++);
-  }
   Chunk& stored = chunk->chunk.stored;
-  stored.size_bytes = builder.size_bytes();
+  stored.size_bytes = chunk->writer.size_bytes();
   stored.modified_ns = chunk->first_ts_ns;
-  const std::vector<SharedBuffer> pieces = builder.take();
+  const std::vector<SharedBuffer> pieces = chunk->writer.take();
   const std::string path =
       paths::join(place_.directory, LogFileName{.second = chunk->first_ts_ns / 1'000'000'000}.to_string());
   const MonoTime give_up = home_.clock.now() + home_.options.give_up_after;

@@ -26,6 +26,16 @@ Error exists(const std::string& name) {
   return {ErrorCode::topic_already_exists, fmt::format("topic {} exists already", name)};
 }
 
+constexpr const char* kLayoutConfig = "seaweedmq.layout";
+
+// What a topic's own configs say, else `otherwise`.
+Result<Layout> layout_of(const std::map<std::string, std::string>& configs, Layout otherwise) {
+  const auto found = configs.find(kLayoutConfig);
+  if (found == configs.end()) return otherwise;
+  if (const auto layout = parse_layout(found->second)) return *layout;
+  return fail(ErrorCode::invalid_config, fmt::format("{} is '{}', not batch or record", kLayoutConfig, found->second));
+}
+
 }  // namespace
 
 // Ends the change that lock() began.
@@ -194,7 +204,9 @@ Task<Result<void>> TopicTable::create_one(Topic topic) {
   known.record.slots = slots_for(known.record.topic.partitions);
   known.record.generation_ns = *generation;
   known.record.path = defaults_.path;
-  known.record.layout = defaults_.layout;
+  auto layout = layout_of(known.record.topic.configs, defaults_.layout);
+  if (!layout) co_return fail(std::move(layout.error()));
+  known.record.layout = *layout;
   auto put = co_await entries_.put(paths::topics_dir(), name, found->etag, encode_topic_record(known.record));
   if (!put) co_return fail(std::move(put.error()));
   if (!*put) co_return fail(exists(name));
@@ -315,9 +327,16 @@ Task<Result<void>> TopicTable::grow_locked(Growth growth) {
 Task<Result<void>> TopicTable::set_config(TopicId id, std::map<std::string, std::string> configs) {
   co_await lock();
   const Busy busy(*this);
-  const Change configure = [configs](TopicRecord& record) {
+  const Change configure = [configs](TopicRecord& record) -> Result<void> {
+    auto layout = layout_of(configs, record.layout);
+    if (!layout) return fail(std::move(layout.error()));
+    if (*layout != record.layout) {
+      return fail(ErrorCode::invalid_config,
+                  fmt::format("topic {} was made with {}={}, which cannot be changed", record.topic.name,
+                              kLayoutConfig, layout_name(record.layout)));
+    }
     record.topic.configs = configs;
-    return Result<void>{};
+    return {};
   };
   co_return co_await change(id, configure);
 }

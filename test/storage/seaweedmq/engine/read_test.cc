@@ -8,11 +8,12 @@ namespace {
 
 using storage::seaweedmq::LogFile;
 
-class SeaweedRead : public testing::Test {
+class SeaweedRead : public testing::TestWithParam<seaweed::Layout> {
  protected:
   SeaweedRead() {
     rig.options.tail_cache_bytes = 0;
     rig.options.chunk_cache_bytes = 0;
+    rig.options.topics.layout = GetParam();
   }
   // Five appends of two records, in one file of five chunks.
   std::unique_ptr<Gateway> filled() {
@@ -46,7 +47,7 @@ class SeaweedRead : public testing::Test {
   const Values all{"v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"};
 };
 
-TEST_F(SeaweedRead, NeedlesThatWereMerged_AreFoundAnew) {
+TEST_P(SeaweedRead, NeedlesThatWereMerged_AreFoundAnew) {
   auto gateway = filled();
   EXPECT_EQ(gateway->values(), all);
   merge_chunks();
@@ -56,7 +57,7 @@ TEST_F(SeaweedRead, NeedlesThatWereMerged_AreFoundAnew) {
             1);
 }
 
-TEST_F(SeaweedRead, LostNeedle_FailsItsRangeAlone) {
+TEST_P(SeaweedRead, LostNeedle_FailsItsRangeAlone) {
   auto gateway = filled();
   const auto entry = *rig.cluster.entry(only_file());
   rig.cluster.drop_needle(entry.chunks[1].file_id);
@@ -65,7 +66,7 @@ TEST_F(SeaweedRead, LostNeedle_FailsItsRangeAlone) {
   EXPECT_TRUE(gateway->append_values({"more"}));
 }
 
-TEST_F(SeaweedRead, DamagedNeedle_IsCorrupt_AndPassedOverByScans) {
+TEST_P(SeaweedRead, DamagedNeedle_IsCorrupt_AndPassedOverByScans) {
   auto gateway = filled();
   const auto entry = *rig.cluster.entry(only_file());
   const std::string id = entry.chunks[1].file_id;
@@ -83,7 +84,7 @@ TEST_F(SeaweedRead, DamagedNeedle_IsCorrupt_AndPassedOverByScans) {
   EXPECT_EQ(gateway->read(2).error().code, ErrorCode::corrupt_message);
 }
 
-TEST_F(SeaweedRead, GzippedNeedles_AreInflated) {
+TEST_P(SeaweedRead, GzippedNeedles_AreInflated) {
   auto gateway = filled();
   gateway->stop();
   auto entry = *rig.cluster.entry(only_file());
@@ -97,7 +98,7 @@ TEST_F(SeaweedRead, GzippedNeedles_AreInflated) {
   EXPECT_EQ(rig.gateway()->values(), all);
 }
 
-TEST_F(SeaweedRead, FailingVolumeServer_IsAStorageErrorThatHeals) {
+TEST_P(SeaweedRead, FailingVolumeServer_IsAStorageErrorThatHeals) {
   auto gateway = filled();
   rig.cluster.set_script([](const SeaweedCall& call) {
     return call.op == SeaweedOp::download ? SeaweedFault::error_before : SeaweedFault::none;
@@ -107,7 +108,7 @@ TEST_F(SeaweedRead, FailingVolumeServer_IsAStorageErrorThatHeals) {
   EXPECT_EQ(gateway->values(), all);
 }
 
-TEST_F(SeaweedRead, FilesThatWentAway_RaiseLogStart) {
+TEST_P(SeaweedRead, FilesThatWentAway_RaiseLogStart) {
   rig.options.direct.max_chunks_per_file = 2;
   auto gateway = filled();
   gateway->stop();
@@ -124,7 +125,7 @@ TEST_F(SeaweedRead, FilesThatWentAway_RaiseLogStart) {
   ASSERT_TRUE(rig.log_files().empty());
 }
 
-TEST_F(SeaweedRead, DamagedAttributes_RefuseTheLog) {
+TEST_P(SeaweedRead, DamagedAttributes_RefuseTheLog) {
   auto gateway = filled();
   gateway->stop();
   auto entry = *rig.cluster.entry(only_file());
@@ -138,7 +139,7 @@ TEST_F(SeaweedRead, DamagedAttributes_RefuseTheLog) {
       << opened.error().message;
 }
 
-TEST_F(SeaweedRead, MergeThatWasCutShort_LeavesNothingTwice) {
+TEST_P(SeaweedRead, MergeThatWasCutShort_LeavesNothingTwice) {
   rig.options.direct.max_chunks_per_file = 2;
   auto gateway = filled();
   gateway->stop();
@@ -209,6 +210,9 @@ TEST(SeaweedGather, FullQueue_IsToldAtOnce) {
   }
   EXPECT_EQ(gateway->append_values({"more"})->base_offset, 1);
 }
+
+INSTANTIATE_TEST_SUITE_P(Layouts, SeaweedRead, testing::Values(seaweed::Layout::batch, seaweed::Layout::record),
+                         [](const auto& info) { return std::string(seaweed::layout_name(info.param)); });
 
 TEST(SeaweedClock, NamesAndTimesAscend_WhereverTheClockGoes) {
   SeaweedRig rig(static_cast<ManualClock*>(nullptr));
