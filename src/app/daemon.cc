@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -94,6 +95,8 @@ class Daemon {
   storage::Health readiness() const;
   // Ends early, as if all were well, once a stop has begun.
   Task<Result<void>> start();
+  Task<Result<void>> start_engine();
+  Task<Result<void>> start_server();
   bool is_stopping() const { return phase_ == Phase::draining; }
   Task<void> start_and_report();
   Task<void> stop();
@@ -118,6 +121,8 @@ class Daemon {
   std::unique_ptr<storage::StandaloneCluster> cluster_;
   std::unique_ptr<broker::Broker> broker_;
   std::unique_ptr<server::Server> server_;
+  std::function<Task<void>()> stop_waiting_;
+  bool waits_for_engine_ = false;  // engine_->start() is under way and may take for ever
   bool admin_started_ = false;
   bool engine_started_ = false;
   bool broker_started_ = false;
@@ -134,7 +139,9 @@ class Daemon {
 
 storage::Health Daemon::readiness() const {
   switch (phase_) {
-    case Phase::starting: return {false, "starting: recovering the log"};
+    case Phase::starting:
+      if (waits_for_engine_) return {false, "starting: " + engine_->health().reason};
+      return {false, "starting: recovering the log"};
     case Phase::draining: return {false, "draining: the daemon is about to stop"};
     case Phase::ready: break;
   }
@@ -147,10 +154,7 @@ Task<Result<void>> Daemon::start() {
   if (!admin_bound) co_return fail(std::move(admin_bound.error()));
   admin_started_ = true;
 
-  engine_ = make_engine(config_, shards_, blocking_, clock_, rng_, metrics_);
-  auto engine_up = co_await engine_->start();
-  if (!engine_up) co_return fail(std::move(engine_up.error()));
-  engine_started_ = true;
+  if (auto engine_up = co_await start_engine(); !engine_up) co_return engine_up;
   if (is_stopping()) co_return Result<void>{};
 
   storage::Member self;
@@ -164,8 +168,37 @@ Task<Result<void>> Daemon::start() {
   broker_started_ = true;
   if (is_stopping()) co_return Result<void>{};
 
-  server_ = std::make_unique<server::Server>(make_server_options(config_, listeners_), api::api_table(),
-                                             broker_.get(), shards_, clock_, metrics_);
+  if (!server_started_) co_return co_await start_server();
+  server_->serve(broker_.get());
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Daemon::start_engine() {
+  auto chosen = make_engine(config_, shards_, blocking_, clock_, rng_, metrics_);
+  if (!chosen) co_return fail(std::move(chosen.error()));
+  engine_ = std::move(chosen->engine);
+  if (!chosen->durability.empty()) spdlog::info("storage engine={} {}", engine_->name(), chosen->durability);
+  if (chosen->stop_waiting) {
+    // Until its storage is there clients are told to try again, instead of finding nobody.
+    stop_waiting_ = std::move(chosen->stop_waiting);
+    if (auto server_up = co_await start_server(); !server_up) co_return server_up;
+    waits_for_engine_ = true;
+  }
+  if (is_stopping()) co_return Result<void>{};
+  auto engine_up = co_await engine_->start();
+  waits_for_engine_ = false;
+  // A start that was called off has not failed.
+  if (!engine_up && is_stopping()) co_return Result<void>{};
+  if (!engine_up) co_return fail(std::move(engine_up.error()));
+  engine_started_ = true;
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Daemon::start_server() {
+  auto options = make_server_options(config_, listeners_);
+  options.waits_for_broker = !broker_;
+  server_ = std::make_unique<server::Server>(std::move(options), api::api_table(), broker_.get(), shards_, clock_,
+                                             metrics_);
   auto server_up = co_await server_->start();
   if (!server_up) co_return fail(std::move(server_up.error()));
   server_started_ = true;
@@ -232,6 +265,7 @@ void Daemon::warn_of_open_listeners() const {
 Task<void> Daemon::stop() {
   phase_ = Phase::draining;
   const MonoTime drained = clock_.now() + std::chrono::milliseconds(config_.integer("drain.timeout.ms"));
+  if (waits_for_engine_) co_await stop_waiting_();
   // Nothing is taken down under a start that still builds on it; one that takes too long meets the exit watch.
   while (!start_ended_) co_await start_end_.wait();
   if (server_started_) co_await server_->drain(drained);

@@ -1,7 +1,9 @@
 // Makes the storage engine that the settings name: the one place that knows engines apart.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "tidegate/base/clock.h"
 #include "tidegate/base/config_table.h"
@@ -13,7 +15,16 @@
 
 namespace tidegate::app {
 
-std::unique_ptr<storage::Engine> make_engine(const ConfigValues& config, ShardPool& shards, BlockingPool& blocking,
-                                             const Clock& clock, Rng& rng, MetricRegistry& metrics);
+struct ChosenEngine {
+  std::unique_ptr<storage::Engine> engine;
+  // Set where start() waits for something that may be long in coming; on shard 0 it ends such a start().
+  std::function<Task<void>()> stop_waiting;
+  // How safe data is, for the log; empty: storage.flush says it.
+  std::string durability;
+};
+
+// invalid_config for settings that can never work.
+Result<ChosenEngine> make_engine(const ConfigValues& config, ShardPool& shards, BlockingPool& blocking,
+                                 const Clock& clock, Rng& rng, MetricRegistry& metrics);
 
 }  // namespace tidegate::app

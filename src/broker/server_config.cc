@@ -16,7 +16,9 @@ using enum ConfigType;
 
 constexpr double kInt32Max = 2'147'483'647;
 
-constexpr std::string_view kEngines[] = {"embedded", "memory"};
+constexpr std::string_view kEngines[] = {"embedded", "memory", "seaweedmq"};
+constexpr std::string_view kSeaweedPaths[] = {"direct"};
+constexpr std::string_view kSeaweedLayouts[] = {"batch", "record"};
 constexpr std::string_view kFlushPolicies[] = {"ack", "interval", "os"};
 constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4",
                                                   "snappy",       "gzip", "producer"};
@@ -33,7 +35,8 @@ constexpr std::string_view kLogFormats[] = {"text", "json"};
 constexpr ConfigKey kKeys[] = {
     // Who this server is and where it listens.
     {.name = "engine", .default_value = "embedded",
-     .doc = "What stores the records: embedded (a durable log in data.dir) or memory (gone at exit).",
+     .doc = "What stores the records: embedded (a durable log in data.dir), seaweedmq (a SeaweedFS) or memory (gone at "
+            "exit).",
      .allowed = kEngines},
     {.name = "data.dir", .default_value = "data",
      .doc = "Directory of the embedded engine. One process uses it at a time."},
@@ -130,6 +133,60 @@ constexpr ConfigKey kKeys[] = {
     {.name = "memory.engine.max.bytes", .type = int64, .default_value = "1073741824",
      .doc = "Bytes that the memory engine may hold; appends past it are refused with KAFKA_STORAGE_ERROR.",
      .min = 1'048'576},
+
+    // A SeaweedFS as the store: docs/seaweedmq.md.
+    {.name = "seaweedmq.masters", .type = list,
+     .doc = "Masters of the SeaweedFS that the seaweedmq engine uses, HOST:PORT or HOST:PORT.GRPCPORT; without the "
+            "last part the gRPC port is the port + 10000. Filers and volume servers are found through them."},
+    {.name = "seaweedmq.filer.group", .doc = "Group of the filers to use; empty is the group without a name."},
+    {.name = "seaweedmq.path", .default_value = "direct",
+     .doc = "How records are written to topics that are created from now on: direct, straight to volume servers and "
+            "filer. Fixed for a topic when it is made.",
+     .allowed = kSeaweedPaths},
+    {.name = "seaweedmq.layout", .default_value = "batch",
+     .doc = "What a log file of topics that are created from now on holds: batch, record batches as the producer sent "
+            "them, or record, an entry for each record, which SeaweedFS's SQL engine can read. Fixed for a topic when it "
+            "is made.",
+     .allowed = kSeaweedLayouts},
+    {.name = "seaweedmq.fsync", .type = boolean, .default_value = "true",
+     .doc = "Whether volume servers sync a chunk to disk before records in it are acknowledged. Without it a power "
+            "loss can take acknowledged records; the end of a process cannot."},
+    {.name = "seaweedmq.replication",
+     .doc = "Replication of log chunks in SeaweedFS's three digits (001: a second server of the same rack); empty as "
+            "the filer's rules say."},
+    {.name = "seaweedmq.linger.ms", .type = int64, .default_value = "5",
+     .doc = "Time that appends of a partition gather before they become a chunk, in milliseconds.", .min = 0,
+     .max = 1000},
+    {.name = "seaweedmq.chunk.bytes", .type = int32, .default_value = "262144",
+     .doc = "Bytes of appends at which a chunk is sent before seaweedmq.linger.ms is over.", .min = 4096,
+     .max = 16'777'216},
+    {.name = "seaweedmq.chunk.max.bytes", .type = int32, .default_value = "4194304",
+     .doc = "Size to which a chunk may grow with what comes while the one before it is under way, in bytes. A larger "
+            "batch is one chunk.",
+     .min = 4096, .max = 16'777'216},
+    {.name = "seaweedmq.chunk.cache.bytes", .type = int64, .default_value = "67108864",
+     .doc = "Memory for chunks that were read from volume servers, in bytes.", .min = 0},
+    {.name = "seaweedmq.address.rewrite", .type = list,
+     .doc = "Rules FROM=TO for addresses that SeaweedFS names and that are to be reached under another, the first "
+            "that fits wins. FROM is HOST:PORT, HOST or *; a TO without a port keeps the port."},
+    {.name = "seaweedmq.tls.ca",
+     .doc = "File of the CA (PEM) that signed the certificates of SeaweedFS's servers. With it masters and filers are "
+            "called over TLS, and certificate and key are needed too."},
+    {.name = "seaweedmq.tls.certificate", .doc = "File of our certificate (PEM) for masters and filers."},
+    {.name = "seaweedmq.tls.key", .doc = "File of the key (PEM) of that certificate."},
+    {.name = "seaweedmq.volume.https", .type = boolean, .default_value = "false",
+     .doc = "Whether volume servers are called over HTTPS, with the same files."},
+    {.name = "seaweedmq.jwt.signing.key", .type = password,
+     .doc = "Key of jwt.signing in SeaweedFS's security.toml, to sign a token for each upload. Without it the token "
+            "that comes with an assignment is used, which is good for one file id only.",
+     .has_default = false},
+    {.name = "seaweedmq.jwt.signing.read.key", .type = password,
+     .doc = "Key of jwt.signing.read there, to sign a token for each read.", .has_default = false},
+    {.name = "seaweedmq.call.timeout.ms", .type = int64, .default_value = "5000",
+     .doc = "Time for one call of a filer or master, repeats included, in milliseconds.", .min = 100,
+     .max = 600'000},
+    {.name = "seaweedmq.transfer.timeout.ms", .type = int64, .default_value = "10000",
+     .doc = "Time for one upload to or download from a volume server, in milliseconds.", .min = 100, .max = 600'000},
     {.name = "log.retention.ms", .type = int64,
      .doc = "Age at which a closed segment is deleted, in milliseconds; -1 keeps it. Wins over "
             "log.retention.minutes and log.retention.hours.",
@@ -456,6 +513,10 @@ Result<void> check_server_config(const ConfigValues& values) {
     return fail(
         ErrorCode::invalid_config,
         "socket.request.max.bytes is smaller than message.max.bytes: no batch of that size could arrive.");
+  }
+  if (values.text("engine") == "seaweedmq" && values.list("seaweedmq.masters").empty()) {
+    return fail(ErrorCode::invalid_config,
+                "engine=seaweedmq needs seaweedmq.masters: the masters of a SeaweedFS, HOST:PORT.");
   }
   if (auto good = check_groups(values); !good) return good;
   return check_protocol_map(values);

@@ -27,6 +27,7 @@ void Request::set_reply(api::Reply value) {
 void Connection::dispatch(Incoming frame) {
   const api::ApiRow& row = *frame.row;
   auto request = std::make_shared<Request>();
+  request->serving = server_->shared().serving;
   request->broker = server_->shared().broker;
   request->row = &row;
   request->version = frame.prefix.api_version;
@@ -93,7 +94,12 @@ void Connection::start_request(RequestPtr request) {
 Task<void> Connection::handle(RequestPtr request) {
   api::Reply reply;
   try {
-    reply = co_await request->row->invoke(request, std::move(request->body));
+    const auto invoke = request->serving ? request->row->invoke : request->row->invoke_waiting;
+    if (invoke) {
+      reply = co_await invoke(request, std::move(request->body));
+    } else {
+      reply = {.send = false, .close = true, .close_reason = "storage is not there yet"};
+    }
   } catch (const std::exception& problem) {
     reply = {.send = false, .close = true, .close_reason = std::string("exception: ") + problem.what()};
     request->failed = true;

@@ -58,6 +58,7 @@ struct Request : api::RequestContext {
   std::size_t body_bytes = 0;
   AdmittedMemory memory;
 
+  bool serving = true;  // false: storage was not there yet when it came
   bool ready = false;   // the handler has ended; `reply` and what follows are set
   bool failed = false;  // ... by an exception
   bool queued = false;  // the answer counts among its connection's queued bytes

@@ -94,6 +94,11 @@ Task<Result<void>> Server::start() {
   co_return co_await submit_to(state_->pool.at(0), start);
 }
 
+void Server::serve(broker::Broker* broker) {
+  state_->shared->broker = broker;
+  state_->shared->serving = true;
+}
+
 const std::vector<Endpoint>& Server::endpoints() const { return state_->shared->endpoints; }
 
 Task<void> Server::drain(MonoTime deadline) {

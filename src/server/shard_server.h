@@ -2,6 +2,7 @@
 // kept alive by each connection. Used on its shard only.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,19 +22,21 @@ namespace tidegate::server {
 
 class Connection;
 
-// What is the same on every shard. Immutable once the server has started.
+// What is the same on every shard. Immutable once the server has started, but for the broker's arrival.
 struct ServerShared {
   ServerShared(ServerOptions server_options, std::span<const api::ApiRow> rows,
                broker::Broker* handlers_broker, const Clock& time, MetricRegistry& registry)
       : options(std::move(server_options)),
         apis(rows),
         broker(handlers_broker),
+        serving(!options.waits_for_broker),
         clock(time),
         metrics(registry) {}
 
   const ServerOptions options;
   const ApiIndex apis;
-  broker::Broker* const broker;
+  std::atomic<broker::Broker*> broker;
+  std::atomic<bool> serving;  // set after the broker
   const Clock& clock;
   ServerMetrics metrics;
   std::vector<Endpoint> endpoints;

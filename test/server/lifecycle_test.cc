@@ -140,6 +140,21 @@ TEST_F(LifecycleTest, Drain_CutsOffAtItsDeadline) {
   EXPECT_TRUE(eventually([this] { return has_drained(); }));
 }
 
+TEST_F(LifecycleTest, WaitingForTheBroker_AnswersWhatCanBeRepeatedAndClosesOnTheRestUntilItServes) {
+  start({.waits_for_broker = true});
+  auto early = connect();
+  ASSERT_TRUE(early.send(frame(kApiVersions, 1)));
+  EXPECT_EQ(receive(early), (Answer{1, "asked 0"}));
+  ASSERT_TRUE(early.send(frame(kEcho, 2, "too early")));
+  EXPECT_TRUE(early.wait_closed());
+  auto patient = connect();
+  ASSERT_TRUE(patient.send(frame(kApiVersions, 3)));
+  EXPECT_EQ(receive(patient), (Answer{3, "asked 0"}));
+  server->serve(nullptr);  // the fake rows need none
+  ASSERT_TRUE(patient.send(frame(kEcho, 4, "now")));
+  EXPECT_EQ(receive(patient), (Answer{4, "now"}));
+}
+
 TEST_F(LifecycleTest, StopNow_EndsEverythingAlsoInTheMiddleOfADrain) {
   start();
   auto client = connect();

@@ -137,7 +137,8 @@ inline std::span<const api::ApiRow> fake_rows() {
        .max_version = 4,
        .flexible_from = 3,
        .memory_factor = 2,
-       .invoke = api_versions},
+       .invoke = api_versions,
+       .invoke_waiting = api_versions},
   };
   return rows;
 }

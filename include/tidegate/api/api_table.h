@@ -122,6 +122,9 @@ struct ApiRow {
   // The server calls it for accepted versions only, but for ApiVersions (key 18) with any version:
   // above its range it answers unsupported_version in the body of version 0 and does not parse `body`.
   Task<Reply> (*invoke)(RequestContextPtr context, SharedBuffer body) = nullptr;
+  // The same while storage is not there yet and `context->broker` is null: answers that clients repeat. Without
+  // it the connection is closed.
+  Task<Reply> (*invoke_waiting)(RequestContextPtr context, SharedBuffer body) = nullptr;
   // ApiVersions answers this; differs from min_version for Produce alone (0: old librdkafka).
   std::int16_t advertised_min = 0;
 

@@ -1,5 +1,6 @@
-// The Kafka listeners and their connections. app/ makes one Server after the broker has started, starts
-// it, and drains it before the broker stops. Connections are spread over the shards and stay there.
+// The Kafka listeners and their connections. app/ makes one Server after the broker has started (or before,
+// where storage may be long in coming), starts it, and drains it before the broker stops. Connections are
+// spread over the shards and stay there.
 #pragma once
 
 #include <cstddef>
@@ -41,6 +42,7 @@ struct ServerOptions {
   std::size_t response_memory_bytes = std::size_t{128} << 20;     // response.max.queued.bytes, all shards
   Duration write_stall_timeout = std::chrono::minutes(1);         // connection.write.stall.ms
   Duration frame_timeout = std::chrono::minutes(1);               // connection.frame.timeout.ms
+  bool waits_for_broker = false;  // clients are put off until serve()
 };
 
 // Where clients connect, with the real ports.
@@ -63,6 +65,8 @@ class Server {
 
   // Opens every listener, or none: invalid_config with a one-line message. On a shard.
   Task<Result<void>> start();
+  // With waits_for_broker: from now on requests are served. Any thread; once.
+  void serve(broker::Broker* broker);
   // In the order of the options. Valid after start().
   const std::vector<Endpoint>& endpoints() const;
 

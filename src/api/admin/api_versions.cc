@@ -40,8 +40,10 @@ bool is_software_word(std::string_view text) {
   return std::ranges::all_of(text, [&](char c) { return alphanumeric(c) || c == '.' || c == '-'; });
 }
 
+// While storage is not there yet: yes. A client that were told no would give up, and one that is told yes for
+// nothing hears no from the groups.
 bool has_consumer_groups(const RequestContext& context) {
-  return context.broker->groups().limits().consumer_enabled;
+  return !context.broker || context.broker->groups().limits().consumer_enabled;
 }
 
 void add_features(const RequestContext& context, Response& response) {
@@ -67,7 +69,8 @@ ErrorCode check(const RequestContext& context, const Request& request) {
       (!is_software_word(request.client_software_name) || !is_software_word(request.client_software_version))) {
     return ErrorCode::invalid_request;
   }
-  if (context.version >= kExpectedNodeFrom && request.cluster_id && request.node_id >= 0) {
+  // While storage is not there yet nobody knows the cluster's id.
+  if (context.broker && context.version >= kExpectedNodeFrom && request.cluster_id && request.node_id >= 0) {
     const storage::Cluster& cluster = context.broker->parts().cluster;
     if (*request.cluster_id != cluster.cluster_id() || request.node_id != cluster.self()) {
       return ErrorCode::rebootstrap_required;
@@ -110,6 +113,7 @@ Task<Reply> invoke_any(RequestContextPtr context, SharedBuffer body) {
 ApiRow api_versions_row() {
   ApiRow row = make_row<Request, handle>({.name = "ApiVersions"});
   row.invoke = &invoke_any;
+  row.invoke_waiting = &invoke_any;
   return row;
 }
 

@@ -125,8 +125,26 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
   co_return make_reply(*context, std::move(response), error);
 }
 
+// Storage is not there yet. Clients take a topic without a leader and an answer without brokers for passing
+// states and ask again; a list of all topics that is empty they would believe.
+Task<Reply> handle_waiting(RequestContextPtr context, Request request) {
+  if (!request.topics || (context->version == 0 && request.topics->empty())) {
+    co_return Reply{.send = false, .close = true, .close_reason = "storage is not there yet"};
+  }
+  Response response;
+  for (auto& asked : *request.topics) {
+    response.topics.push_back(
+        failed_topic(std::move(asked.name), asked.topic_id, ErrorCode::leader_not_available));
+  }
+  co_return make_reply(*context, std::move(response), ErrorCode::leader_not_available);
+}
+
 }  // namespace
 
-ApiRow metadata_row() { return make_row<Request, handle>({.name = "Metadata"}); }
+ApiRow metadata_row() {
+  ApiRow row = make_row<Request, handle>({.name = "Metadata"});
+  row.invoke_waiting = &invoke<Request, handle_waiting>;
+  return row;
+}
 
 }  // namespace tidegate::api

@@ -26,6 +26,7 @@ Coordinator not_found(ErrorCode error, std::string message) {
 }
 
 Coordinator find(const RequestContext& context, std::int8_t type, const std::string& key) {
+  if (!context.broker) return not_found(ErrorCode::coordinator_not_available, "Storage is not there yet.");
   if (type == kTransaction) {
     return not_found(ErrorCode::transactional_id_authorization_failed,
                      "There are no transactions on this server.");
@@ -65,6 +66,10 @@ Task<Response> handle(RequestContextPtr context, Request request) {
 
 }  // namespace
 
-ApiRow find_coordinator_row() { return make_row<Request, handle>({.name = "FindCoordinator"}); }
+ApiRow find_coordinator_row() {
+  ApiRow row = make_row<Request, handle>({.name = "FindCoordinator"});
+  row.invoke_waiting = row.invoke;
+  return row;
+}
 
 }  // namespace tidegate::api

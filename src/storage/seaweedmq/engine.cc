@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "format/filer_rules.h"
 #include "format/names.h"
 #include "tidegate/base/uuid.h"
 #include "tidegate/runtime/submit.h"
@@ -74,7 +75,34 @@ Task<Result<void>> SeaweedmqEngine::take_cluster_id() {
   co_return Result<void>{};
 }
 
+Task<Result<void>> SeaweedmqEngine::check_filer_rules() {
+  const Backend backend = source_->backend();
+  const auto entry = co_await backend.filer.lookup(kFilerRulesDirectory, kFilerRulesEntry);
+  if (!entry) co_return fail(entry.error());
+  if (!*entry) co_return Result<void>{};
+  std::string json = (*entry)->content;
+  for (const Chunk& chunk : (*entry)->chunks) {
+    const auto bytes = co_await backend.volumes.download(chunk.file_id, 0, chunk.size_bytes);
+    if (!bytes) co_return fail(bytes.error());
+    if (*bytes) json.append(reinterpret_cast<const char*>((*bytes)->data()), (*bytes)->size());
+  }
+  const auto rules = ttl_rules(json, paths::kNamespace);
+  if (!rules) {
+    // The filer cannot read it either, and goes on without.
+    spdlog::warn("event=filer_rules_unreadable entry={}/{} error=\"{}\"", kFilerRulesDirectory, kFilerRulesEntry,
+                 rules.error().message);
+    co_return Result<void>{};
+  }
+  if (rules->empty()) co_return Result<void>{};
+  const TtlRule& first = rules->front();
+  co_return fail(ErrorCode::invalid_config,
+                 fmt::format("SeaweedFS has a TTL of {} on '{}' (fs.configure), which would delete records and topics; "
+                             "take it away: fs.configure -locationPrefix={} -delete -apply",
+                             first.ttl, first.location_prefix, first.location_prefix));
+}
+
 Task<Result<void>> SeaweedmqEngine::come_up() {
+  if (auto good = co_await check_filer_rules(); !good) co_return good;
   if (auto taken = co_await take_cluster_id(); !taken) co_return taken;
   if (auto looked = co_await fences_.look(); !looked) co_return looked;
   auto listed = co_await topics_.list();
@@ -82,23 +110,40 @@ Task<Result<void>> SeaweedmqEngine::come_up() {
   co_return Result<void>{};
 }
 
+// What is there and cannot be used is for the operator; what is not there may come.
+Task<Result<void>> SeaweedmqEngine::wait_and_come_up() {
+  for (Duration pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    auto up = co_await come_up();
+    if (up || given_up_ || !patient_ || up.error().code != ErrorCode::kafka_storage_error) co_return up;
+    const std::string missing = source_->missing();
+    not_ready_ = missing.empty() ? up.error().message : missing;
+    if (pause == kFirstPause) spdlog::warn("event=engine_waits missing=\"{}\" error=\"{}\"", missing, up.error().message);
+    co_await start_changed_.wait_until(Shard::current()->timers(), clock_.now() + pause);
+    if (given_up_) co_return fail(ErrorCode::kafka_storage_error, "stopped before the storage was there: " + not_ready_);
+  }
+}
+
+Task<void> SeaweedmqEngine::stop_waiting() {
+  if (!starting_) co_return;
+  given_up_ = true;
+  start_changed_.notify_all();
+  co_await source_->close();  // ends the calls that are under way
+  while (starting_) co_await start_changed_.wait();
+}
+
 Task<Result<void>> SeaweedmqEngine::start() {
   start_time_ = clock_.now();
   start_wall_ms_ = clock_.wall_ms();
-  if (auto opened = co_await source_->open(); !opened) co_return opened;
-  for (Duration pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
-    auto up = co_await come_up();
-    if (up) break;
-    const std::string missing = source_->missing();
-    if (pause == kFirstPause) spdlog::warn("event=engine_waits missing=\"{}\" error=\"{}\"", missing, up.error().message);
-    not_ready_ = missing.empty() ? up.error().message : missing;
-    // What is there and cannot be used is for the operator; what is not there may come.
-    if (!patient_ || up.error().code != ErrorCode::kafka_storage_error) {
-      co_await source_->close();
-      co_return up;
-    }
-    co_await Shard::current()->timers().sleep_until(clock_.now() + pause);
-  }
+  starting_ = true;
+  not_ready_ = "looking for SeaweedFS";
+  auto up = co_await source_->open();
+  const bool opened = up.has_value();
+  if (opened) up = co_await wait_and_come_up();
+  if (!up && opened && !given_up_) co_await source_->close();
+  if (up && given_up_) up = fail(ErrorCode::kafka_storage_error, "stopped while it started");
+  starting_ = false;
+  start_changed_.notify_all();
+  if (!up) co_return up;
   meta_.set_open(true);
   for (unsigned i = 0; i < shards_.size(); ++i) {
     auto open = [this, i] { on_shards_[i]->running = true; };

@@ -14,6 +14,7 @@
 #include "log/direct_log.h"
 #include "meta/scope_store.h"
 #include "tidegate/base/rng.h"
+#include "tidegate/runtime/event.h"
 #include "topics/topic_table.h"
 #include "versioned_entry.h"
 
@@ -38,6 +39,8 @@ class SeaweedmqEngine final : public Engine {
   std::string_view name() const override { return "seaweedmq"; }
   Task<Result<void>> start() override;
   Task<void> stop() override;
+  // On shard 0: a start() that waits for its backend ends with an error. Returns when it has.
+  Task<void> stop_waiting();
   Health health() const override;
   Capabilities capabilities() const override;
   std::string cluster_id() const override { return cluster_id_; }
@@ -63,7 +66,10 @@ class SeaweedmqEngine final : public Engine {
   };
   using Opening = Result<std::shared_ptr<DirectLog>>;
 
+  Task<Result<void>> wait_and_come_up();
   Task<Result<void>> come_up();
+  // invalid_config when the filer would let our files expire.
+  Task<Result<void>> check_filer_rules();
   Task<Result<void>> take_cluster_id();
   Task<Opening> open_log(PartitionId id, LogConfig config);
   Task<void> close_shard(unsigned index);
@@ -85,6 +91,10 @@ class SeaweedmqEngine final : public Engine {
   std::vector<std::unique_ptr<OnShard>> on_shards_;
   std::string cluster_id_;
   std::atomic<bool> ready_{false};
+  // Of start(); touched on shard 0.
+  bool starting_ = false;
+  bool given_up_ = false;
+  Event start_changed_;
   std::string not_ready_ = "not started";
   // The wall clock's jumps must not age records: ages count from here on the monotonic clock too.
   std::int64_t start_wall_ms_ = 0;

@@ -92,4 +92,9 @@ SUITES = [
     Suite("kafkajs", _node),
     Suite("e2e-embedded", _venv("e2e_suite.py"), "embedded", "e2e"),
     Suite("e2e-memory", _venv("e2e_suite.py"), "memory", "e2e", on_kafka=False),
+    # Against the fake SeaweedFS; `run --weed` takes the suites above to a real one.
+    Suite("e2e-seaweedmq", _venv("e2e_suite.py"), "seaweedmq", "e2e", on_kafka=False),
+    Suite("seaweedmq-kcat", _kcat, "seaweedmq", "e2e", on_kafka=False),
+    Suite("seaweedmq-confluent", _venv("confluent_suite.py"), "seaweedmq", "e2e", settings=QUICK_HEARTBEATS,
+          on_kafka=False),
 ]

@@ -14,7 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import deps, tether
+from . import deps, seaweed, tether
 
 START_TIMEOUT_S = 60
 KAFKA_START_TIMEOUT_S = 240  # a JVM among a dozen others on a busy machine
@@ -76,10 +76,20 @@ class Server:
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
+    def close(self):
+        """Ends everything that belongs to it."""
+        self.kill()
+
 
 class Tidegate(Server):
-    def __init__(self, work_dir, proxy_port, binary, engine="embedded", settings=()):
+    """With engine seaweedmq, beside a SeaweedFS of its own that outlives its restarts."""
+
+    def __init__(self, work_dir, proxy_port, binary, engine="embedded", settings=(), seaweed_kind="fake"):
         super().__init__(work_dir, proxy_port)
+        try:
+            self.seaweed = seaweed.make(seaweed_kind, work_dir) if engine == "seaweedmq" else None
+        except seaweed.SeaweedError as error:
+            raise ServerError(str(error)) from None
         self.binary = str(binary)
         self.engine = engine
         self.settings = list(settings)
@@ -96,11 +106,26 @@ class Tidegate(Server):
         if self.proxy_port:
             command += ["--listen", f"PROXIED://{self.proxied}",
                         "--advertise", f"PROXIED://127.0.0.1:{self.proxy_port}"]
+        if self.seaweed:
+            command += ["--set", f"seaweedmq.masters={self.seaweed.masters}"]
         for setting in self.settings:
             command += ["--set", setting]
         return command
 
+    def close(self):
+        self.kill()
+        if self.seaweed:
+            self.seaweed.close()
+
+    def _start_seaweed(self):
+        try:
+            self.seaweed.start()
+        except seaweed.SeaweedError as error:
+            raise ServerError(str(error)) from None
+
     def start(self):
+        if self.seaweed and self.bootstrap is None:
+            self._start_seaweed()
         self.process = tether.popen(self.command(), stdout=subprocess.PIPE, stderr=self.log,
                                         env=_environment())
         line = self._ready_line()
@@ -222,7 +247,7 @@ def offered_apis(address):
     return {struct.unpack_from(">h", reply, 10 + 6 * n)[0] for n in range(count)}
 
 
-def make(kind, work_dir, proxy_port, binary=None, engine="embedded", settings=()):
+def make(kind, work_dir, proxy_port, binary=None, engine="embedded", settings=(), seaweed_kind="fake"):
     if kind == "kafka":
         return Kafka(work_dir, proxy_port, settings)
-    return Tidegate(work_dir, proxy_port, binary, engine, settings)
+    return Tidegate(work_dir, proxy_port, binary, engine, settings, seaweed_kind)

@@ -30,7 +30,8 @@ Client::Client(ShardPool& pool, const ClientOptions& options, std::shared_ptr<Co
         return std::make_shared<Endpoint>(address.grpc(), connector_, clock_, seeds_.next(), metrics_,
                                           EndpointKind::filer);
       }),
-      filer_(filers_, calls_, metrics_, clock_, options.call_timeout, seeds_.next()) {
+      filer_(filers_, calls_, metrics_, clock_, options.call_timeout, seeds_.next()),
+      watch_(pool.at(0), options.volume_probe_interval, [this] { return probe_volumes(); }) {
   auto on_change = [this](const ClusterView& view) { changed(view); };
   master_ = std::make_unique<MasterClient>(pool.at(0), options_, connector_, calls_, metrics_, seeds_.next(),
                                            std::move(on_change));
@@ -48,11 +49,15 @@ Task<void> Client::start() {
     co_await submit_to(pool_.at(i), std::move(make));
   }
   master_->start();
+  watch_.start();
 }
 
 Task<void> Client::stop() {
   co_await master_->stop();
   calls_.close();
+  // Its probe fails now; on shard 0, as this is.
+  if (volumes_[0]) volumes_[0]->close();
+  co_await watch_.stop();
   for (unsigned i = 0; i < pool_.size(); ++i) {
     // Closed, not destroyed: a caller that was just told of its failure may still be in a method of it.
     auto close = [this, i] {
@@ -60,6 +65,12 @@ Task<void> Client::stop() {
     };
     co_await submit_to(pool_.at(i), std::move(close));
   }
+}
+
+// Without a filer nothing is to be known of volume servers: missing() names the filer then.
+Task<Result<void>> Client::probe_volumes() {
+  if (!filers_.any_usable()) co_return Result<void>{};
+  co_return co_await volumes_[0]->probe();
 }
 
 VolumeClient& Client::ByShard::here() {
@@ -95,6 +106,9 @@ std::string Client::missing() const {
   if (!filers_.any_usable()) return "no filer of SeaweedFS answers";
   // Filers and volume servers work without a master for a while; new file ids do not.
   if (!view.connected) return "no master of SeaweedFS answers: " + view.trouble;
+  if (const std::string trouble = watch_.trouble(); !trouble.empty()) {
+    return "no volume server of SeaweedFS takes chunks: " + trouble;
+  }
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include "rpc/filer_client.h"
 #include "rpc/master_client.h"
 #include "rpc/volume_client.h"
+#include "rpc/volume_watch.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/runtime/shard.h"
 
@@ -60,6 +61,7 @@ class Client {
   Client(ShardPool& pool, const ClientOptions& options, std::shared_ptr<Connector> connector,
          MetricRegistry& metrics, std::uint64_t seed);
   void changed(const ClusterView& view);
+  Task<Result<void>> probe_volumes();
 
   ShardPool& pool_;
   const ClientOptions options_;
@@ -74,6 +76,7 @@ class Client {
   std::unique_ptr<MasterClient> master_;
   std::vector<std::unique_ptr<VolumeClient>> volumes_;  // by shard, each touched on its own
   ByShard by_shard_{*this};
+  VolumeWatch watch_;
 };
 
 }  // namespace tidegate::storage::seaweedmq

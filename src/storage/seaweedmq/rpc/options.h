@@ -37,6 +37,8 @@ struct ClientOptions {
   Duration connect_timeout = std::chrono::seconds(2);
   // How often the member list is asked for, beside the stream that tells of changes.
   Duration poll_interval = std::chrono::seconds(2);
+  // How often it is asked whether a volume server takes chunks; 0: never.
+  Duration volume_probe_interval = Duration(0);
   std::size_t ids_per_assign = 100;
   std::size_t max_message_bytes = 64U << 20;
   long max_connections_per_volume_server = 16;

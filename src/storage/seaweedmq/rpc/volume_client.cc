@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kBreakers = 4096;
 constexpr std::int64_t kTokenLifeS = 60;
 constexpr std::int64_t kServerFaults = 500;
+constexpr const char* kProbePath = "/topics/kafka/.meta/probe";
 
 std::unexpected<Error> storage_error(Method method, const std::string& what) {
   return fail(ErrorCode::kafka_storage_error, std::string(method_name(method)) + ": " + what);
@@ -107,6 +108,20 @@ Task<Result<void>> VolumeClient::upload(Assigned to, std::vector<SharedBuffer> p
   if (const auto id = FileId::parse(to.file_id)) pool_.drop_volume(id->volume);
   if (!response) co_return fail(std::move(response.error()));
   co_return storage_error(Method::volume_put, to.url + " " + said(*response));
+}
+
+Task<Result<void>> VolumeClient::probe() {
+  const auto to = co_await assign(kProbePath);
+  if (!to) co_return fail(to.error());
+  HttpRequest request;
+  request.url = url_of(to->url, to->file_id);
+  request.bearer = token(options_.jwt_read_key, to->file_id);
+  request.range_size = 1;
+  const auto response = co_await exchange(Method::volume_get, to->url, std::move(request));
+  if (response && response->status < kServerFaults) co_return Result<void>();  // nothing is stored there: 404
+  if (const auto id = FileId::parse(to->file_id)) pool_.drop_volume(id->volume);
+  if (!response) co_return fail(response.error());
+  co_return storage_error(Method::volume_get, to->url + " " + said(*response));
 }
 
 Task<Result<std::vector<std::string>>> VolumeClient::locate(std::uint32_t volume, bool afresh) {

@@ -27,6 +27,9 @@ class VolumeClient final : public Volumes {
                                                      std::uint64_t size_bytes) override;
   Task<void> discard(std::vector<std::string> file_ids) override;
 
+  // Whether a chunk could be stored now: an id is to be had, and its server answers.
+  Task<Result<void>> probe();
+
   void close() { http_.close(); }
 
   static constexpr std::size_t kVolumesRemembered = 10'000;

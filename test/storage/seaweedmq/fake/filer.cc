@@ -18,6 +18,9 @@ using storage::seaweedmq::FileId;
 constexpr const char* kNoEntry = "filer: no entry is found in filer store";
 constexpr const char* kEtag = "Seaweed-X-Amz-ETag";
 
+// Of all filers, and over their restarts: masters never give a key twice.
+std::atomic<std::uint64_t> next_key{1};
+
 std::int64_t now_ns() { return std::chrono::system_clock::now().time_since_epoch().count(); }
 
 std::pair<std::string, std::string> split(const std::string& path) {
@@ -171,6 +174,16 @@ std::string FakeFiler::remove(const std::string& directory, const std::string& n
   }
   store_.directories[directory].erase(name);
   return {};
+}
+
+bool FakeFiler::put_content(const std::string& path, const std::string& content) {
+  if (!path.starts_with('/') || path.ends_with('/')) return false;
+  const auto [directory, name] = split(path);
+  filer_pb::Entry entry;
+  entry.set_name(name);
+  entry.set_content(content);
+  const std::lock_guard lock(store_.mutex);
+  return put(directory, entry, false).first == filer_pb::OK;
 }
 
 grpc::Status FakeFiler::LookupDirectoryEntry(Context* context,
@@ -347,9 +360,9 @@ grpc::Status FakeFiler::AssignVolume(Context* context, const filer_pb::AssignVol
   }
   std::lock_guard lock(store_.mutex);
   const auto count = static_cast<std::uint64_t>(std::max(1, request->count()));
-  const Volume& volume = volumes[next_key_ % volumes.size()];
-  const std::string id = FileId{volume.id, next_key_, 0x01637037}.text();
-  next_key_ += count;
+  const std::uint64_t key = next_key.fetch_add(count);
+  const Volume& volume = volumes[key % volumes.size()];
+  const std::string id = FileId{volume.id, key, 0x01637037}.text();
   response->set_file_id(id);
   response->set_count(static_cast<std::int32_t>(count));
   response->mutable_location()->set_url(volume.url);

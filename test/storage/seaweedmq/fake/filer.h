@@ -49,6 +49,8 @@ class FakeFiler final : public filer_pb::SeaweedFiler::Service {
   Faults& faults() { return faults_; }
   void answer_missing_with_not_found(bool on) { not_found_ = on; }
   void answer_chunks_with_fid_only(bool on) { fid_only_ = on; }
+  // A file kept inside its entry, as SeaweedFS's own tools write their configuration. False for no path.
+  bool put_content(const std::string& path, const std::string& content);
   int forwarded() const { return forwarded_.load(); }
 
   using Context = grpc::ServerContext;
@@ -105,7 +107,6 @@ class FakeFiler final : public filer_pb::SeaweedFiler::Service {
   std::atomic<bool> fid_only_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<int> forwarded_{0};
-  std::uint64_t next_key_ = 1;
   std::map<std::string, Lock> locks_;
   std::int64_t generation_ = 0;
   std::int64_t tokens_ = 0;

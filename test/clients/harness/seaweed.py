@@ -1,0 +1,152 @@
+"""A SeaweedFS for a suite: real processes of the binary that TIDEGATE_WEED names, or the fake servers.
+
+Both have one master, one volume server and one filer on loopback. A part can be killed and started again on its
+ports with what it had stored. Only processes started here are signalled, by pid.
+"""
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+from . import deps, tether
+
+PARTS = ("master", "volume", "filer")
+START_TIMEOUT_S = 90
+
+
+class SeaweedError(Exception):
+    pass
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _connects(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+def real_binary():
+    """What TIDEGATE_WEED names; None when it names nothing."""
+    named = os.environ.get("TIDEGATE_WEED")
+    return named or None
+
+
+class RealSeaweed:
+    kind = "real"
+
+    def __init__(self, work_dir):
+        self.binary = real_binary()
+        if not self.binary or not os.access(self.binary, os.X_OK):
+            raise deps.Missing("TIDEGATE_WEED names no weed binary")
+        self.work_dir = Path(work_dir) / "seaweedfs"
+        self.http = {part: _free_port() for part in PARTS}
+        self.grpc = {part: _free_port() for part in PARTS}
+        self.processes = {}
+        for part in PARTS:
+            (self.work_dir / part).mkdir(parents=True)
+        self.masters = f"127.0.0.1:{self.http['master']}.{self.grpc['master']}"
+
+    def _command(self, part):
+        data = str(self.work_dir / part)
+        words = [self.binary, part, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-port={self.http[part]}",
+                 f"-port.grpc={self.grpc[part]}"]
+        return words + {
+            "master": [f"-mdir={data}", "-telemetry=false", "-volumeSizeLimitMB=128"],
+            "volume": [f"-dir={data}", "-max=100", f"-master={self.masters}"],
+            "filer": [f"-master={self.masters}", f"-defaultStoreDir={data}"],
+        }[part]
+
+    def start(self):
+        for part in PARTS:
+            self.start_part(part)
+
+    def start_part(self, part, wait=True):
+        log = open(self.work_dir / f"{part}.log", "ab")
+        self.processes[part] = tether.popen(self._command(part), stdout=log, stderr=log, cwd=self.work_dir)
+        log.close()
+        if wait:
+            self._wait_for(part)
+
+    def _wait_for(self, part):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not (_connects(self.http[part]) and _connects(self.grpc[part])
+                   and (part != "volume" or "master" not in self.processes or self._assigns())):
+            if self.processes[part].poll() is not None or time.monotonic() > deadline:
+                raise SeaweedError(f"weed {part} did not come up: {self.log_tail(part)}")
+            time.sleep(0.1)
+
+    def _assigns(self):
+        """Some seconds after a volume server has come up the master gives out ids on it."""
+        try:
+            url = f"http://127.0.0.1:{self.http['master']}/dir/assign"
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                return b'"fid"' in answer.read()
+        except OSError:
+            return False
+
+    def kill_part(self, part, sig=signal.SIGKILL):
+        process = self.processes.pop(part)
+        process.send_signal(sig)
+        process.wait()
+
+    def log_tail(self, part):
+        text = (self.work_dir / f"{part}.log").read_text(errors="replace").splitlines()
+        return " | ".join(text[-3:])
+
+    def close(self):
+        for part in list(self.processes):
+            self.kill_part(part)
+
+
+class FakeSeaweed:
+    """Speaks to the program fake_seaweedfs by lines; it keeps everything in its memory."""
+
+    kind = "fake"
+
+    def __init__(self, _work_dir):
+        named = os.environ.get("TIDEGATE_TEST_BIN_DIR")
+        places = [Path(named)] if named else sorted(deps.SOURCE_DIR.glob("build/*/bin"),
+                                                    key=lambda p: -p.stat().st_mtime)
+        programs = [p / "fake_seaweedfs" for p in places if (p / "fake_seaweedfs").exists()]
+        if not programs:
+            raise SeaweedError("fake_seaweedfs is not built")
+        self.program, self.process, self.masters = programs[0], None, None
+
+    def start(self):
+        self.process = tether.popen([str(self.program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if not select.select([self.process.stdout], [], [], START_TIMEOUT_S)[0]:
+            raise SeaweedError("fake_seaweedfs says nothing")
+        self.masters = self.process.stdout.readline().split()[1]
+
+    def _tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        if self.process.stdout.readline().strip() != "ok":
+            raise SeaweedError(f"fake_seaweedfs does not obey: {line}")
+
+    def start_part(self, part, wait=True):
+        self._tell(f"start {part}")
+
+    def kill_part(self, part):
+        self._tell(f"kill {part}")
+
+    def close(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def make(kind, work_dir):
+    return RealSeaweed(work_dir) if kind == "real" else FakeSeaweed(work_dir)
