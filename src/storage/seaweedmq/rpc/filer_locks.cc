@@ -21,6 +21,10 @@ bool says_refused(const std::string& error) {
   return false;
 }
 
+// What the master books on a volume for each id until the next heartbeats say what is really there; without a
+// word from us a megabyte.
+constexpr std::uint64_t kExpectedChunkBytes = 64U << 10;
+
 }  // namespace
 
 Task<Result<LockAnswer>> FilerClient::lock(std::string name, std::int64_t seconds, std::string owner,
@@ -83,6 +87,7 @@ Task<Result<AssignedBlock>> FilerClient::assign(std::string path, std::size_t co
   request.set_path(std::move(path));
   request.set_count(static_cast<std::int32_t>(count));
   request.set_replication(std::move(replication));
+  request.set_expected_data_size(kExpectedChunkBytes);
   constexpr Method method = Method::assign_volume;
   auto answer = co_await call<filer_pb::AssignVolumeRequest, filer_pb::AssignVolumeResponse>(
       method, &Async::AssignVolume, std::move(request), true);

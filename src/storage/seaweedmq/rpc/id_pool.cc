@@ -5,6 +5,10 @@
 
 namespace tidegate::storage::seaweedmq {
 
+namespace {
+constexpr std::size_t kGrowth = 4;
+}
+
 std::string pool_directory(const std::string& path) {
   if (path.starts_with("/topics/")) {
     std::size_t end = 0;
@@ -40,6 +44,7 @@ Assigned IdPool::take_from(Pool& pool) {
   if (out.authorization.empty() && !pool.token.empty()) {
     out.authorization = std::move(pool.token);
     pool.left = 1;  // the token names this id: the others are of no use
+    pool.one_each = true;
   }
   ++pool.next.key;
   --pool.left;
@@ -49,7 +54,12 @@ Assigned IdPool::take_from(Pool& pool) {
 
 Task<void> IdPool::fill(std::shared_ptr<Pool> pool, std::string path) {
   pool->filling = true;
-  const auto block = co_await fill_(std::move(path), block_);
+  const bool was_filled = pool->good_until != MonoTime{};
+  const bool in_time = clock_.now() < pool->good_until;
+  if (was_filled && in_time) pool->wanted *= kGrowth;
+  if (was_filled && !in_time) pool->wanted = std::max(pool->wanted / kGrowth, kFirstBlock);
+  pool->wanted = pool->one_each ? 1 : std::min(pool->wanted, block_);
+  const auto block = co_await fill_(std::move(path), pool->wanted);
   pool->filling = false;
   pool->trouble.reset();
   if (!block) {

@@ -1,6 +1,7 @@
 // File ids in blocks: one assignment gives many, so that an upload waits for none. One pool for each topic
 // (its directory selects the cluster's rules) on each shard; coroutines of that shard that find it empty
-// wait for the one that fills it.
+// wait for the one that fills it. A pool begins small and grows with its use, because the master counts what it
+// has promised as stored: idle topics with a hundred ids each would make volumes look full.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +33,7 @@ class IdPool {
   std::size_t pools() const { return pools_.size(); }
 
   static constexpr std::size_t kPools = 4096;
+  static constexpr std::size_t kFirstBlock = 4;
   // A volume may fill up or move meanwhile, and the cluster forgets what it promised.
   static constexpr Duration kBlockLife = std::chrono::seconds(30);
 
@@ -43,6 +45,8 @@ class IdPool {
     std::string token;  // the cluster's own, good for one id only
     MonoTime good_until{};
     MonoTime used_at{};
+    std::size_t wanted = kFirstBlock;  // ids to ask for next
+    bool one_each = false;  // the cluster's token is all that we have
     bool filling = false;
     Event filled;
     std::optional<Error> trouble;  // of the last filling; whoever waited for it fails with it

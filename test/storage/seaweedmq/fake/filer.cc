@@ -360,6 +360,7 @@ grpc::Status FakeFiler::AssignVolume(Context* context, const filer_pb::AssignVol
   }
   std::lock_guard lock(store_.mutex);
   const auto count = static_cast<std::uint64_t>(std::max(1, request->count()));
+  booked_ += count * (request->expected_data_size() > 0 ? request->expected_data_size() : 1U << 20);
   const std::uint64_t key = next_key.fetch_add(count);
   const Volume& volume = volumes[key % volumes.size()];
   const std::string id = FileId{volume.id, key, 0x01637037}.text();

@@ -51,6 +51,8 @@ class FakeFiler final : public filer_pb::SeaweedFiler::Service {
   void answer_chunks_with_fid_only(bool on) { fid_only_ = on; }
   // A file kept inside its entry, as SeaweedFS's own tools write their configuration. False for no path.
   bool put_content(const std::string& path, const std::string& content);
+  // What a master would have booked on its volumes for the ids that were given out.
+  std::uint64_t booked_bytes() const { return booked_.load(); }
   int forwarded() const { return forwarded_.load(); }
 
   using Context = grpc::ServerContext;
@@ -107,6 +109,7 @@ class FakeFiler final : public filer_pb::SeaweedFiler::Service {
   std::atomic<bool> fid_only_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<int> forwarded_{0};
+  std::atomic<std::uint64_t> booked_{0};
   std::map<std::string, Lock> locks_;
   std::int64_t generation_ = 0;
   std::int64_t tokens_ = 0;

@@ -44,6 +44,25 @@ TEST_F(IdPoolTest, BlockGivesManyIds_AllDifferent) {
   EXPECT_EQ(fills, 2);
 }
 
+TEST_F(IdPoolTest, BlocksGrowWithUseAndShrinkWithoutIt) {
+  std::vector<std::size_t> asked;
+  IdPool large{shards.manual_clock(), 100,
+               [&](std::string, std::size_t count) {
+                 asked.push_back(count);
+                 return fill(count);
+               },
+               [](const std::string&) { return std::string(); }};
+  for (int i = 0; i < 4 + 16 + 64 + 1; ++i) {
+    ASSERT_TRUE(shards.run([&] { return large.take("/topics/kafka/t/f"); }));
+  }
+  EXPECT_EQ(asked, (std::vector<std::size_t>{4, 16, 64, 100}));
+  for (int i = 0; i < 3; ++i) {
+    shards.advance(IdPool::kBlockLife);
+    ASSERT_TRUE(shards.run([&] { return large.take("/topics/kafka/t/f"); }));
+  }
+  EXPECT_EQ(asked, (std::vector<std::size_t>{4, 16, 64, 100, 25, 6, 4}));
+}
+
 TEST_F(IdPoolTest, ClustersToken_IsGoodForOneIdOnly) {
   token = "given";
   EXPECT_EQ(take()->authorization, "given");
