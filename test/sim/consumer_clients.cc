@@ -34,17 +34,31 @@ void ConsumerWorld::ask(int index, Request request) {
   request.reply = next_reply_++;
   if (index >= 0) {
     auto& client = clients_[static_cast<std::size_t>(index)];
-    asked_[request.reply] = index;
+    asked_[request.reply] = {.client = index};
     client.waits_for = request.reply;
     client.asked_at = now_.mono;
   } else {
-    asked_[request.reply] = -1;
+    asked_[request.reply] = {};
   }
   tell(std::move(request));
 }
 
+// What it goes on owning it goes on reading; for the rest it has to ask where others stopped.
+void ConsumerWorld::own(ConsumerClient& client, Owned now) {
+  std::erase_if(client.places, [&](const auto& entry) { return !now.contains(entry.first); });
+  for (const auto& partition : now) client.places.try_emplace(partition, Place{.since = next_reply_});
+  client.owned = std::move(now);
+}
+
+// What it is told is its own from now on; what it is to give up stays so until it has.
+void ConsumerWorld::take_over(ConsumerClient& client) {
+  auto owned = client.owned;
+  owned.insert(client.told.begin(), client.told.end());
+  own(client, std::move(owned));
+}
+
 void ConsumerWorld::forget(ConsumerClient& client) {
-  client.owned.clear();
+  own(client, {});
   client.told.clear();
   client.joined = false;
   client.must_sync = false;
@@ -89,6 +103,9 @@ void ConsumerWorld::leave(ConsumerClient& client, int) {
 
 void ConsumerWorld::act(ConsumerClient& client, int index) {
   if (!client.alive || client.stalled_until > now_.mono) return;
+  // Beside its heartbeats; a classic one not while it joins, when it does not know what it will own.
+  const bool may_commit = client.joined && !client.must_sync;
+  if (may_commit && chance(300)) use_offsets(client, index);
   if (client.waits_for != 0) {
     // Then it gives up; a parked join may take as long as the slowest member.
     const bool joins = client.classic && (!client.joined || client.must_join);
@@ -107,7 +124,10 @@ void ConsumerWorld::act(ConsumerClient& client, int index) {
 void ConsumerWorld::act_new(ConsumerClient& client, int index) {
   if (client.joined && client.beat_at > now_.mono && client.owned == client.told) return;
   client.beat_at = now_.mono + std::chrono::seconds(3);
-  if (calm_ || chance(700)) client.owned = client.told;  // done with the revocation
+  if (calm_ || chance(700)) {  // done with the revocation, and perhaps it has said how far it came
+    if (client.owned != client.told && chance(500)) commit(client, index);
+    own(client, client.told);
+  }
   ConsumerHeartbeat request;
   request.member_id = client.member_id;
   request.client_makes_id = true;
@@ -128,7 +148,8 @@ void ConsumerWorld::act_new(ConsumerClient& client, int index) {
 void ConsumerWorld::join_classic(ConsumerClient& client, int index) {
   if (!cooperative_) {
     // An eager client: gives up everything before it joins again.
-    client.owned.clear();
+    if (client.joined && chance(500)) commit(client, index);
+    own(client, {});
     client.joined = false;
   }
   Join request;
@@ -179,7 +200,8 @@ void ConsumerWorld::act_classic(ConsumerClient& client, int index) {
   if (client.joined && !client.must_sync && client.owned != client.told) {
     // Done with the revocation; who gave up something says so by joining again.
     client.must_join |= !std::ranges::includes(client.told, client.owned);
-    client.owned = client.told;
+    if (chance(500)) commit(client, index);
+    own(client, client.told);
   }
   if (client.must_sync) return sync_classic(client, index);
   if (!client.joined || client.must_join) return join_classic(client, index);
@@ -195,10 +217,11 @@ void ConsumerWorld::act_classic(ConsumerClient& client, int index) {
 void ConsumerWorld::deliver(const Reply& reply) {
   const auto asked = asked_.find(reply.id);
   if (asked == asked_.end()) return breach("an answer to nothing, or a second one");
-  const auto index = asked->second;
+  const auto about = std::move(asked->second);
   asked_.erase(asked);
-  if (index < 0) return;
-  auto& client = clients_[static_cast<std::size_t>(index)];
+  on_offsets_reply(about, reply);
+  if (about.client < 0) return;
+  auto& client = clients_[static_cast<std::size_t>(about.client)];
   if (client.waits_for != reply.id) return;  // it asked again since, or is another one now
   client.waits_for = 0;
   if (!calm_ && chance(20)) {  // lost on the way
@@ -237,7 +260,7 @@ void ConsumerWorld::on_reply(ConsumerClient& client, const ConsumerHeartbeatRepl
   client.epoch = reply.member_epoch;
   if (!reply.assignment) return;
   client.told = set_of(*reply.assignment);
-  client.owned.insert(client.told.begin(), client.told.end());
+  take_over(client);
 }
 
 void ConsumerWorld::on_reply(ConsumerClient& client, const JoinReply& reply) {
@@ -273,7 +296,7 @@ void ConsumerWorld::on_reply(ConsumerClient& client, const SyncReply& reply) {
   if (!assignment) return breach("an assignment that does not decode");
   client.joined = true;
   client.told = named(assignment->assigned_partitions);
-  client.owned.insert(client.told.begin(), client.told.end());
+  take_over(client);
 }
 
 void ConsumerWorld::on_reply(ConsumerClient& client, const HeartbeatReply& reply) {

@@ -58,5 +58,40 @@ TEST(ConsumerGroupWalk, KeepsItsPromises) {
   }
 }
 
+// The walk finds a coordinator with this fault, in some seed, and calls it so.
+void expect_found(Faults faults, const std::string& breach) {
+  std::string last;
+  for (std::uint64_t seed = kFirstSeed; seed < kFirstSeed + 10; ++seed) {
+    ConsumerWorld world(seed, faults);
+    while (world.failure().empty() && world.events() < 20'000) world.step();
+    last = world.failure();
+    if (last.find(breach) != std::string::npos) return;
+  }
+  FAIL() << "wanted: " << breach << "\nthe last seed: " << last;
+}
+
+TEST(ConsumerGroupWalk, FindsCoordinatorThatTakesCommitsOfOtherEpochs) {
+  expect_found({.ignores_epochs = true}, "must get STALE_MEMBER_EPOCH and got NONE");
+}
+
+TEST(ConsumerGroupWalk, FindsCoordinatorThatTakesCommitsOfThePast) {
+  expect_found({.ignores_epochs = true, .ignores_members = true}, "must get UNKNOWN_MEMBER_ID and got NONE");
+}
+
+TEST(ConsumerGroupWalk, FindsOffsetsThatGoBackWithoutLookingAtAnswers) {
+  expect_found({.ignores_epochs = true, .ignores_members = true, .trusts_answers = true},
+               " goes back from ");
+}
+
+TEST(ConsumerGroupWalk, FindsCommitsOfWhoDoesNotOwnThePartition) {
+  const Faults faults{
+      .ignores_epochs = true, .ignores_members = true, .trusts_answers = true, .trusts_offsets = true};
+  expect_found(faults, " was taken");
+}
+
+TEST(ConsumerGroupWalk, FindsCommitsThatWereNotDurable) {
+  expect_found({.loses_commits = true}, " was told and is lost");
+}
+
 }  // namespace
 }  // namespace tidegate::groups::sim

@@ -57,7 +57,8 @@ void ChangingTopics::for_each(const std::function<bool(const TopicInfo&)>& visit
   }
 }
 
-ConsumerWorld::ConsumerWorld(std::uint64_t seed) : rng_(seed) {
+ConsumerWorld::ConsumerWorld(std::uint64_t seed, Faults faults) : rng_(seed), faults_(faults) {
+  limits_.offsets_retention = std::chrono::minutes(10);
   limits_.consumer_assignors = {"uniform", "range"};
   for (const char* name : {"a", "b"}) {
     TopicInfo topic{.name = name, .id = {}, .partitions = static_cast<std::int32_t>(1 + rng_.below(6))};
@@ -76,26 +77,34 @@ void ConsumerWorld::breach(std::string what) {
 std::string ConsumerWorld::summary() const {
   return std::to_string(events_) + " events, group epoch " + std::to_string(last_group_epoch_) + ", " +
          std::to_string(conversions_) + " conversions, " + std::to_string(crashes_) + " crashes, " +
-         std::to_string(fenced_) + " fenced";
+         std::to_string(fenced_) + " fenced, " + std::to_string(commits_) + " commits, " +
+         std::to_string(refused_) + " refused";
 }
 
 void ConsumerWorld::tell(Event event) {
   ++events_;
+  spoil(event);
+  const auto told = event;
   auto effects = group_->on(std::move(event), now_);
   if (effects.wake_at) wake_at_ = effects.wake_at;
   if (effects.persist) {
+    check_offset_records(told, effects.persist->records);
     write_to(applied_, effects.persist->records);
     for (const auto& record : effects.persist->records) {
       if (!shadow_->apply(record)) breach("an emitted record does not apply");
     }
     writing_.push_back(std::move(*effects.persist));
   }
-  for (auto& reply : effects.replies) held_.push_back(std::move(reply));
+  for (auto& reply : effects.replies) {
+    check_answer(reply);
+    held_.push_back(std::move(reply));
+  }
   check();
 }
 
 void ConsumerWorld::write_some(bool all) {
   while (!writing_.empty() && (all || chance(600))) {
+    spoil_records(writing_.front().records);
     write_to(durable_, writing_.front().records);
     durable_sequence_ = writing_.front().sequence;
     writing_.pop_front();
@@ -142,6 +151,7 @@ void ConsumerWorld::crash() {
     if (!record) return breach("a stored record does not decode");
     if (!group_->apply(*record) || !shadow_->apply(*record)) return breach("a stored record does not apply");
   }
+  check_durable_offsets();
   last_group_epoch_ = group_->machine().consumer.head().group_epoch;
   wake_at_.reset();
   tell(Loaded{});
@@ -154,6 +164,7 @@ void ConsumerWorld::change_topics() {
   TopicsChanged event;
   if (known != nullptr && chance(300)) {
     event.deleted.push_back(*known);
+    std::erase_if(told_, [&](const auto& entry) { return entry.first.topic == known->id; });
     topics_.remove(name);
   } else {
     TopicInfo topic = known != nullptr ? *known : TopicInfo{.name = name, .id = {}, .partitions = 0};
@@ -197,6 +208,8 @@ void ConsumerWorld::disturb() {
 
 void ConsumerWorld::step() {
   if (chance(30)) disturb();
+  if (chance(40)) intrude();
+  if (chance(8)) administrate();
   if (chance(500)) advance(std::chrono::milliseconds(rng_.below(1500)));
   const auto index = static_cast<int>(rng_.below(clients_.size()));
   act(clients_[static_cast<std::size_t>(index)], index);
