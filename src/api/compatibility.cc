@@ -44,6 +44,8 @@ std::string compatibility_markdown() {
       "- OffsetFetch answers an offset that was committed without a leader epoch with the epoch that covers it, where\n"
       "  Kafka answers -1.\n"
       "- Groups and offsets are not kept in a topic: there is no `__consumer_offsets` to read.\n"
+      "- A group whose stored state is damaged is listed in the state Unknown; DescribeGroups and ConsumerGroupDescribe\n"
+      "  answer UNKNOWN_SERVER_ERROR and say why, its members are refused, and DeleteGroups takes it away.\n"
       "- Limits that Kafka does not have: `group.coordinator.max.groups` (COORDINATOR_NOT_AVAILABLE),\n"
       "  `group.coordinator.max.members` (GROUP_MAX_SIZE_REACHED), `group.max.offsets`,\n"
       "  `group.max.member.metadata.bytes` and `group.max.assignment.bytes`.\n"

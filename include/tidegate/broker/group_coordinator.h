@@ -47,6 +47,8 @@ struct GroupCall {
 struct ListedGroup {
   std::string id;
   groups::GroupListing listing;
+  // What is stored of it makes no sense; of the listing only the type is known, if that.
+  bool is_unreadable = false;
 };
 struct ListedGroups {
   // coordinator_load_in_progress: not all of them yet.
@@ -76,7 +78,8 @@ class GroupCoordinator {
   Task<groups::ConsumerHeartbeatReply> consumer_heartbeat(GroupCall call, groups::ConsumerHeartbeat request);
 
   Task<ListedGroups> list();
-  // group_id_not_found also for a group of the other type.
+  // group_id_not_found also for a group of the other type; unknown_server_error with a message when what is
+  // stored of it makes no sense. delete_group() takes such a group away.
   Task<Result<groups::ClassicDescription>> describe_classic(std::string group);
   Task<Result<groups::ConsumerDescription>> describe_consumer(std::string group);
 

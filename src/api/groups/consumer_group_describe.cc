@@ -70,6 +70,8 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
     told.error_code = described.error().code;
     if (told.error_code == ErrorCode::group_id_not_found) {
       told.error_message = fmt::format("There is no consumer group '{}'.", group);
+    } else if (!described.error().message.empty()) {
+      told.error_message = std::move(described.error().message);
     }
   }
   const ErrorCode first = first_error(response.groups);

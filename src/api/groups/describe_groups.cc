@@ -36,8 +36,11 @@ void fill_error(Response::DescribedGroup& told, std::int16_t version, const Erro
   if (absent) told.group_state = groups::state_name(groups::GroupState::dead);
   if (absent && version < kNotFoundFrom) return;
   told.error_code = error.code;
-  if (version >= kNotFoundFrom && absent) {
+  if (version < kNotFoundFrom) return;
+  if (absent) {
     told.error_message = fmt::format("There is no classic group '{}'.", told.group_id);
+  } else if (!error.message.empty()) {
+    told.error_message = error.message;
   }
 }
 

@@ -36,7 +36,8 @@ Task<Response> handle(RequestContextPtr context, Request request) {
   auto listed = co_await context->broker->groups().list();
   response.error_code = listed.error;
   for (auto& group : listed.groups) {
-    const std::string_view state = groups::state_name(group.listing.state);
+    // The word that Kafka's tools have for a state they know nothing of.
+    const std::string_view state = group.is_unreadable ? "Unknown" : groups::state_name(group.listing.state);
     const std::string_view type = type_of(group.listing);
     if (!passes(request.states_filter, state) || !passes(request.types_filter, type)) continue;
     response.groups.push_back({.group_id = std::move(group.id),

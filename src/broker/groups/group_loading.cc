@@ -21,6 +21,8 @@ struct GroupShard::Loaded {
   groups::Group group;
   // That the group has offsets of.
   std::vector<groups::TopicInfo> topics;
+  // The entry that makes no sense; the group is what came before it.
+  std::optional<Error> damage;
 };
 
 // Doubles with every failure. False when the shard is stopping.
@@ -81,41 +83,44 @@ Task<void> GroupShard::load(HostedGroupPtr hosted) {
     if (!co_await pause(hosted->failures)) co_return;
     auto loaded = co_await read(hosted->id);
     if (stopping_) co_return;
+    if (loaded && loaded->damage) {
+      set_damaged(hosted, loaded->group.type(), *loaded->damage);
+      co_return;
+    }
     if (loaded) {
       finish_load(hosted, std::move(*loaded));
       co_return;
     }
-    const Error& why = loaded.error();
-    const bool damaged = why.code == ErrorCode::corrupt_message || why.code == ErrorCode::unsupported_version;
     std::uint64_t suppressed = 0;
-    if (damaged || failure_lines_.allow(suppressed)) {
-      spdlog::error("event=group_load_failed group={} error=\"{}\" suppressed={}", hosted->id, why.message,
-                    suppressed);
-    }
-    if (damaged) {
-      hosted->phase = HostedGroup::Phase::damaged;
-      metrics_.loading.add(-1);
-      co_return;
+    if (failure_lines_.allow(suppressed)) {
+      spdlog::error("event=group_load_failed group={} error=\"{}\" suppressed={}", hosted->id,
+                    loaded.error().message, suppressed);
     }
     ++hosted->failures;
   }
 }
 
 Task<Result<GroupShard::Loaded>> GroupShard::read(std::string id) {
-  Loaded loaded{.group = groups::Group(id, settings_.limits, topics_, rng_), .topics = {}};
+  Loaded loaded{.group = groups::Group(id, settings_.limits, topics_, rng_), .topics = {}, .damage = {}};
   std::string after;
   for (;;) {
     auto page = co_await parts_.engine.meta().scan(groups::scope_of_group(id), {}, after, kPage);
     if (!page) co_return fail(std::move(page.error()));
     for (const storage::MetaEntry& entry : *page) {
       auto record = groups::decode(entry.key, entry.value);
-      if (!record) co_return fail(std::move(record.error()));
+      if (!record) {
+        loaded.damage = std::move(record.error());
+        co_return loaded;
+      }
       if (const auto* offset = std::get_if<groups::PutOffset>(&*record)) {
         // Entries are in key order: a topic's stand together.
         const groups::TopicInfo topic{offset->topic, offset->value.topic_id, 0};
         if (loaded.topics.empty() || loaded.topics.back() != topic) loaded.topics.push_back(topic);
       }
-      if (auto applied = loaded.group.apply(*record); !applied) co_return fail(std::move(applied.error()));
+      if (auto applied = loaded.group.apply(*record); !applied) {
+        loaded.damage = std::move(applied.error());
+        co_return loaded;
+      }
     }
     if (page->size() < kPage) co_return loaded;
     after = std::move(page->back().key);

@@ -21,6 +21,7 @@ struct GroupMetrics {
   Gauge& offsets;
   Gauge& parked;
   Gauge& loading;
+  Gauge& unreadable;
   Counter& rebalances;
   Counter& commits;
   Counter& committed_partitions;

@@ -18,11 +18,6 @@ bool begins_rebalance(GroupState from, GroupState to) {
   return is_under_way(to) && !is_under_way(from);
 }
 
-std::string_view cut(std::string_view text) {
-  constexpr std::size_t kLongest = 255;
-  return text.substr(0, kLongest);
-}
-
 }  // namespace
 
 void GroupShard::watch_rebalance(HostedGroup& hosted, GroupState before, GroupState after) {

@@ -99,6 +99,9 @@ Task<bool> GroupShard::stop(MonoTime deadline) {
 // ---------------------------------------------------------------------------------------- requests
 
 Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
+  if (std::holds_alternative<groups::DeleteGroup>(event)) {
+    if (auto hosted = damaged(id)) co_return co_await delete_damaged(std::move(hosted));
+  }
   auto admitted = admit(id, event);
   if (!admitted) co_return std::unexpected(admitted.error());
   const bool is_commit = std::holds_alternative<groups::CommitOffsets>(event);
@@ -257,6 +260,7 @@ void GroupShard::drop(const HostedGroupPtr& hosted) {
   const HostedGroupPtr keep = hosted;
   disarm(*keep);
   count_as(*keep, GroupState::dead, {});
+  if (keep->phase == HostedGroup::Phase::damaged) metrics_.unreadable.add(-1);
   keep->phase = HostedGroup::Phase::gone;
   keep->group.reset();
   groups_.erase(keep->id);
@@ -267,17 +271,21 @@ ListedGroups GroupShard::list() const {
   if (!listed_ || stopping_) listed.error = ErrorCode::coordinator_load_in_progress;
   for (const auto& [id, hosted] : groups_) {
     if (hosted->phase == HostedGroup::Phase::loading) listed.error = ErrorCode::coordinator_load_in_progress;
+    if (hosted->phase == HostedGroup::Phase::damaged) {
+      listed.groups.push_back({.id = id, .listing = {.type = hosted->stored_type}, .is_unreadable = true});
+    }
     if (hosted->phase != HostedGroup::Phase::ready || !hosted->group->exists()) continue;
-    listed.groups.push_back({id, hosted->group->listing()});
+    listed.groups.push_back({.id = id, .listing = hosted->group->listing()});
   }
   return listed;
 }
 
-std::expected<const groups::Group*, ErrorCode> GroupShard::find(const std::string& id) const {
+Result<const groups::Group*> GroupShard::find(const std::string& id) const {
+  if (const auto hosted = damaged(id)) return fail(ErrorCode::unknown_server_error, hosted->damage);
   const ErrorCode refused = refusal(id);
-  if (refused != ErrorCode::none) return std::unexpected(refused);
+  if (refused != ErrorCode::none) return fail(refused);
   const auto known = groups_.find(id);
-  if (known == groups_.end()) return std::unexpected(ErrorCode::group_id_not_found);
+  if (known == groups_.end()) return fail(ErrorCode::group_id_not_found);
   return &*known->second->group;
 }
 

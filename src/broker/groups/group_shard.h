@@ -1,6 +1,6 @@
 // The groups of one shard: carries out what their state machines want. Split: group_shard (requests,
-// replies, timers), group_writes (records to storage), group_loading (from storage), group_care (topics,
-// expiry). Touched on its shard alone.
+// replies, timers), group_writes (records to storage), group_loading (from storage), group_damage (what
+// cannot be read from there), group_care (topics, expiry). Touched on its shard alone.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,9 @@ class GroupShard {
   Task<GroupAnswer> request(std::string id, groups::Event event);
 
   ListedGroups list() const;
-  // nullptr with an error: coordinator_load_in_progress, group_id_not_found, ...
-  std::expected<const groups::Group*, ErrorCode> find(const std::string& id) const;
+  // coordinator_load_in_progress, group_id_not_found, ...; unknown_server_error with a message for the
+  // administrator when what is stored of it cannot be read.
+  Result<const groups::Group*> find(const std::string& id) const;
 
   Shard& shard() const { return parts_.shards.at(shard_); }
   static unsigned owner_of(std::string_view group, unsigned shards) {
@@ -92,6 +93,12 @@ class GroupShard {
   Task<Result<Loaded>> read(std::string id);
   void finish_load(const HostedGroupPtr& hosted, Loaded loaded);
   Task<bool> pause(unsigned failures);
+
+  // group_damage.cc
+  void set_damaged(const HostedGroupPtr& hosted, groups::GroupType type, const Error& why);
+  HostedGroupPtr damaged(const std::string& id) const;
+  Task<GroupAnswer> delete_damaged(HostedGroupPtr hosted);
+  Task<Result<std::size_t>> erase_stored(std::string id);
 
   // group_care.cc
   void topic_added_or_changed(const CatalogueTopicPtr& topic);

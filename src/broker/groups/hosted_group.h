@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -45,7 +46,7 @@ struct HostedGroup {
   enum class Phase {
     loading,  // being read, or about to be read again
     ready,
-    damaged,  // what is stored makes no sense: every request fails, and nothing is written over it
+    damaged,  // what is stored makes no sense: all but DeleteGroups fails, and nothing is written over it
     gone,     // no longer in the shard's table
   };
   // A reply that rests on records which are not durable yet.
@@ -59,6 +60,8 @@ struct HostedGroup {
 
   const std::string id;
   Phase phase = Phase::loading;
+  std::string damage;                                         // why it cannot be read, while damaged
+  groups::GroupType stored_type = groups::GroupType::none;    // and what could be read of it
   std::optional<groups::Group> group;  // while ready
   std::unordered_map<groups::ReplyId, PendingAnswerPtr> waiting;
 
@@ -78,5 +81,11 @@ struct HostedGroup {
   RebalanceWatch rebalance;
 };
 using HostedGroupPtr = std::shared_ptr<HostedGroup>;
+
+// Of a client's own words, what goes into a line of the log.
+inline std::string_view cut(std::string_view text) {
+  constexpr std::size_t kLongest = 255;
+  return text.substr(0, kLongest);
+}
 
 }  // namespace tidegate::broker

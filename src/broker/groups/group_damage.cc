@@ -1,0 +1,76 @@
+// Groups whose stored state makes no sense. Nothing is guessed and nothing is written over it: the group is
+// shown as it is, its members are refused, and it goes when an administrator deletes it.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "groups/group_shard.h"
+#include "tidegate/groups/record.h"
+
+namespace tidegate::broker {
+namespace {
+
+constexpr std::size_t kPage = 1000;
+
+}  // namespace
+
+void GroupShard::set_damaged(const HostedGroupPtr& hosted, groups::GroupType type, const Error& why) {
+  hosted->phase = HostedGroup::Phase::damaged;
+  hosted->stored_type = type;
+  hosted->damage = fmt::format(
+      "What is stored of group '{}' cannot be read ({}). Nothing of it was changed. Restore the data from a "
+      "backup, or delete the group with its committed offsets.",
+      hosted->id, why.message);
+  metrics_.loading.add(-1);
+  metrics_.unreadable.add(1);
+  spdlog::error(
+      "event=group_unreadable group={:?} error=\"{}\" advice=\"its members are refused; restore the data from a "
+      "backup, or delete the group and its committed offsets with kafka-consumer-groups --delete\"",
+      cut(hosted->id), why.message);
+}
+
+HostedGroupPtr GroupShard::damaged(const std::string& id) const {
+  const auto known = groups_.find(id);
+  const bool is_damaged = known != groups_.end() && known->second->phase == HostedGroup::Phase::damaged;
+  return is_damaged && !stopping_ ? known->second : nullptr;
+}
+
+// Meanwhile it is as good as loading: whoever asks is told to come again.
+Task<GroupAnswer> GroupShard::delete_damaged(HostedGroupPtr hosted) {
+  const Busy busy(*this);
+  hosted->phase = HostedGroup::Phase::loading;
+  const auto erased = co_await erase_stored(hosted->id);
+  hosted->phase = HostedGroup::Phase::damaged;
+  if (!erased) {
+    spdlog::error("event=unreadable_group_kept group={:?} error=\"{}\"", cut(hosted->id),
+                  erased.error().message);
+    const bool fenced = erased.error().code == ErrorCode::not_coordinator;
+    co_return std::unexpected(fenced ? ErrorCode::not_coordinator : ErrorCode::coordinator_not_available);
+  }
+  spdlog::warn("event=unreadable_group_deleted group={:?} entries={}", cut(hosted->id), *erased);
+  drop(hosted);
+  co_return groups::DeleteGroupReply{};
+}
+
+// In one batch: half of a group might make sense again. How many entries there were.
+Task<Result<std::size_t>> GroupShard::erase_stored(std::string id) {
+  const std::string scope = groups::scope_of_group(id);
+  std::vector<storage::MetaOp> ops;
+  std::string after;
+  for (;;) {
+    auto page = co_await parts_.engine.meta().scan(scope, {}, after, kPage);
+    if (!page) co_return fail(std::move(page.error()));
+    for (storage::MetaEntry& entry : *page) {
+      ops.push_back({storage::MetaOp::Kind::erase, entry.key, {}});
+      after = std::move(entry.key);
+    }
+    if (page->size() < kPage) break;
+  }
+  const std::size_t entries = ops.size();
+  const std::int32_t epoch = parts_.cluster.owner_of_group(id).epoch;
+  auto written =
+      co_await parts_.engine.meta().put_batch(scope, epoch, std::move(ops), storage::MetaDurability::synced);
+  if (!written) co_return fail(std::move(written.error()));
+  co_return entries;
+}
+
+}  // namespace tidegate::broker

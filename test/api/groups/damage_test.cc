@@ -1,0 +1,175 @@
+// A group whose stored state makes no sense: shown, refused, and deleted when an administrator says so.
+#include <gtest/gtest.h>
+
+#include "group_plane.h"
+#include "tidegate/groups/record.h"
+#include "tidegate/protocol/messages/consumer_group_describe.h"
+#include "tidegate/protocol/messages/delete_groups.h"
+#include "tidegate/protocol/messages/describe_groups.h"
+#include "tidegate/protocol/messages/list_groups.h"
+
+namespace tidegate {
+namespace {
+
+using test::ApiHarnessOptions;
+using test::GroupPlane;
+using test::HeldMetaEngine;
+
+class DamagedGroup : public ::testing::Test {
+ protected:
+  ApiHarnessOptions held_engine() {
+    auto options = GroupPlane::with({});
+    options.wrap_engine = [this](std::unique_ptr<storage::Engine> inner, ShardPool&) {
+      auto held = std::make_unique<HeldMetaEngine>(std::move(inner));
+      engine = held.get();
+      return held;
+    };
+    return options;
+  }
+  void SetUp() override {
+    plane.settle_one("bad");
+    ASSERT_EQ(plane.commit("bad", topic, 0, 7), ErrorCode::unknown_member_id);  // it has a member
+    ASSERT_EQ(plane.commit("good", topic, 0, 1), ErrorCode::none);
+    ASSERT_EQ(plane.commit("other", topic, 0, 1), ErrorCode::none);
+    // The first bytes of a committed offset, and nothing behind them.
+    store("bad", groups::PutOffset{.topic = "t", .partition = 0, .value = {.offset = 7}}, 4);
+    restart();
+  }
+  // Overwrites what is stored with the first bytes of the record.
+  void store(const std::string& group, const groups::Record& record, std::size_t bytes) {
+    std::vector<groups::StoredOp> stored;
+    groups::encode(record, stored);
+    std::vector<storage::MetaOp> ops{
+        {storage::MetaOp::Kind::put, stored.at(0).key, stored.at(0).value->substr(0, bytes)}};
+    const auto written = plane.api.run([&] {
+      return plane.api.engine().meta().put_batch(groups::scope_of_group(group), 0, std::move(ops),
+                                                 storage::MetaDurability::synced);
+    });
+    ASSERT_TRUE(written);
+  }
+  void restart() {
+    plane.api.restart_broker();
+    for (int i = 0; i < 1000; ++i) {
+      plane.api.shards().settle();
+      if (list().error_code == ErrorCode::none) return;
+    }
+    FAIL() << "never loaded";
+  }
+  protocol::ListGroupsResponse list(std::vector<std::string> states = {}) {
+    protocol::ListGroupsRequest request;
+    request.states_filter = std::move(states);
+    return plane.api.call<protocol::ListGroupsResponse>(request);
+  }
+  protocol::DescribeGroupsResponse::DescribedGroup describe(std::int16_t version = 6) {
+    protocol::DescribeGroupsRequest request;
+    request.groups = {"bad"};
+    return plane.api.call<protocol::DescribeGroupsResponse>(request, version).groups.at(0);
+  }
+  protocol::ConsumerGroupDescribeResponse::DescribedGroup describe_consumer() {
+    protocol::ConsumerGroupDescribeRequest request;
+    request.group_ids = {"bad"};
+    return plane.api.call<protocol::ConsumerGroupDescribeResponse>(request).groups.at(0);
+  }
+  ErrorCode remove(const std::string& group = "bad") {
+    protocol::DeleteGroupsRequest request;
+    request.groups_names = {group};
+    return plane.api.call<protocol::DeleteGroupsResponse>(request).results.at(0).error_code;
+  }
+  std::size_t stored_entries() {
+    return plane.api.run([&] { return plane.api.engine().meta().scan(groups::scope_of_group("bad"), {}, {}, 100); })
+        ->size();
+  }
+
+  HeldMetaEngine* engine = nullptr;
+  GroupPlane plane{held_engine()};
+  broker::CatalogueTopicPtr topic = plane.api.make_topic("t", 3);
+};
+
+TEST_F(DamagedGroup, IsListedAsUnknownWithTheTypeThatCouldBeRead) {
+  const auto listed = list();
+  EXPECT_EQ(listed.error_code, ErrorCode::none);
+  ASSERT_EQ(listed.groups.size(), 3U);
+  EXPECT_EQ(listed.groups[0].group_id, "bad");
+  EXPECT_EQ(listed.groups[0].group_state, "Unknown");
+  EXPECT_EQ(listed.groups[0].group_type, "classic");
+  EXPECT_EQ(list({"unknown"}).groups.size(), 1U);
+  EXPECT_EQ(list({"Empty"}).groups.size(), 2U);
+}
+
+TEST_F(DamagedGroup, IsDescribedByWhatIsWrongAndWhatToDo) {
+  for (const auto& told : {describe(6), describe(5)}) {
+    EXPECT_EQ(told.error_code, ErrorCode::unknown_server_error);
+    EXPECT_TRUE(told.members.empty());
+  }
+  const auto why = describe().error_message.value_or("");
+  EXPECT_NE(why.find("group 'bad' cannot be read"), std::string::npos) << why;
+  EXPECT_NE(why.find("delete the group"), std::string::npos) << why;
+  EXPECT_EQ(describe_consumer().error_code, ErrorCode::unknown_server_error);
+  EXPECT_EQ(describe_consumer().error_message, why);
+}
+
+TEST_F(DamagedGroup, IsCountedAndFailsAlone) {
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 1);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_loading"), 0);
+  EXPECT_EQ(plane.heartbeat("bad", "m", 1), ErrorCode::unknown_server_error);
+  EXPECT_EQ(plane.join(GroupPlane::join_request("bad")).error_code, ErrorCode::unknown_server_error);
+  EXPECT_EQ(plane.commit("bad", topic, 0, 1), ErrorCode::unknown_server_error);
+  EXPECT_EQ(plane.fetch_offset("good", topic, 0).committed_offset, 1);
+}
+
+TEST_F(DamagedGroup, StaysAsItIsUntilItIsDeleted) {
+  const auto before = stored_entries();
+  EXPECT_GE(before, 3U);
+  plane.commit("bad", topic, 0, 9);
+  plane.api.shards().advance(std::chrono::hours(24 * 30));
+  restart();
+  EXPECT_EQ(stored_entries(), before);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 1);
+}
+
+TEST_F(DamagedGroup, Delete_TakesAllOfItAndTheNameIsFree) {
+  EXPECT_EQ(remove(), ErrorCode::none);
+  EXPECT_EQ(stored_entries(), 0U);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 0);
+  EXPECT_EQ(list().groups.size(), 2U);
+  EXPECT_EQ(remove(), ErrorCode::group_id_not_found);
+  EXPECT_EQ(plane.fetch_offset("bad", topic, 0).committed_offset, -1);
+  EXPECT_EQ(plane.commit("bad", topic, 0, 3), ErrorCode::none);
+  restart();
+  EXPECT_EQ(plane.fetch_offset("bad", topic, 0).committed_offset, 3);
+  EXPECT_EQ(plane.fetch_offset("good", topic, 0).committed_offset, 1);
+}
+
+TEST_F(DamagedGroup, DeleteThatCannotBeWritten_LeavesItAsItIs) {
+  const auto before = stored_entries();
+  engine->fail_next(1);
+  EXPECT_EQ(remove(), ErrorCode::coordinator_not_available);
+  EXPECT_EQ(stored_entries(), before);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 1);
+  EXPECT_EQ(describe().error_code, ErrorCode::unknown_server_error);
+  EXPECT_EQ(remove(), ErrorCode::none);
+}
+
+TEST_F(DamagedGroup, WhileItIsBeingDeleted_OthersAreToldToComeAgain) {
+  engine->hold();
+  protocol::DeleteGroupsRequest request;
+  request.groups_names = {"bad"};
+  auto first = plane.send<protocol::DeleteGroupsResponse>(request);
+  plane.api.shards().settle();
+  EXPECT_EQ(remove(), ErrorCode::coordinator_load_in_progress);
+  EXPECT_EQ(plane.heartbeat("bad", "m", 1), ErrorCode::coordinator_load_in_progress);
+  engine->let_go(plane.api.shards());
+  EXPECT_EQ(first.get().results.at(0).error_code, ErrorCode::none);
+  EXPECT_EQ(stored_entries(), 0U);
+}
+
+TEST_F(DamagedGroup, EmptyRecord_IsDamageToo) {
+  store("other", groups::PutOffset{.topic = "t", .partition = 1, .value = {.offset = 7}}, 0);
+  restart();
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 2);
+  EXPECT_EQ(remove("other"), ErrorCode::none);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 1);
+}
+
+}  // namespace
+}  // namespace tidegate
