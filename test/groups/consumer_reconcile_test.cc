@@ -192,6 +192,40 @@ TEST(ConsumerRegex, BadOne_IsRefusedAndLeavesNoTrace) {
   EXPECT_FALSE(lab.group->exists());
 }
 
+// As Kafka's own broker answers: who does not belong to the group hears of that.
+TEST(ConsumerRegex, BadOne_ComesAfterTheMemberAndItsEpoch) {
+  ConsumerLab lab;
+  const auto epoch = lab.join("a").member_epoch;
+  const auto told = [&](std::string member, std::int32_t member_epoch) {
+    auto request = ConsumerLab::beat(std::move(member), member_epoch);
+    request.subscribed_regex = "t(";
+    return lab.say(std::move(request)).error;
+  };
+  EXPECT_EQ(told("nobody", epoch), ErrorCode::unknown_member_id);
+  EXPECT_EQ(told("a", epoch + 1), ErrorCode::fenced_member_epoch);
+  EXPECT_EQ(told("a", epoch), ErrorCode::invalid_regular_expression);
+
+  lab.learn(lab.say(ConsumerLab::joining_static("b", "i")));
+  auto other = ConsumerLab::joining_static("c", "i");
+  other.subscribed_regex = "t(";
+  EXPECT_EQ(lab.say(other).error, ErrorCode::unreleased_instance_id);
+  auto late = ConsumerLab::beat("c", epoch);
+  late.instance_id = "i";
+  late.subscribed_regex = "t(";
+  EXPECT_EQ(lab.say(late).error, ErrorCode::fenced_instance_id);
+  EXPECT_EQ(lab.describe("a").member_epoch, epoch);
+  EXPECT_EQ(lab.describe().members.size(), 2U);
+}
+
+TEST(ConsumerRegex, BadOne_DoesNotConvertAClassicGroup) {
+  ConsumerLab lab;
+  const TopicCommit offset{.topic = "t", .topic_id = {}, .partitions = {{.partition = 0, .offset = 1}}};
+  ASSERT_EQ(lab.ask<CommitReply>(CommitOffsets{.topics = {offset}}).error, ErrorCode::none);
+  ASSERT_EQ(lab.group->type(), GroupType::classic);
+  EXPECT_EQ(lab.say(by_regex("a", "t(")).error, ErrorCode::invalid_regular_expression);
+  EXPECT_EQ(lab.group->type(), GroupType::classic);
+}
+
 TEST(ConsumerRegex, EmptyOne_TakesItBack) {
   ConsumerLab lab;
   auto request = by_regex("a", ".*");

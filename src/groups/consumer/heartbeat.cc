@@ -190,6 +190,10 @@ Result<void> prepare(Step& step, ConsumerHeartbeat& request) {
                                                        std::to_string(group.limits.consumer_max_size) +
                                                        " members.");
   }
+  return {};
+}
+
+Result<void> check_regex(const Machine& group, const ConsumerHeartbeat& request) {
   if (!request.subscribed_regex || request.subscribed_regex->empty()) return {};
   const auto pattern = TopicPattern::compile(*request.subscribed_regex, group.limits.max_regex_bytes);
   if (!pattern) return fail(pattern.error());
@@ -201,11 +205,16 @@ Result<void> beat(Step& step, ConsumerHeartbeat& request) {
   if (request.member_id.empty()) request.member_id = random_uuid(group.rng).to_string();
   if (const auto ready = prepare(step, request); !ready) return ready;
   // Nobody in a group that is converted here speaks the new protocol yet, so identify() refuses nobody then
-  // and no half-done conversion is left behind.
+  // and no half-done conversion is left behind. Else who is fenced hears of that first, as in Kafka, and not
+  // that its expression is bad.
   const bool begins = group.type != GroupType::consumer;
-  if (begins) become_consumer(step);
+  if (begins) {
+    if (const auto good = check_regex(group, request); !good) return good;
+    become_consumer(step);
+  }
   const auto speaker = identify(group, request);
   if (!speaker) return fail(speaker.error());
+  if (const auto good = check_regex(group, request); !good) return good;
   if (speaker->takes_over) replace_member(step, *speaker->takes_over, request.member_id);
   begin_anew(step, request.member_id);
 
