@@ -44,7 +44,7 @@ Task<Response> handle(RequestContextPtr context, Request request) {
   if (response.error_code != ErrorCode::none) co_return response;
   Places places;
   auto wanted = resolve(*context, request, response, places);
-  if (places.empty()) co_return response;
+  // Asked even when nothing of the request is left: an unknown group comes before unknown partitions.
   auto call = group_call(context, std::move(request.group_id));
   const auto reply = co_await context->broker->groups().delete_offsets(std::move(call), std::move(wanted));
   response.error_code = reply.error;

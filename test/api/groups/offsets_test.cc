@@ -243,6 +243,22 @@ TEST_F(GroupOffsets, Delete_OfAGroupThatIsNotThere) {
   EXPECT_TRUE(response.topics.empty());
 }
 
+// As Kafka's own broker answers.
+TEST_F(GroupOffsets, Delete_OfNothingThatIsThere) {
+  OffsetDeleteRequest request;
+  request.group_id = "nobody";
+  request.topics.push_back({.name = "t", .partitions = {{3}}});
+  request.topics.push_back({.name = "nowhere", .partitions = {{0}}});
+  EXPECT_EQ(plane.api.call<OffsetDeleteResponse>(request).error_code, ErrorCode::group_id_not_found);
+  ASSERT_EQ(plane.commit("nobody", topic, 0, 5), ErrorCode::none);
+  const auto response = plane.api.call<OffsetDeleteResponse>(request);
+  EXPECT_EQ(response.error_code, ErrorCode::none);
+  ASSERT_EQ(response.topics.size(), 2U);
+  for (const auto& told : response.topics) {
+    EXPECT_EQ(told.partitions.at(0).error_code, ErrorCode::unknown_topic_or_partition);
+  }
+}
+
 TEST_F(GroupOffsets, Delete_NeedsAGroup) {
   OffsetDeleteRequest request;
   request.topics.push_back({.name = "t", .partitions = {{0}}});
