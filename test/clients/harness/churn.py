@@ -32,8 +32,7 @@ class Watcher:
         found = {}
         for group in self.groups:
             try:
-                said = coordinator.describe(self.server.bootstrap, group.name,
-                                            group.assignor == "consumer")
+                said = self._describe(group)
             except coordinator.WireError:
                 continue
             if said is None:
@@ -43,6 +42,13 @@ class Watcher:
                 self.history.note("watcher", "describe", group=group.name,
                                   assignments=said.assignments)
         return found
+
+    def _describe(self, group):
+        if group.assignor == "consumer" or group.mixed:
+            said = coordinator.describe(self.server.bootstrap, group.name, True)
+            if said is not None or not group.mixed:
+                return said
+        return coordinator.describe(self.server.bootstrap, group.name, False)
 
     def committed(self, group):
         try:
@@ -73,16 +79,17 @@ class Churn:
                 self.join(group)
 
     def join(self, group):
-        families = [f for f in group.families if f in self.commands]
+        kinds = group.kinds(self.commands)
         turn = self._turn[group.name]
         self._turn[group.name] += 1
-        family = families[turn % len(families)]
+        family, assignor = kinds[turn % len(kinds)]
         instance = None
         if group.static:
             taken = {m.instance for m in self.members[group.name]}
             instance = next(i for n in range(99) if (i := f"{group.name}-i{n}") not in taken)
-        member = Member(f"{group.name}-{family}-{turn}", group.name, family, self.commands[family],
-                        self.server.bootstrap, self.topic, self.directory, group.assignor, instance)
+        name = f"{group.name}-{family}-{turn}" + ("-new" if group.mixed and assignor == "consumer" else "")
+        member = Member(name, group.name, family, self.commands[family], self.server.bootstrap,
+                        self.topic, self.directory, assignor, instance)
         self.members[group.name].append(member)
         self.histories.append(member.path)
         return member.name

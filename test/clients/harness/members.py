@@ -42,11 +42,21 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class Group:
-    """A group of the run: its members speak one assignor (or KIP-848's consumer protocol)."""
+    """A group of the run: its members speak one assignor (or KIP-848's consumer protocol); in a mixed one
+    those of the consumer protocol and of the assignor take turns, so that the group is converted live."""
     name: str
     assignor: str
     families: tuple
     static: bool = False
+    mixed: bool = False
+
+    def kinds(self, families):
+        """What members to start, one after the other: (family, assignor)."""
+        own = [f for f in self.families if f in families]
+        if not self.mixed:
+            return [(f, self.assignor) for f in own]
+        return [(f, a) for f, other in zip(own, own[1:] + own[:1])
+                for f, a in ((f, "consumer"), (other, self.assignor))]
 
 
 GROUPS = (
@@ -57,6 +67,7 @@ GROUPS = (
     Group("static", "cooperative-sticky", ("librdkafka", "java"), static=True),
     Group("kafkajs", "kafkajs-roundrobin", ("kafkajs",)),
     Group("kip848", "consumer", ("librdkafka", "java")),
+    Group("mixed", "cooperative-sticky", ("librdkafka", "java"), mixed=True),
 )
 
 
