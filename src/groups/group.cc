@@ -145,12 +145,10 @@ std::optional<ConsumerDescription> Group::describe_consumer() const {
 }
 
 GroupCounts Group::counts() const {
-  GroupCounts counts{.members = machine_->classic.members().size() + machine_->consumer.members().size(),
+  GroupCounts counts{.members = machine_->classic.size() + machine_->consumer.members().size(),
                      .pending_ids = machine_->classic.pending_ids.size(),
                      .offsets = machine_->offsets.size()};
-  for (const auto& [id, member] : machine_->classic.members()) {
-    counts.parked += (member.join ? 1U : 0U) + (member.sync ? 1U : 0U);
-  }
+  counts.parked = machine_->classic.counts().joins + machine_->classic.counts().syncs;
   return counts;
 }
 

@@ -24,7 +24,7 @@ Result<void> Machine::apply(const Record& record) {
           offsets.apply(one);
           return {};
         } else if constexpr (std::is_same_v<T, EraseHead>) {
-          if (!classic.members().empty() || !consumer.members().empty()) {
+          if (classic.size() != 0 || !consumer.members().empty()) {
             return fail(ErrorCode::corrupt_message, "the head of a group goes before its members");
           }
           type = GroupType::none;

@@ -295,6 +295,11 @@ void ConsumerWorld::check_epochs() {
   if (head.group_epoch < last_group_epoch_) breach("the group epoch went back");
   if (head.target_epoch > head.group_epoch) breach("the target is ahead of the group");
   last_group_epoch_ = head.group_epoch;
+  const auto settled = std::ranges::count_if(consumer.members(), [&](const auto& entry) {
+    const auto& current = entry.second.current;
+    return current.state == ReconcileState::stable && current.member_epoch == head.target_epoch;
+  });
+  if (static_cast<std::size_t>(settled) != consumer.settled()) breach("the count of settled members is wrong");
   for (const auto& [id, member] : consumer.members()) {
     if (member.current.member_epoch > head.target_epoch) breach("a member is ahead of the target");
     if (!member.session.armed()) breach("a member without a session");

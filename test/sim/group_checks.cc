@@ -56,7 +56,11 @@ void World::check_classic() {
     breach("the joining phase never ends");
   if (group.phase() == ClassicPhase::completing && !group.sync_timer.armed())
     breach("nobody waits for the leader");
+  MemberCounts counted;
   for (const auto& [id, member] : group.members()) {
+    counted.joins += member.join ? 1U : 0U;
+    counted.syncs += member.sync ? 1U : 0U;
+    counted.synced += member.synced ? 1U : 0U;
     // An answer starts the session again.
     if (!member.join && !member.sync && !member.session.armed()) breach("member " + id + " lives for ever");
     if (member.join && group.phase() != ClassicPhase::preparing)
@@ -64,6 +68,7 @@ void World::check_classic() {
     if (member.sync && group.phase() != ClassicPhase::completing)
       breach("a sync is parked in no completing phase");
   }
+  if (counted != group.counts()) breach("the counts of members are wrong");
   const bool is_led = group.phase() == ClassicPhase::completing || group.phase() == ClassicPhase::stable;
   if (is_led && group.find(group.head().leader.value_or("")) == nullptr) breach("nobody leads the group");
   if ((group.phase() == ClassicPhase::empty) != group.members().empty() &&

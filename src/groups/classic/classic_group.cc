@@ -13,7 +13,7 @@ Result<void> ClassicGroup::apply(const PutClassicHead& record) {
 Result<void> ClassicGroup::apply(const PutClassicMember& record) {
   const auto& data = record.member;
   if (data.member_id.empty()) return fail(ErrorCode::corrupt_message, "classic member without an id");
-  const auto place = members_.try_emplace(data.member_id).first;
+  const auto place = members_.try_emplace(data.member_id, counts_).first;
   auto& member = place->second;
   member.id = place->first;
   count_protocols(member.data, -1);

@@ -29,7 +29,7 @@ std::optional<std::set<std::string>> subscribed_topics(const Machine& group) {
   const auto& head = group.classic.head();
   if (head.protocol_type != kConsumerProtocolType) return std::nullopt;
   std::set<std::string> topics;
-  if (group.classic.members().empty()) return topics;
+  if (group.classic.size() == 0) return topics;
   if (!head.protocol) return std::nullopt;
   for (const auto& [id, member] : group.classic.members()) {
     if (!read_topics(metadata_of(member, *head.protocol), topics)) return std::nullopt;

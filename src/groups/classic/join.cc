@@ -26,20 +26,17 @@ ErrorCode check_shape(const Machine& group, const Join& request) {
 // group.max.size. While members are collected those that came count, so that a limit that was lowered
 // sends away who comes last.
 bool has_room_for(const Machine& group, std::string_view member_id) {
-  const auto& members = group.classic.members();
+  const auto size = group.classic.size();
   const auto* member = group.classic.find(member_id);
   switch (group.classic.phase()) {
     case ClassicPhase::empty:
       return true;
-    case ClassicPhase::preparing: {
-      if (members.size() < group.limits.max_group_size || (member != nullptr && member->join)) return true;
-      const auto came =
-          std::ranges::count_if(members, [](const auto& entry) { return entry.second.join.has_value(); });
-      return static_cast<std::size_t>(came) < group.limits.max_group_size;
-    }
+    case ClassicPhase::preparing:
+      if (size < group.limits.max_group_size || (member != nullptr && member->join)) return true;
+      return group.classic.counts().joins < group.limits.max_group_size;
     case ClassicPhase::completing:
     case ClassicPhase::stable:
-      return member != nullptr || members.size() < group.limits.max_group_size;
+      return member != nullptr || size < group.limits.max_group_size;
   }
   return true;
 }
@@ -58,10 +55,10 @@ ClassicMemberData data_of(const Join& request, std::string member_id) {
 // A member of an earlier request whose client has asked again: the older connection gets an answer, too.
 void park(Step& step, ClassicMember& member, ReplyId reply) {
   if (member.join) {
-    step.reply(*member.join,
+    step.reply(member.join.id(),
                JoinReply{.error = ErrorCode::rebalance_in_progress, .member_id = member.data.member_id});
   }
-  member.join = reply;
+  member.join.park(reply);
 }
 
 // The group has a classic head with the protocol type of its first member.
@@ -77,7 +74,7 @@ void prepare_head(Step& step, const std::string& protocol_type) {
 
 void add_member(Step& step, Join request, const std::string& member_id) {
   auto& group = step.group.classic;
-  if (group.members().empty()) {
+  if (group.size() == 0) {
     prepare_head(step, request.protocol_type);
     group.first_joiner = member_id;
   }
@@ -85,7 +82,7 @@ void add_member(Step& step, Join request, const std::string& member_id) {
   if (group.initial.active) group.initial.member_added = true;
   step.emit(PutClassicMember{data_of(request, member_id)});
   auto& member = *group.find(member_id);
-  member.join = request.reply;
+  member.join.park(request.reply);
   member.is_new = true;
   member.session.arm(step.group.timers, TimerKind::classic_session, member.id,
                      step.after(step.group.limits.new_member_join_timeout));
@@ -106,7 +103,7 @@ ClassicMember& replace_static(Step& step, const Join& request, const std::string
   auto& group = step.group.classic;
   auto& old = *group.find(old_id);
   if (old.join) {
-    step.reply(*std::exchange(old.join, std::nullopt),
+    step.reply(*old.join.take(),
                JoinReply{.error = ErrorCode::fenced_instance_id, .member_id = old_id});
   }
   fail_sync(step, old, ErrorCode::fenced_instance_id);
@@ -135,7 +132,7 @@ void rejoin_static(Step& step, Join request, const std::string& old_id) {
   const auto new_id = make_member_id(step.group.rng, *request.instance_id);
   auto& member = replace_static(step, request, std::string(old_id), new_id);
   if (group.phase() != ClassicPhase::stable || group.head().protocol != select_protocol(step.group)) {
-    member.join = request.reply;
+    member.join.park(request.reply);
     return rebalance_or_complete(step, "a static member came back", std::move(request.reason));
   }
 

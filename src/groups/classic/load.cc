@@ -95,7 +95,7 @@ void on_loaded(Step& step) {
       break;
   }
   if (!step.group.limits.cooperative_sticky_enabled) drop_cooperative(step);
-  if (group.members().size() > step.group.limits.max_group_size) {
+  if (group.size() > step.group.limits.max_group_size) {
     prepare_rebalance(step, "the group is larger than group.max.size");
   }
 }

@@ -18,9 +18,7 @@ std::vector<std::string> members_that(const Machine& group, bool (*wanted)(const
 }
 
 bool all_joined(const Machine& group) {
-  return group.classic.pending_ids.empty() &&
-         std::ranges::all_of(group.classic.members(),
-                             [](const auto& entry) { return entry.second.join.has_value(); });
+  return group.classic.pending_ids.empty() && group.classic.counts().joins == group.classic.size();
 }
 
 void enter(Step& step, ClassicPhase phase, ClassicHead head) {
@@ -37,13 +35,13 @@ std::int32_t generation_after(std::int32_t generation) {
 std::string elect_leader(const Machine& group) {
   const auto came = [&](std::string_view id) {
     const auto* member = group.classic.find(id);
-    return member != nullptr && member->join.has_value();
+    return member != nullptr && member->join;
   };
   const auto& last = group.classic.head().leader;
   if (last && came(*last)) return *last;
   if (came(group.classic.first_joiner)) return group.classic.first_joiner;
   const auto& members = group.classic.members();
-  return std::ranges::find_if(members, [](const auto& entry) { return entry.second.join.has_value(); })
+  return std::ranges::find_if(members, [](const auto& entry) { return bool(entry.second.join); })
       ->first;
 }
 
@@ -69,9 +67,8 @@ void complete_join(Step& step) {
            step.group, [](const ClassicMember& member) { return !member.join && !member.is_static(); })) {
     remove_member(step, id, ErrorCode::unknown_member_id, "did not rejoin in time");
   }
-  if (group.members().empty()) return become_empty(step);
-  if (std::ranges::none_of(group.members(),
-                           [](const auto& entry) { return entry.second.join.has_value(); })) {
+  if (group.size() == 0) return become_empty(step);
+  if (group.counts().joins == 0) {
     // Static members are all that is left and none came: wait until they do or their sessions end.
     return arm_join_timer(step,
                           std::max(rebalance_timeout(step.group), step.group.limits.min_session_timeout));
@@ -85,10 +82,10 @@ void complete_join(Step& step) {
   step.note({.event = "generation",
              .why = "all members joined",
              .generation = head.generation,
-             .members = group.members().size()});
+             .members = group.size()});
   enter(step, ClassicPhase::completing, std::move(head));
   for (auto& [id, member] : group.members()) {
-    if (member.join) step.reply(*std::exchange(member.join, std::nullopt), generation_reply(step.group, id));
+    if (member.join) step.reply(*member.join.take(), generation_reply(step.group, id));
     member.is_new = false;
     member.synced = false;
     arm_session(step, member);
@@ -132,7 +129,7 @@ void arm_session(Step& step, ClassicMember& member) {
 }
 
 void fail_sync(Step& step, ClassicMember& member, ErrorCode error) {
-  if (member.sync) step.reply(*std::exchange(member.sync, std::nullopt), SyncReply{.error = error});
+  if (member.sync) step.reply(*member.sync.take(), SyncReply{.error = error});
 }
 
 JoinReply generation_reply(const Machine& group, std::string_view member_id) {
@@ -143,7 +140,7 @@ JoinReply generation_reply(const Machine& group, std::string_view member_id) {
                   .leader = head.leader.value_or(""),
                   .member_id = std::string(member_id)};
   if (!is_leader(group, member_id)) return reply;
-  reply.members.reserve(group.classic.members().size());
+  reply.members.reserve(group.classic.size());
   for (const auto& [id, member] : group.classic.members()) {
     reply.members.push_back({id, member.data.instance_id, metadata_of(member, head.protocol.value_or(""))});
   }
@@ -155,9 +152,9 @@ void remove_member(Step& step, const std::string& member_id, ErrorCode error, st
              .why = why,
              .member = member_id,
              .generation = step.group.classic.head().generation,
-             .members = step.group.classic.members().size() - 1});
+             .members = step.group.classic.size() - 1});
   auto* member = step.group.classic.find(member_id);
-  if (member->join) step.reply(*std::exchange(member->join, std::nullopt), JoinReply{.error = error});
+  if (member->join) step.reply(*member->join.take(), JoinReply{.error = error});
   fail_sync(step, *member, error);
   step.emit(EraseClassicMember{member_id});
 }
@@ -169,7 +166,7 @@ void prepare_rebalance(Step& step, std::string_view why, std::string client_reas
              .why = why,
              .client_reason = std::move(client_reason),
              .generation = group.head().generation,
-             .members = group.members().size()});
+             .members = group.size()});
   const bool is_initial = group.phase() == ClassicPhase::empty;
   for (auto& [id, member] : group.members()) {
     // The wait for an assignment was this member's sign of life.

@@ -38,10 +38,7 @@ SyncReply assignment_reply(const Machine& group, const ClassicMember& member) {
 void mark_synced(Step& step, ClassicMember& member) {
   auto& group = step.group.classic;
   member.synced = true;
-  for (const auto& [id, other] : group.members()) {
-    if (!other.synced) return;
-  }
-  group.sync_timer.cancel();
+  if (group.counts().synced == group.size()) group.sync_timer.cancel();
 }
 
 // Whom the leader left out gets nothing.
@@ -60,11 +57,11 @@ void become_stable(Step& step, std::vector<SyncAssignment> assignments) {
   step.note({.event = "stable",
              .why = "the leader has assigned",
              .generation = head.generation,
-             .members = group.members().size()});
+             .members = group.size()});
   step.emit(PutClassicHead{std::move(head)});
   for (auto& [id, member] : group.members()) {
     if (!member.sync) continue;
-    step.reply(*std::exchange(member.sync, std::nullopt), assignment_reply(step.group, member));
+    step.reply(*member.sync.take(), assignment_reply(step.group, member));
     arm_session(step, member);
   }
 }
@@ -82,7 +79,7 @@ void on_sync(Step& step, Sync request) {
   }
   // The client has asked again: the older connection gets an answer, too.
   fail_sync(step, member, ErrorCode::rebalance_in_progress);
-  member.sync = request.reply;
+  member.sync.park(request.reply);
   if (is_leader(step.group, request.member_id)) become_stable(step, std::move(request.assignments));
 }
 

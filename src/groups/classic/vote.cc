@@ -9,11 +9,11 @@ namespace tidegate::groups::classic {
 
 bool supports(const Machine& group, std::string_view protocol_type,
               const std::vector<JoinProtocol>& protocols) {
-  const auto& members = group.classic.members();
-  if (members.empty()) return !protocol_type.empty() && !protocols.empty();
+  const auto size = group.classic.size();
+  if (size == 0) return !protocol_type.empty() && !protocols.empty();
   if (group.classic.head().protocol_type != protocol_type) return false;
   return std::ranges::any_of(protocols, [&](const JoinProtocol& protocol) {
-    return group.classic.support_for(protocol.name) == members.size();
+    return group.classic.support_for(protocol.name) == size;
   });
 }
 

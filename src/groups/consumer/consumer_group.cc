@@ -22,7 +22,9 @@ void count_one(Map& counts, const Key& key, bool add) {
 }  // namespace
 
 Result<void> ConsumerGroup::apply(const PutConsumerHead& record) {
+  const bool aims_anew = head_.target_epoch != record.head.target_epoch;
   head_ = record.head;
+  if (aims_anew) count_settled();
   return {};
 }
 
@@ -31,6 +33,7 @@ Result<void> ConsumerGroup::apply(const PutConsumerMember& record) {
   if (data.member_id.empty()) return fail(ErrorCode::corrupt_message, "consumer member without an id");
   const auto [member, is_new] = members_.try_emplace(data.member_id);
   if (!is_new) count(member->second.data, false);
+  if (is_new && is_settled(member->second.current)) ++settled_;
   member->second.data = data;
   count(data, true);
   return {};
@@ -47,8 +50,10 @@ Result<void> ConsumerGroup::apply(const PutCurrentAssignment& record) {
   auto* member = find(record.member_id);
   if (member == nullptr) return unknown("current assignment", record.member_id);
   hold(member->current, false);
+  if (is_settled(member->current)) --settled_;
   member->current = record.assignment;
   hold(member->current, true);
+  if (is_settled(member->current)) ++settled_;
   return {};
 }
 
@@ -57,6 +62,7 @@ Result<void> ConsumerGroup::apply(const EraseConsumerMember& record) {
   if (member == members_.end()) return unknown("erasure", record.member_id);
   count(member->second.data, false);
   hold(member->second.current, false);
+  if (is_settled(member->second.current)) --settled_;
   members_.erase(member);
   return {};
 }
@@ -112,6 +118,15 @@ void ConsumerGroup::count(const ConsumerMemberData& member, bool add) {
     const auto same = [&](const JoinProtocol& other) { return other.name == protocol->name; };
     if (std::none_of(protocols.begin(), protocol, same)) count_one(classic_support_, protocol->name, add);
   }
+}
+
+bool ConsumerGroup::is_settled(const CurrentAssignment& assignment) const {
+  return assignment.state == ReconcileState::stable && assignment.member_epoch == head_.target_epoch;
+}
+
+void ConsumerGroup::count_settled() {
+  settled_ = static_cast<std::size_t>(std::ranges::count_if(
+      members_, [this](const auto& entry) { return is_settled(entry.second.current); }));
 }
 
 void ConsumerGroup::hold(const CurrentAssignment& assignment, bool add) {

@@ -56,7 +56,10 @@ class ConsumerGroup {
   Result<void> apply(const EraseConsumerMember& record);
   Result<void> apply(const PutRegex& record);
   Result<void> apply(const EraseRegex& record);
-  void clear_head() { head_ = {}; }
+  void clear_head() {
+    head_ = {};
+    count_settled();
+  }
 
   const ConsumerHead& head() const { return head_; }
   Members& members() { return members_; }
@@ -70,6 +73,8 @@ class ConsumerGroup {
   // Some member has the partition, or has not confirmed yet that it gave it up.
   bool is_held(const PartitionId& partition) const { return holders_.contains(partition); }
   std::size_t classic_members() const { return classic_members_; }
+  // Members that have what the target assignment gives them.
+  std::size_t settled() const { return settled_; }
   // How many classic members speak a protocol of JoinGroup.
   std::size_t classic_support_for(std::string_view protocol) const;
   // Topics that members name, and how many name each.
@@ -84,6 +89,8 @@ class ConsumerGroup {
  private:
   void count(const ConsumerMemberData& member, bool add);
   void hold(const CurrentAssignment& assignment, bool add);
+  bool is_settled(const CurrentAssignment& assignment) const;
+  void count_settled();
 
   ConsumerHead head_;
   Members members_;
@@ -93,6 +100,7 @@ class ConsumerGroup {
   std::map<std::string, std::string, std::less<>> instances_;  // instance id -> member id
   std::unordered_map<PartitionId, std::size_t> holders_;
   std::size_t classic_members_ = 0;
+  std::size_t settled_ = 0;
   Counts classic_support_;
   Counts subscribed_names_;
   Counts subscribed_regexes_;

@@ -152,14 +152,14 @@ Result<void> may_become_consumer(const Machine& group, std::string_view joining_
     return fail(code, "Group " + group.id + " is a classic group: " + std::move(why) + ".");
   };
   const auto& classic = group.classic;
-  if (group.type == GroupType::none || classic.members().empty()) return {};
+  if (group.type == GroupType::none || classic.size() == 0) return {};
   if (!upgrades(group.limits.migration_policy)) {
     return refuse(ErrorCode::group_id_not_found, "the online upgrade is disabled");
   }
   if (classic.head().protocol_type != kProtocolType) {
     return refuse(ErrorCode::group_id_not_found, "it does not use the consumer protocol");
   }
-  const auto size = classic.members().size();
+  const auto size = classic.size();
   const bool is_member =
       classic.find(joining_member) != nullptr || (instance_id && classic.holder_of(*instance_id) != nullptr);
   if (size > group.limits.consumer_max_size) {

@@ -42,11 +42,7 @@ GroupState state_of(const Machine& group) {
   const auto& head = consumer.head();
   if (consumer.members().empty()) return GroupState::empty;
   if (head.group_epoch > head.target_epoch) return GroupState::assigning;
-  const auto is_there = [&](const auto& entry) {
-    const auto& current = entry.second.current;
-    return current.state == ReconcileState::stable && current.member_epoch == head.target_epoch;
-  };
-  return std::ranges::all_of(consumer.members(), is_there) ? GroupState::stable : GroupState::reconciling;
+  return consumer.settled() == consumer.members().size() ? GroupState::stable : GroupState::reconciling;
 }
 
 ConsumerDescription describe(const Machine& group) {
