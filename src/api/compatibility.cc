@@ -47,6 +47,8 @@ std::string compatibility_markdown() {
       "- Committed offsets are kept for offsets.retention.minutes from when the group became empty or from the commit,\n"
       "  whichever is later, in groups of both protocols. Kafka counts from the group's end alone in classic groups and\n"
       "  from the commit alone in consumer groups, where a group that had caught up loses its place with its last member.\n"
+      "- A group without members that changes its protocol counts its generations on. Kafka begins anew, so that there two\n"
+      "  members may have owned a partition in generations of one number.\n"
       "- A group whose stored state is damaged is listed in the state Unknown; DescribeGroups and ConsumerGroupDescribe\n"
       "  answer UNKNOWN_SERVER_ERROR and say why, its members are refused, and DeleteGroups takes it away.\n"
       "- Limits that Kafka does not have: `group.coordinator.max.groups` (COORDINATOR_NOT_AVAILABLE),\n"

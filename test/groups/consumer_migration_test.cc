@@ -186,11 +186,14 @@ TEST(ConsumerMigration, EmptyGroup_ChangesFreely) {
   const auto ids = lab.classic_pair();
   for (const auto& id : ids) lab.ask<LeaveReply>(Leave{.members = {{.member_id = id}}});
   EXPECT_EQ(lab.group->state(), GroupState::empty);
-  EXPECT_EQ(lab.join("new").member_epoch, 1);
+  const auto generation = lab.group->machine().classic.head().generation;
+  EXPECT_GT(generation, 0);
+  EXPECT_EQ(lab.join("new").member_epoch, generation + 1) << "no generation has two owners of a partition";
   lab.say(ConsumerLab::beat("new", -1));
   const auto id = lab.ask<JoinReply>(lab.classic_join("")).member_id;
   lab.send(lab.classic_join(id));
   EXPECT_EQ(lab.group->type(), GroupType::classic);
+  EXPECT_GT(lab.group->machine().classic.head().generation, generation + 1);
 }
 
 class ConsumerClassicMember : public ::testing::Test {

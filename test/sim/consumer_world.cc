@@ -153,6 +153,7 @@ void ConsumerWorld::crash() {
   }
   check_durable_offsets();
   last_group_epoch_ = group_->machine().consumer.head().group_epoch;
+  last_generation_ = 0;
   wake_at_.reset();
   tell(Loaded{});
 }
@@ -286,6 +287,9 @@ void ConsumerWorld::check_epochs() {
   const auto& consumer = group_->machine().consumer;
   const auto& head = consumer.head();
   const auto type = group_->type();
+  const auto generation = type == GroupType::classic ? group_->machine().classic.head().generation : head.group_epoch;
+  if (type != GroupType::none && generation < last_generation_) breach("the generation went back");
+  last_generation_ = type == GroupType::none ? 0 : generation;
   if (type != last_type_) {
     if (type != GroupType::none && last_type_ != GroupType::none) ++conversions_;
     last_type_ = type;

@@ -188,6 +188,7 @@ class ConsumerWorld {
 
   std::array<ConsumerClient, 7> clients_;
   std::int32_t last_group_epoch_ = 0;
+  std::int32_t last_generation_ = 0;  // of either type
   std::uint64_t events_ = 0;
   std::uint64_t conversions_ = 0;
   std::uint64_t crashes_ = 0;

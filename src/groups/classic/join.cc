@@ -61,12 +61,17 @@ void park(Step& step, ClassicMember& member, ReplyId reply) {
   member.join.park(reply);
 }
 
-// The group has a classic head with the protocol type of its first member.
+// The group has a classic head with the protocol type of its first member. An empty one of the other type
+// changes freely, and counts on from where it was: Kafka begins anew, so that there one generation may have
+// had two owners of a partition.
 void prepare_head(Step& step, const std::string& protocol_type) {
   auto& group = step.group;
-  if (group.type == GroupType::consumer) erase_head(step);  // it is empty: its type changes freely
   if (group.type == GroupType::classic && group.classic.head().protocol_type == protocol_type) return;
   auto head = group.classic.head();
+  if (group.type == GroupType::consumer) {
+    head.generation = group.consumer.head().group_epoch;
+    erase_head(step);
+  }
   head.protocol_type = protocol_type;
   if (head.phase_since_ms < 0) head.phase_since_ms = step.now.wall_ms;
   step.emit(PutClassicHead{std::move(head)});

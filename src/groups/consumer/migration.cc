@@ -183,7 +183,8 @@ void become_consumer(Step& step) {
     if (auto one = converted(group, member)) members.push_back(std::move(*one));
   }
   settle_ownership(members);
-  const auto epoch = members.empty() ? 0 : group.classic.head().generation;
+  // Of an empty group, too: see prepare_head() of the classic side.
+  const auto epoch = group.classic.head().generation;
   if (!members.empty()) {
     step.note({.event = "conversion",
                .why = "a member of the consumer protocol joined a classic group",
