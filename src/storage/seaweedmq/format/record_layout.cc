@@ -265,6 +265,7 @@ RecordChunkReader::Batch RecordChunkReader::batch_of_ours() {
     }
     if (entry.offset < above || entry.offset > shape.last_offset()) return damaged(entry.offset, "not in its batch");
     above = entry.offset + 1;
+    if (options_.headers_only) continue;
     protocol::PlainRecord record{.timestamp_delta = extra->timestamp_delta,
                                  .offset_delta = static_cast<std::int32_t>(entry.offset - shape.base_offset),
                                  .headers = extra->headers};
@@ -272,6 +273,7 @@ RecordChunkReader::Batch RecordChunkReader::batch_of_ours() {
     if ((extra->flags & kValueNull) == 0) record.value = entry.data;
     protocol::put_record(records, record);
   }
+  if (options_.headers_only) return protocol::RecordBatch{.header = shape};
   return protocol::pack_batch(shape, as_bytes(records));
 }
 

@@ -51,6 +51,8 @@ class RecordChunkReader {
     // Of batches made of others' entries, which have neither.
     LeaderEpoch leader_epoch = kNoEpoch;
     std::size_t max_batch_bytes = 1U << 20;
+    // Batches of ours have no bytes, and their headers neither length nor CRC: for whoever only looks.
+    bool headers_only = false;
   };
   explicit RecordChunkReader(SharedBuffer chunk) : RecordChunkReader(std::move(chunk), Options{}) {}
   RecordChunkReader(SharedBuffer chunk, Options options)

@@ -90,25 +90,42 @@ Task<Result<ChunkPtr>> ChunkReader::read_one(Chunk chunk, Layout layout) {
   co_return opened;
 }
 
-Task<Result<ChunkPtr>> ChunkReader::fetch(Chunk chunk, Layout layout) {
+Task<Result<std::optional<SharedBuffer>>> ChunkReader::fetch_plain(Chunk chunk) {
   if (chunk.manifest)
     co_return fail(ErrorCode::corrupt_message, "a log file with a list of chunks instead of chunks");
   auto bytes = co_await volumes_.download(chunk.file_id, 0, chunk.size_bytes);
+  if (!bytes || !*bytes || !chunk.gzipped || !is_gzip(**bytes)) co_return bytes;
+  auto inflated = protocol::decompress(protocol::Compression::gzip, **bytes, kMaxInflatedBytes);
+  if (!inflated) co_return fail(std::move(inflated.error()));
+  co_return std::move(*inflated);
+}
+
+Task<Result<ChunkPtr>> ChunkReader::fetch(Chunk chunk, Layout layout) {
+  auto bytes = co_await fetch_plain(std::move(chunk));
   if (!bytes) co_return fail(std::move(bytes.error()));
   if (!*bytes) co_return ChunkPtr();
-  SharedBuffer plain = std::move(**bytes);
-  if (chunk.gzipped && is_gzip(plain)) {
-    auto inflated = protocol::decompress(protocol::Compression::gzip, plain, kMaxInflatedBytes);
-    if (!inflated) co_return fail(std::move(inflated.error()));
-    plain = std::move(*inflated);
-  }
   OpenChunk opened;
   if (layout == Layout::batch) {
-    opened = open_batches(plain);
+    opened = open_batches(**bytes);
   } else {
-    opened = co_await open_records(std::move(plain));
+    opened = co_await open_records(std::move(**bytes));
   }
   co_return std::make_shared<const OpenChunk>(std::move(opened));
+}
+
+Task<Result<std::optional<SharedBuffer>>> ChunkReader::read_plain(Chunk chunk, Layout layout) {
+  auto bytes = co_await fetch_plain(std::move(chunk));
+  if (!bytes || !*bytes) co_return bytes;
+  if (layout == Layout::batch) {
+    auto opened = open_batches(**bytes);
+    if (opened.damage) co_return fail(std::move(*opened.damage));
+    co_return bytes;
+  }
+  RecordChunkReader reader(**bytes, {.headers_only = true});
+  while (auto batch = reader.next()) {
+    if (!*batch) co_return fail(std::move(batch->error()));
+  }
+  co_return bytes;
 }
 
 Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes) {

@@ -33,12 +33,16 @@ class ChunkReader {
 
   // In the order asked for, several at a time. nullptr: the needle is gone.
   Task<Result<std::vector<ChunkPtr>>> read(std::vector<Chunk> chunks, Layout layout);
+  // The bytes of a chunk, inflated and checked, for whoever stores them elsewhere; not kept. nullopt: the needle
+  // is gone.
+  Task<Result<std::optional<SharedBuffer>>> read_plain(Chunk chunk, Layout layout);
   std::size_t used() const { return used_; }
 
  private:
   struct Several;
   Task<Result<ChunkPtr>> read_one(Chunk chunk, Layout layout);
   Task<Result<ChunkPtr>> fetch(Chunk chunk, Layout layout);
+  Task<Result<std::optional<SharedBuffer>>> fetch_plain(Chunk chunk);
   Task<OpenChunk> open_records(SharedBuffer bytes);
   static Task<void> read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t index);
   ChunkPtr cached(const std::string& file_id);

@@ -7,7 +7,7 @@
 //
 // Sources: direct_log.cc (life, offsets, fenced changes), open_log.cc (take-over), log_write.cc (gathering,
 // uploads, commits, failures), log_read.cc, log_search.cc (by time, headers), log_trim.cc (log start,
-// retention).
+// retention), log_merge.cc and log_replace.cc (other chunks for what is stored).
 #pragma once
 
 #include <deque>
@@ -98,6 +98,9 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
     std::int64_t add(StoredBatch batch, std::int64_t ts_ns);
 
     ChunkWriter writer;
+    // Instead of what was written: bytes of other chunks.
+    std::vector<SharedBuffer> raw;
+    std::size_t raw_bytes = 0;
     std::vector<StoredBatch> batches;
     std::vector<PendingPtr> appends;
     LogChunk chunk;
@@ -166,6 +169,16 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   // Opened, in order; empty when a needle was gone and the entries that named it have been read anew.
   Task<Result<std::vector<ChunkPtr>>> open_chunks(std::vector<LogChunk> chunks);
   Task<Result<void>> refresh_file(std::string file_id);
+
+  // log_merge.cc
+  // Files that lie beside each other and are worth a merge; empty: none.
+  std::vector<LogFile> plan_merge() const;
+  Task<void> merge_small();
+  Task<Result<void>> merge(std::vector<LogFile> run);
+  // Uploads what is in the chunks of `run` as chunks of `merged`.
+  Task<Result<void>> write_merged(LogFile* merged, std::vector<LogFile> run);
+  bool is_unchanged(const std::vector<LogFile>& run) const;
+  void adopt_merged(LogFile merged);
 
   // log_replace.cc
   const LogFile* cleanable_file(const CleanableRange& range) const;

@@ -111,6 +111,21 @@ bool FileIndex::replace(LogFile file) {
   return true;
 }
 
+std::vector<LogFileName> FileIndex::merge(LogFile file) {
+  const auto found = std::ranges::lower_bound(files_, file.name, {}, &LogFile::name);
+  if (found == files_.end() || found->name != file.name) return {};
+  const auto behind = std::find_if(found, files_.end(), [&](const LogFile& other) { return other.end > file.end; });
+  if (behind == found || std::prev(behind)->end != file.end || (behind != files_.end() && behind->base < file.end))
+    return {};
+  std::vector<LogFileName> covered;
+  for (auto at = std::next(found); at != behind; ++at) covered.push_back(at->name);
+  const auto position = static_cast<std::size_t>(found - files_.begin());
+  *found = std::move(file);
+  files_.erase(std::next(found), behind);
+  count_from(position);
+  return covered;
+}
+
 void FileIndex::erase(const LogFileName& name) {
   std::erase_if(files_, [&](const LogFile& file) { return file.name == name; });
 }

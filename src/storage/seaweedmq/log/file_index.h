@@ -55,6 +55,9 @@ class FileIndex {
   void put_first(std::vector<LogFile> files);
   // In the place of the one with its name.
   bool replace(LogFile file);
+  // In the place of the one with its name and of those behind it that it covers, whose names are given back.
+  // Nothing changes when it ends in the middle of one.
+  std::vector<LogFileName> merge(LogFile file);
   void erase(const LogFileName& name);
 
   // The first chunk that ends above `offset`, and those behind it up to `end`, at most `limit`.

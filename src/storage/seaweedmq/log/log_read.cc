@@ -103,6 +103,9 @@ Task<Result<std::vector<ChunkPtr>>> DirectLog::open_chunks(std::vector<LogChunk>
 }
 
 Task<Result<void>> DirectLog::refresh_file(std::string file_id) {
+  // Whoever replaces needles holds the lock until the index names the other ones.
+  co_await lock_files();
+  unlock_files();
   const LogFile* known = index_.file_with(file_id);
   if (known == nullptr) co_return Result<void>{};  // ours has changed since
   const LogFileName name = known->name;
@@ -124,7 +127,13 @@ Task<Result<void>> DirectLog::refresh_file(std::string file_id) {
   }
   auto file = file_of(**entry);
   if (!file) co_return fail(std::move(file.error()));
-  if (*file && (*file)->base == known->base && (*file)->end == known->end) index_.replace(std::move(**file));
+  if (!*file || (*file)->base != known->base || (*file)->end < known->end) co_return Result<void>{};
+  if ((*file)->end == known->end) {
+    index_.replace(std::move(**file));
+  } else if (active_ != name) {
+    // A merge whose answer was lost.
+    adopt_merged(std::move(**file));
+  }
   co_return Result<void>{};
 }
 

@@ -33,6 +33,9 @@ struct DirectOptions {
   // Sealed files that a take-over may have to list.
   std::size_t listed_files = 16;
   std::size_t list_page = 256;
+  // So many small files beside each other become one; fewer, when it gets half as large as a file may be.
+  std::size_t merge_files = 8;
+  std::size_t merge_files_at_most = 256;
   // Chunks that one read fetches at a time.
   std::size_t parallel_chunks = 4;
 };
@@ -49,6 +52,8 @@ struct DirectMetrics {
         chunk_bytes(registry.counter("tidegate_seaweedmq_chunk_bytes_total", "Bytes of those chunks")),
         commits(
             registry.counter("tidegate_seaweedmq_commits_total", "Metadata writes that committed appends")),
+        merges(registry.counter("tidegate_seaweedmq_merges_total",
+                                "Times that small log files became one")),
         retries(registry.counter("tidegate_seaweedmq_retries_total",
                                  "Uploads and metadata writes that were tried again")),
         opaque_batches(registry.counter("tidegate_seaweedmq_opaque_batches_total",
@@ -63,6 +68,7 @@ struct DirectMetrics {
   Counter& chunks;
   Counter& chunk_bytes;
   Counter& commits;
+  Counter& merges;
   Counter& retries;
   Counter& opaque_batches;
   Counter& append_failures;

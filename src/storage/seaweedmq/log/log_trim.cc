@@ -100,6 +100,7 @@ Task<void> DirectLog::keep_house(std::int64_t age_now_ms) {
   if (!check_owner() || broken_) co_return;
   co_await advance_listing();
   co_await write_checkpoint();
+  co_await merge_small();
 }
 
 // A take-over lists what comes behind `listed_to`. Moved on when that has become much.

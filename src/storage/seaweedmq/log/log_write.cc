@@ -1,5 +1,6 @@
 // Appending: gathering, one upload at a time, one commit at a time, and what happens when one of them fails.
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -188,9 +189,9 @@ Task<void> DirectLog::fill_chunk(ChunkInWork chunk) {
 
 Task<Result<void>> DirectLog::upload(ChunkInWork chunk) {
   Chunk& stored = chunk->chunk.stored;
-  stored.size_bytes = chunk->writer.size_bytes();
+  stored.size_bytes = chunk->raw.empty() ? chunk->writer.size_bytes() : chunk->raw_bytes;
   stored.modified_ns = chunk->first_ts_ns;
-  const std::vector<SharedBuffer> pieces = chunk->writer.take();
+  const std::vector<SharedBuffer> pieces = chunk->raw.empty() ? chunk->writer.take() : std::exchange(chunk->raw, {});
   const std::string path =
       paths::join(place_.directory, LogFileName{.second = chunk->first_ts_ns / 1'000'000'000}.to_string());
   const MonoTime give_up = home_.clock.now() + home_.options.give_up_after;
