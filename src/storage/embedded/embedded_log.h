@@ -17,11 +17,11 @@
 #include "recovery.h"
 #include "segment_reader.h"
 #include "segment_rewrite.h"
-#include "tail_cache.h"
 #include "tidegate/base/rate_limit.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/suspend.h"
 #include "tidegate/storage/engine.h"
+#include "tidegate/storage/tail_cache.h"
 
 namespace tidegate::storage::embedded {
 
@@ -110,7 +110,7 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   };
   using PendingPtr = std::shared_ptr<PendingAppend>;
   struct QueuedAppend {
-    std::vector<StoredBatch> batches;
+    std::vector<PlacedBatch> batches;
     std::size_t bytes = 0;
     PendingPtr pending;
   };
@@ -143,7 +143,7 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   Task<Result<Appended>> finish_append(Result<PendingPtr> pending);
   void pump();
   std::unique_ptr<LogJob> plan_job();
-  bool must_roll(const StoredBatch& batch, const Segment* active, std::uint64_t active_bytes) const;
+  bool must_roll(const PlacedBatch& batch, const Segment* active, std::uint64_t active_bytes) const;
   void plan_index_writes(LogJob& job);
   bool may_write_inline(const LogJob& job);
   void send_job(std::unique_ptr<LogJob> job);

@@ -56,7 +56,7 @@ Result<EmbeddedLog::PendingPtr> EmbeddedLog::begin_append(LeaderEpoch epoch,
   queued.batches.reserve(batches.size());
   for (const auto& batch : batches) {
     TIDEGATE_ASSERT(batch.bytes.size() == batch.header.size_bytes() && batch.header.last_offset_delta >= 0);
-    StoredBatch stored = store_batch(batch, log_end_, epoch);
+    PlacedBatch stored = place_batch(batch, log_end_, epoch);
     stored.begin = appended_;
     appended_ += stored.size();
     log_end_ = stored.header.next_offset();
@@ -73,7 +73,7 @@ Result<EmbeddedLog::PendingPtr> EmbeddedLog::begin_append(LeaderEpoch epoch,
   return pending;
 }
 
-bool EmbeddedLog::must_roll(const StoredBatch& batch, const Segment* active, std::uint64_t active_bytes) const {
+bool EmbeddedLog::must_roll(const PlacedBatch& batch, const Segment* active, std::uint64_t active_bytes) const {
   if (active == nullptr || roll_next_) return true;
   if (active_bytes == 0) return false;
   if (active_bytes + batch.size() > static_cast<std::uint64_t>(config_.segment_bytes)) return true;
@@ -101,7 +101,7 @@ std::unique_ptr<LogJob> EmbeddedLog::plan_job() {
   const Segment* active = segments_.empty() ? nullptr : segments_.back().get();
   std::uint64_t active_bytes = active != nullptr ? active->size : 0;
   bool fresh = true;  // the current step is yet to be made
-  for (const StoredBatch& batch : job->batches) {
+  for (const PlacedBatch& batch : job->batches) {
     const bool roll = job->steps.empty() || !job->steps.back().create
                           ? must_roll(batch, active, active_bytes)
                           : active_bytes > 0 && active_bytes + batch.size() > static_cast<std::uint64_t>(config_.segment_bytes);
@@ -197,7 +197,7 @@ void EmbeddedLog::send_job(std::unique_ptr<LogJob> job) {
 void EmbeddedLog::commit(LogJob& job) {
   const MonoTime now = context_.clock.now();
   for (std::size_t i = 0; i < job.batches.size(); ++i) {
-    StoredBatch& batch = job.batches[i];
+    PlacedBatch& batch = job.batches[i];
     const WriteStep& step = job.steps[job_steps_[i]];
     if (step.create && (i == 0 || job_steps_[i] != job_steps_[i - 1])) {
       auto segment = std::make_unique<Segment>(make_segment(batch.header.base_offset));

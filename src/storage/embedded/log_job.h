@@ -10,8 +10,8 @@
 #include "file_cache.h"
 #include "slot_file.h"
 #include "sparse_index.h"
-#include "stored_batch.h"
 #include "tidegate/base/clock.h"
+#include "tidegate/storage/placed_batch.h"
 
 namespace tidegate::storage::embedded {
 
@@ -34,7 +34,7 @@ struct IndexWrite {
 struct LogJob {
   PartitionId id;
   std::string dir;
-  std::vector<StoredBatch> batches;
+  std::vector<PlacedBatch> batches;
   std::vector<WriteStep> steps;
   std::vector<IndexWrite> index_writes;
   // Synced besides the files that the steps write.

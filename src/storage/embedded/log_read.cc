@@ -121,7 +121,9 @@ Task<Result<ReadResult>> EmbeddedLog::read(Offset from, ReadLimits limits) {
     if (from >= written_end_ || from >= limits.end) co_return nothing_at(asked);
     if (tail_ && tail_->holds(from)) {
       context_.metrics.cache_hits.add();
-      co_return tail_->read(from, limits);
+      ReadBuilder gathered(from, limits);
+      tail_->read(from, gathered);
+      co_return gathered.take();
     }
     Segment* segment = find_segment(from);
     if (segment == nullptr) {

@@ -8,7 +8,7 @@
 #include "format/batch_layout.h"
 #include "format/file_facts.h"
 #include "format/record_layout.h"
-#include "stored_batch.h"
+#include "tidegate/storage/placed_batch.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -19,7 +19,7 @@ class ChunkWriter {
   }
 
   // Entries of the batch get ts_ns from `ts_ns` on, one more each; returns how many there are.
-  std::int64_t add(const StoredBatch& batch, std::int64_t ts_ns) {
+  std::int64_t add(const PlacedBatch& batch, std::int64_t ts_ns) {
     if (auto* const records = std::get_if<RecordChunkBuilder>(&builder_))
       return records->add(batch.header, batch.front, batch.rest, ts_ns);
     std::get<ChunkBuilder>(builder_).add(batch.header, batch.front, batch.rest, ts_ns);

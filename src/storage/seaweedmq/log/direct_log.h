@@ -82,7 +82,7 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   };
   using PendingPtr = std::shared_ptr<PendingAppend>;
   struct QueuedAppend {
-    std::vector<StoredBatch> batches;
+    std::vector<PlacedBatch> batches;
     std::size_t bytes = 0;
     PendingPtr pending;
   };
@@ -95,13 +95,13 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   struct NewChunk {
     explicit NewChunk(Layout layout) : writer(layout) {}
     // Returns the ts_ns behind those of the batch.
-    std::int64_t add(StoredBatch batch, std::int64_t ts_ns);
+    std::int64_t add(PlacedBatch batch, std::int64_t ts_ns);
 
     ChunkWriter writer;
     // Instead of what was written: bytes of other chunks.
     std::vector<SharedBuffer> raw;
     std::size_t raw_bytes = 0;
-    std::vector<StoredBatch> batches;
+    std::vector<PlacedBatch> batches;
     std::vector<PendingPtr> appends;
     LogChunk chunk;
     std::int64_t first_ts_ns = 0;

@@ -6,13 +6,13 @@
 
 #include "backend.h"
 #include "chunk_reader.h"
-#include "tail_cache.h"
 #include "tidegate/base/clock.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/base/rate_limit.h"
 #include "tidegate/base/rng.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/suspend.h"
+#include "tidegate/storage/tail_cache.h"
 
 namespace tidegate::storage::seaweedmq {
 

@@ -56,7 +56,7 @@ Result<DirectLog::PendingPtr> DirectLog::begin_append(LeaderEpoch epoch,
   queued.batches.reserve(batches.size());
   for (const auto& batch : batches) {
     TIDEGATE_ASSERT(batch.bytes.size() == batch.header.size_bytes() && batch.header.last_offset_delta >= 0);
-    queued.batches.push_back(store_batch(batch, log_end_, epoch));
+    queued.batches.push_back(place_batch(batch, log_end_, epoch));
     log_end_ = queued.batches.back().header.next_offset();
   }
   pending->value.log_end = log_end_;
@@ -151,7 +151,7 @@ Task<void> DirectLog::gather() {
   }
 }
 
-std::int64_t DirectLog::NewChunk::add(StoredBatch batch, std::int64_t ts_ns) {
+std::int64_t DirectLog::NewChunk::add(PlacedBatch batch, std::int64_t ts_ns) {
   ChunkFacts& facts = chunk.facts;
   if (batches.empty()) {
     facts.base = batch.header.base_offset;
@@ -178,7 +178,7 @@ Task<void> DirectLog::fill_chunk(ChunkInWork chunk) {
     QueuedAppend next = std::move(queue_.front());
     queue_.pop_front();
     queue_bytes_ -= next.bytes;
-    for (StoredBatch& batch : next.batches) last_ts_ns_ = chunk->add(std::move(batch), last_ts_ns_ + 1) - 1;
+    for (PlacedBatch& batch : next.batches) last_ts_ns_ = chunk->add(std::move(batch), last_ts_ns_ + 1) - 1;
     chunk->appends.push_back(std::move(next.pending));
     if (place_.layout == Layout::batch || chunk->writer.size_bytes() < written + kTurnBytes) continue;
     written = chunk->writer.size_bytes();
@@ -314,7 +314,7 @@ void DirectLog::apply_commit(Commit commit) {
   for (const ChunkInWork& chunk : commit.chunks) {
     waiting_bytes_ -= chunk->chunk.facts.record_bytes;
     committed_end_ = chunk->chunk.facts.end;
-    for (StoredBatch& batch : chunk->batches) {
+    for (PlacedBatch& batch : chunk->batches) {
       batch.begin = committed_bytes_;
       committed_bytes_ += batch.size();
       home_.tails.add(tail_, std::move(batch));

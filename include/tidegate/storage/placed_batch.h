@@ -1,14 +1,15 @@
-// A batch with its place in the log, on its way to disk and afterwards in the tail cache.
+// A batch with its place in the log: on its way to where it is stored, and afterwards in the tail cache.
 #pragma once
 
 #include <cstdint>
 
+#include "tidegate/base/ids.h"
 #include "tidegate/base/shared_buffer.h"
 #include "tidegate/protocol/record_batch.h"
 
-namespace tidegate::storage::embedded {
+namespace tidegate::storage {
 
-struct StoredBatch {
+struct PlacedBatch {
   protocol::BatchHeader header;  // as stored: with its offset and leader epoch
   SharedBuffer front;            // the patched header, or the whole batch
   SharedBuffer rest;             // what follows; empty when `front` is everything
@@ -16,11 +17,11 @@ struct StoredBatch {
 
   std::size_t size() const { return front.size() + rest.size(); }
   // Memory that it keeps alive.
-  std::size_t charge() const { return front.pinned_bytes() + rest.pinned_bytes() + sizeof(StoredBatch); }
+  std::size_t charge() const { return front.pinned_bytes() + rest.pinned_bytes() + sizeof(PlacedBatch); }
 };
 
 // Gives `batch` its place. The request's buffer is shared unless the batch is a small part of it or
 // small itself: then it is copied out, so that a cached slice never pins many times its size.
-StoredBatch store_batch(const protocol::RecordBatch& batch, Offset base_offset, LeaderEpoch epoch);
+PlacedBatch place_batch(const protocol::RecordBatch& batch, Offset base_offset, LeaderEpoch epoch);
 
-}  // namespace tidegate::storage::embedded
+}  // namespace tidegate::storage
