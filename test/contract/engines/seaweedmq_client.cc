@@ -73,7 +73,7 @@ class HeldSource final : public BackendSource {
   ClientSource inner_;
 };
 
-std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment) {
+std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment, Layout layout) {
   Place place = cluster_of(environment);
   ClientOptions client_options;
   client_options.masters = {parse_server_address(place.cluster->master()).value()};
@@ -82,6 +82,7 @@ std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment) {
   auto source = std::make_unique<HeldSource>(std::move(place), std::move(client));
   EngineOptions options;
   options.direct.linger = Duration(0);
+  options.topics.layout = layout;
   options.wait_for_backend = true;
   return std::make_unique<SeaweedmqEngine>(options, std::move(source), environment.shards, environment.clock,
                                            environment.rng, environment.metrics);
@@ -90,7 +91,12 @@ std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment) {
 }  // namespace
 
 std::vector<EngineFactory> contract_engines() {
-  return {{.name = on_weed() ? "seaweedmq_weed" : "seaweedmq_client", .make = make}};
+  const auto with_layout = [](const char* name, Layout layout) {
+    return EngineFactory{
+        .name = name, .make = [layout](const EngineEnvironment& environment) { return make(environment, layout); }};
+  };
+  if (!on_weed()) return {with_layout("seaweedmq_client", Layout::batch)};
+  return {with_layout("seaweedmq_weed", Layout::batch), with_layout("seaweedmq_weed_record", Layout::record)};
 }
 
 }  // namespace tidegate::test
