@@ -1,9 +1,14 @@
 #include "tidegate/base/clock.h"
 
+#include <ctime>
+
 namespace tidegate {
 
 MonoTime SystemClock::now() const {
-  return {std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
+  // Unlike CLOCK_MONOTONIC it goes on while the machine sleeps: a lease that ran out meanwhile has run out.
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return {std::chrono::seconds(now.tv_sec) + Duration(now.tv_nsec)};
 }
 
 std::int64_t SystemClock::wall_ms() const {

@@ -28,7 +28,8 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       metrics_(metrics),
       instance_(random_uuid(rng).to_string()),
       entries_(source_->backend().filer, instance_),
-      fences_(source_->backend(), shards, instance_),
+      session_(source_->backend(), entries_, shards, clock, instance_, options.lease),
+      fences_(source_->backend(), shards, session_),
       topics_(source_->backend().filer, entries_, clock, options.topics,
               [this](TopicId id) { return close_topic(id); }),
       meta_(source_->backend().filer, entries_, shards) {
@@ -107,7 +108,7 @@ Task<Result<void>> SeaweedmqEngine::come_up() {
   if (auto looked = co_await fences_.look(); !looked) co_return looked;
   auto listed = co_await topics_.list();
   if (!listed) co_return fail(std::move(listed.error()));
-  co_return Result<void>{};
+  co_return co_await session_.open();
 }
 
 // What is there and cannot be used is for the operator; what is not there may come.
@@ -144,6 +145,7 @@ Task<Result<void>> SeaweedmqEngine::start() {
   starting_ = false;
   start_changed_.notify_all();
   if (!up) co_return up;
+  session_.keep([this] { return fences_.confirm(); });
   meta_.set_open(true);
   for (unsigned i = 0; i < shards_.size(); ++i) {
     auto open = [this, i] { on_shards_[i]->running = true; };
@@ -264,6 +266,7 @@ Task<void> SeaweedmqEngine::stop() {
     co_await submit_to(shards_.at(i), close);
   }
   co_await meta_.drain();
+  co_await session_.close();
   co_await source_->close();
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cluster/fence.h"
+#include "cluster/session.h"
 #include "backend_source.h"
 #include "log/direct_log.h"
 #include "meta/scope_store.h"
@@ -28,6 +29,9 @@ struct EngineOptions {
   std::size_t chunk_cache_bytes = 64U << 20;
   // start() goes on trying for as long as parts of SeaweedFS are missing; otherwise it fails at once.
   bool wait_for_backend = false;
+  // How long this gateway may serve what it owns without having been heard of, and how long others wait for
+  // it. Zero: nobody waits for anybody, and whoever opens a partition takes it over.
+  Duration lease{0};
 };
 
 class SeaweedmqEngine final : public Engine {
@@ -85,6 +89,7 @@ class SeaweedmqEngine final : public Engine {
   DirectMetrics metrics_;
   const std::string instance_;
   VersionedEntries entries_;
+  Session session_;
   FenceTable fences_;
   TopicTable topics_;
   ScopeStore meta_;

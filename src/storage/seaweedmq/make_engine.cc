@@ -16,6 +16,8 @@ namespace {
 using namespace seaweedmq;
 
 constexpr std::size_t kReplicationDigits = 3;
+// A gateway that was killed is replaced after this and a fifth.
+constexpr std::chrono::seconds kLease(5);
 
 Result<ClientOptions> client_options(const SeaweedmqOptions& options) {
   ClientOptions out;
@@ -68,6 +70,7 @@ Result<EngineOptions> engine_options(const SeaweedmqOptions& options) {
   out.tail_cache_bytes = options.tail_cache_bytes;
   out.chunk_cache_bytes = options.chunk_cache_bytes;
   out.wait_for_backend = true;
+  out.lease = kLease;
   return out;
 }
 

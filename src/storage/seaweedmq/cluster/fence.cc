@@ -34,8 +34,8 @@ std::optional<FenceMark> FenceMark::parse(const std::string& etag) {
   return mark;
 }
 
-Fence::Fence(Backend backend, Shard& home, unsigned index, std::string instance)
-    : backend_(backend), home_(home), name_(paths::fence_name(index)), instance_(std::move(instance)) {}
+Fence::Fence(Backend backend, Shard& home, unsigned index, Session& session)
+    : backend_(backend), home_(home), name_(paths::fence_name(index)), session_(session) {}
 
 LeaderEpoch Fence::epoch() const {
   const std::lock_guard lock(mutex_);
@@ -49,17 +49,28 @@ std::string Fence::etag() const {
   return mark_.etag();
 }
 
-bool Fence::holds() const { return state() == State::held; }
+bool Fence::holds() const {
+  std::uint64_t generation = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::held) return false;
+    generation = generation_;
+  }
+  return session_.holds(generation);
+}
+
+bool Fence::lost() const { return state() == State::lost; }
 
 Fence::State Fence::state() const {
   const std::lock_guard lock(mutex_);
   return state_;
 }
 
-void Fence::set(State state, FenceMark mark) {
+void Fence::set(State state, FenceMark mark, std::uint64_t generation) {
   const std::lock_guard lock(mutex_);
   state_ = state;
   mark_ = mark;
+  generation_ = generation;
 }
 
 void Fence::expect(LeaderEpoch epoch) {
@@ -81,14 +92,14 @@ void Fence::unlock() {
   idle_.notify_all();
 }
 
-Task<Result<bool>> Fence::write(std::optional<std::string> expected, FenceMark next) {
+Task<Result<bool>> Fence::write(std::optional<std::string> expected, FenceMark next, std::string session) {
   FencedChange change;
   change.fence_path = fence_path();
   change.fence_etag = expected.value_or("");
   change.directory = paths::fences_dir();
   change.entry.name = name_;
   change.entry.extended[kEtagAttribute] = next.etag();
-  change.entry.content = instance_;
+  change.entry.content = session;
   auto written = co_await backend_.filer.transact(std::move(change));
   if (written && *written == Outcome::done) co_return true;
   // Refused, or of unknown fate: the entry tells.
@@ -97,7 +108,7 @@ Task<Result<bool>> Fence::write(std::optional<std::string> expected, FenceMark n
   if (!*now) co_return false;
   const auto etag = (*now)->extended.find(kEtagAttribute);
   const bool ours =
-      etag != (*now)->extended.end() && etag->second == next.etag() && (*now)->content == instance_;
+      etag != (*now)->extended.end() && etag->second == next.etag() && (*now)->content == session;
   // Not there yet, but it may be under way: only another mark settles it.
   if (!ours && !written && etag != (*now)->extended.end() && etag->second == expected) {
     co_return fail(std::move(written.error()));
@@ -112,38 +123,80 @@ Task<Result<void>> Fence::acquire() {
   co_return co_await submit_to(home_, std::move(at_home));
 }
 
+// Leaves it fresh when somebody else was faster.
+Task<Result<void>> Fence::try_to_take() {
+  const Session::Standing standing = session_.standing();
+  if (!session_.holds(standing.generation)) {
+    co_return fail(ErrorCode::not_leader_or_follower, "this gateway's lease has run out");
+  }
+  auto found = co_await backend_.filer.lookup(paths::fences_dir(), name_);
+  if (!found) co_return fail(std::move(found.error()));
+  FenceMark next;
+  std::optional<std::string> expected;
+  if (*found) {
+    expected = (*found)->extended[kEtagAttribute];
+    const auto before = FenceMark::parse(*expected);
+    if (!before) {
+      co_return fail(ErrorCode::kafka_storage_error,
+                     fmt::format("{} is no fence: its ETag is \"{}\"", fence_path(), *expected));
+    }
+    auto ended = co_await session_.has_ended((*found)->content);
+    if (!ended) co_return fail(std::move(ended.error()));
+    if (!*ended) {
+      co_return fail(ErrorCode::not_leader_or_follower,
+                     fmt::format("{} is held for session {}", fence_path(), (*found)->content));
+    }
+    next.epoch = before->epoch + 1;
+  }
+  auto written = co_await write(expected, next, standing.name);
+  if (!written) co_return fail(std::move(written.error()));
+  if (*written) set(State::held, next, standing.generation);
+  co_return Result<void>{};
+}
+
 Task<Result<void>> Fence::acquire_at_home() {
   const auto self = shared_from_this();
   co_await lock();
   Result<void> result = fail(lost_error());
   for (int attempt = 0; attempt < kAttempts && state() == State::fresh; ++attempt) {
-    auto found = co_await backend_.filer.lookup(paths::fences_dir(), name_);
-    if (!found) {
-      result = fail(std::move(found.error()));
-      break;
-    }
-    FenceMark next;
-    std::optional<std::string> expected;
-    if (*found) {
-      expected = (*found)->extended[kEtagAttribute];
-      const auto before = FenceMark::parse(*expected);
-      if (!before) {
-        result = fail(ErrorCode::kafka_storage_error,
-                      fmt::format("{} is no fence: its ETag is \"{}\"", fence_path(), *expected));
-        break;
-      }
-      next.epoch = before->epoch + 1;
-    }
-    auto written = co_await write(expected, next);
-    if (!written) {
-      result = fail(std::move(written.error()));
-      break;
-    }
-    if (*written) set(State::held, next);
+    auto tried = co_await try_to_take();
+    if (tried) continue;
+    result = std::move(tried);
+    break;
   }
   if (state() == State::held) result = {};
   unlock();
   co_return result;
+}
+
+Task<Result<void>> Fence::count_up() {
+  const Session::Standing standing = session_.standing();
+  const auto before = FenceMark::parse(etag());
+  const FenceMark next{.epoch = before->epoch, .count = before->count + 1};
+  auto written = co_await write(before->etag(), next, standing.name);
+  if (!written) co_return fail(std::move(written.error()));
+  if (*written) {
+    set(State::held, next, standing.generation);
+    co_return Result<void>{};
+  }
+  set(State::lost, *before, standing.generation);
+  spdlog::warn("event=fence_lost fence={} epoch={}", name_, before->epoch);
+  co_return fail(lost_error());
+}
+
+Task<void> Fence::confirm() {
+  if (state() != State::held || holds()) co_return;
+  const auto self = shared_from_this();
+  auto at_home = [self] { return self->confirm_at_home(); };
+  co_await submit_to(home_, std::move(at_home));
+}
+
+Task<void> Fence::confirm_at_home() {
+  const auto self = shared_from_this();
+  co_await lock();
+  // An error leaves it unconfirmed, which is tried again at the next renewal.
+  if (state() == State::held && generation_ != session_.standing().generation) co_await count_up();
+  unlock();
 }
 
 Task<Result<void>> Fence::settle(std::string etag) {
@@ -156,30 +209,18 @@ Task<Result<void>> Fence::settle_at_home(std::string etag) {
   const auto self = shared_from_this();
   co_await lock();
   Result<void> result;
-  const auto before = FenceMark::parse(this->etag());
-  if (!holds()) {
+  if (state() != State::held) {
     result = fail(lost_error());
-  } else if (before->etag() == etag) {
-    const FenceMark next{.epoch = before->epoch, .count = before->count + 1};
-    auto written = co_await write(before->etag(), next);
-    if (!written) {
-      result = fail(std::move(written.error()));
-    } else if (*written) {
-      set(State::held, next);
-    } else {
-      set(State::lost, *before);
-      spdlog::warn("event=fence_lost fence={} epoch={}", name_, before->epoch);
-      result = fail(lost_error());
-    }
+  } else if (this->etag() == etag) {
+    result = co_await count_up();
   }
   unlock();
   co_return result;
 }
 
-FenceTable::FenceTable(Backend backend, ShardPool& shards, const std::string& instance)
-    : filer_(backend.filer) {
+FenceTable::FenceTable(Backend backend, ShardPool& shards, Session& session) : filer_(backend.filer) {
   for (unsigned i = 0; i < kFences; ++i) {
-    fences_[i] = std::make_shared<Fence>(backend, shards.at(i % shards.size()), i, instance);
+    fences_[i] = std::make_shared<Fence>(backend, shards.at(i % shards.size()), i, session);
   }
 }
 
@@ -200,6 +241,10 @@ Task<Result<void>> FenceTable::look() {
     if (const auto mark = FenceMark::parse(etag->second)) fences_[index]->expect(mark->epoch + 1);
   }
   co_return Result<void>{};
+}
+
+Task<void> FenceTable::confirm() {
+  for (const auto& fence : fences_) co_await fence->confirm();
 }
 
 const Fence& FenceTable::of(const PartitionId& id) const { return *fences_[owner_shard(id, kFences)]; }

@@ -1,7 +1,7 @@
 // The fences: one small entry for each of 256 groups of partitions, whose ETag is "<leader epoch>.<count>".
 // Who writes the next epoch into it owns the group; everybody else's changes are refused from then on. A
-// fence is taken when its first partition is opened and has a home shard, where its calls are made one after
-// the other; what it says is read on any shard.
+// fence is taken when its first partition is opened, if the session that it names has ended, and has a home
+// shard, where its calls are made one after the other; what it says is read on any shard.
 #pragma once
 
 #include <array>
@@ -12,6 +12,7 @@
 
 #include "backend.h"
 #include "ownership.h"
+#include "session.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/shard.h"
 
@@ -30,40 +31,48 @@ struct FenceMark {
 
 class Fence final : public Ownership, public std::enable_shared_from_this<Fence> {
  public:
-  // `instance` tells this run's marks from everybody else's.
-  Fence(Backend backend, Shard& home, unsigned index, std::string instance);
+  // The session's name tells this run's marks from everybody else's.
+  Fence(Backend backend, Shard& home, unsigned index, Session& session);
 
   LeaderEpoch epoch() const override;
   std::string fence_path() const override;
   std::string etag() const override;
   bool holds() const override;
+  bool lost() const override;
   Task<Result<void>> settle(std::string etag) override;
 
   // The epoch that it would be taken with, as far as known; until then.
   void expect(LeaderEpoch epoch);
   // Takes it with the next epoch, unless it is held already. A fence that was lost is not taken again.
   Task<Result<void>> acquire();
+  // After another session has begun: makes the fence name it, or finds that it was lost.
+  Task<void> confirm();
 
  private:
   enum class State { fresh, held, lost };
   Task<Result<void>> acquire_at_home();
   Task<Result<void>> settle_at_home(std::string etag);
-  // Writes `next` if the entry still has `expected`. nullopt: refused, and it is not ours.
-  Task<Result<bool>> write(std::optional<std::string> expected, FenceMark next);
+  Task<void> confirm_at_home();
+  Task<Result<void>> try_to_take();
+  // Writes the next count, whoever has taken it meanwhile.
+  Task<Result<void>> count_up();
+  // Writes `next` if the entry still has `expected`. false: refused, and it is not ours.
+  Task<Result<bool>> write(std::optional<std::string> expected, FenceMark next, std::string session);
   Task<void> lock();
   void unlock();
-  void set(State state, FenceMark mark);
+  void set(State state, FenceMark mark, std::uint64_t generation);
   State state() const;
   Error lost_error() const;
 
   const Backend backend_;
   Shard& home_;
   const std::string name_;
-  const std::string instance_;
+  Session& session_;
   mutable std::mutex mutex_;
   State state_ = State::fresh;  // under mutex_, as mark_
   FenceMark mark_;
-  bool busy_ = false;  // on the home shard, as the event
+  std::uint64_t generation_ = 0;  // of the session that the entry names
+  bool busy_ = false;             // on the home shard, as the event
   Event idle_;
 };
 
@@ -71,12 +80,14 @@ class FenceTable {
  public:
   static constexpr unsigned kFences = 256;
 
-  FenceTable(Backend backend, ShardPool& shards, const std::string& instance);
+  FenceTable(Backend backend, ShardPool& shards, Session& session);
   // The fence of a partition, taken. On any shard.
   Task<Result<std::shared_ptr<Ownership>>> acquire(PartitionId id);
   const Fence& of(const PartitionId& id) const;
   // Which epochs there are. At the start.
   Task<Result<void>> look();
+  // confirm() of all that are held.
+  Task<void> confirm();
 
  private:
   Filer& filer_;

@@ -152,6 +152,7 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
   Task<Result<void>> upload(ChunkInWork chunk);
   void start_commits();
   Task<void> run_commits(std::shared_ptr<DirectLog> self, std::unique_ptr<Job> job);
+  Task<Result<void>> confirm_ownership();
   Commit plan_commit();
   bool must_roll(const LogFile& active, const NewChunk& chunk) const;
   void end_commit(Commit commit, Result<void> done);

@@ -241,6 +241,7 @@ Task<void> DirectLog::run_commits(std::shared_ptr<DirectLog> /*self*/, std::uniq
     if (!uploaded_.empty() && !broken_) {
       Commit commit = plan_commit();
       auto done = co_await fenced(FencedChange::Kind::put, place_.directory, entry_of(commit.file));
+      if (done && !ownership_->holds()) done = co_await confirm_ownership();
       if (!removed_ && !closing_) end_commit(std::move(commit), std::move(done));
       committing_.clear();
       changed_.notify_all();
@@ -249,6 +250,19 @@ Task<void> DirectLog::run_commits(std::shared_ptr<DirectLog> /*self*/, std::uniq
     if (broken_) break;
   }
   commits_run_ = false;
+}
+
+// The lease ran out while a commit was under way. Only the fence can tell whether it came before another
+// owner; failing it untested would leave appends in the log of which their producers were told otherwise.
+Task<Result<void>> DirectLog::confirm_ownership() {
+  const MonoTime give_up = home_.clock.now() + home_.options.give_up_after;
+  Duration backoff = home_.options.first_backoff;
+  for (;;) {
+    auto settled = co_await ownership_->settle(ownership_->etag());
+    const bool lost = !settled && settled.error().code == ErrorCode::not_leader_or_follower;
+    if (settled || lost || removed_ || closing_ || home_.clock.now() >= give_up) co_return settled;
+    co_await home_.back_off(backoff);
+  }
 }
 
 bool DirectLog::must_roll(const LogFile& active, const NewChunk& chunk) const {
@@ -309,8 +323,6 @@ void DirectLog::apply_commit(Commit commit) {
   }
   index_.put_last(std::move(commit.file));
   std::vector<Resume> resumes;
-  // What was stored after the lease had run out must not be confirmed: the next owner may not have seen it.
-  const bool ours = ownership_->holds();
   for (const ChunkInWork& chunk : commit.chunks) {
     waiting_bytes_ -= chunk->chunk.facts.record_bytes;
     committed_end_ = chunk->chunk.facts.end;
@@ -321,7 +333,6 @@ void DirectLog::apply_commit(Commit commit) {
     }
     for (const PendingPtr& append : chunk->appends) {
       append->done = true;
-      if (!ours) append->error = Error{ErrorCode::not_leader_or_follower, "the partition has another leader"};
       if (append->resume) resumes.push_back(std::move(append->resume));
     }
   }
@@ -395,7 +406,7 @@ Task<void> DirectLog::repair(std::shared_ptr<DirectLog> /*self*/, std::unique_pt
   Duration backoff = home_.options.first_backoff;
   std::vector<std::string> unused;
   for (const ChunkInWork& chunk : commit.chunks) unused.push_back(chunk->chunk.stored.file_id);
-  while (!removed_ && !closing_ && ownership_->holds()) {
+  while (!removed_ && !closing_ && !ownership_->lost()) {
     const LogFile* const before = commit.is_new ? nullptr : index_.find(commit.file.name);
     Entry entry;
     entry.name = commit.file.name.to_string();

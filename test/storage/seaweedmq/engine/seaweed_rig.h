@@ -49,6 +49,8 @@ class Gateway {
     client_->kill();
     stop();
   }
+  // It reaches nothing for a while.
+  void cut_off(bool cut) { client_->cut_off(cut); }
   void housekeeping() {
     harness_.run([this] { return engine_->housekeeping(); });
   }
@@ -59,6 +61,7 @@ class Gateway {
   Result<std::shared_ptr<storage::PartitionLog>> open(std::int32_t index = 0) {
     return harness_.run([&] { return engine_->partition({kTopicId, index}, config); });
   }
+  bool was_opened(std::int32_t index = 0) const { return logs_.contains(index); }
   storage::PartitionLog& log(std::int32_t index = 0) {
     auto& log = logs_[index];
     if (!log) {

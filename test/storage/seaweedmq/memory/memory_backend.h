@@ -99,6 +99,8 @@ class MemoryClient final : public seaweed::Filer, public seaweed::Volumes {
   explicit MemoryClient(MemoryCluster& cluster) : cluster_(cluster) {}
   // As if the process had been killed: no call has any effect from now on.
   void kill() { dead_ = true; }
+  // As if it could not reach anything for a while.
+  void cut_off(bool cut) { dead_ = cut; }
 
   Task<Result<std::optional<seaweed::Entry>>> lookup(std::string directory, std::string name) override;
   Task<Result<std::vector<seaweed::Entry>>> list(std::string directory, std::string prefix, std::string after,
