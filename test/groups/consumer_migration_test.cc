@@ -289,16 +289,24 @@ TEST_F(ConsumerClassicMember, ItsOwnSessionTimeout_Counts) {
   EXPECT_EQ(lab.describe().members.size(), 1U);
 }
 
-TEST_F(ConsumerClassicMember, Leave_WorksForClassicMembersOnly) {
-  const auto reply = lab.ask<LeaveReply>(Leave{
-      .members = {{.member_id = "new"}, {.member_id = id}, {.member_id = id}, {.member_id = "nobody"}}});
-  ASSERT_EQ(reply.members.size(), 4U);
-  EXPECT_EQ(reply.members[0].error, ErrorCode::unknown_member_id);
-  EXPECT_EQ(reply.members[1].error, ErrorCode::none);
+TEST_F(ConsumerClassicMember, Leave_NamesEachMemberOnItsOwn) {
+  const auto reply = lab.ask<LeaveReply>(
+      Leave{.members = {{.member_id = id}, {.member_id = id}, {.member_id = "nobody"}}});
+  ASSERT_EQ(reply.members.size(), 3U);
+  EXPECT_EQ(reply.members[0].error, ErrorCode::none);
+  EXPECT_EQ(reply.members[1].error, ErrorCode::none) << "named twice";
   EXPECT_EQ(reply.members[2].error, ErrorCode::unknown_member_id);
-  EXPECT_EQ(reply.members[3].error, ErrorCode::unknown_member_id);
   lab.settle({"new"});
   EXPECT_EQ(lab.owned("new"), 6U);
+}
+
+// As an administrator removes a member that is stuck.
+TEST_F(ConsumerClassicMember, Leave_RemovesMembersOfTheNewProtocolToo) {
+  lab.join("another");
+  const auto reply = lab.ask<LeaveReply>(Leave{.members = {{.member_id = "new"}}});
+  ASSERT_EQ(reply.members.size(), 1U);
+  EXPECT_EQ(reply.members[0].error, ErrorCode::none);
+  EXPECT_EQ(lab.describe().members.size(), 2U);
 }
 
 // Removed without a word to it, it would bring back partitions that are somebody else's by now.

@@ -25,10 +25,14 @@ bool passes(const std::vector<std::string>& filter, std::string_view word) {
          std::ranges::any_of(filter, [word](const std::string& wanted) { return same_word(wanted, word); });
 }
 
-// A group that has offsets alone is a classic one that nobody has joined.
-std::string_view type_of(const groups::GroupListing& listing) {
-  return groups::type_name(listing.type == groups::GroupType::none ? groups::GroupType::classic
-                                                                   : listing.type);
+// The word that Kafka's tools have for a state or type that they know nothing of.
+constexpr std::string_view kUnknown = "Unknown";
+
+// A group that has offsets alone is a classic one that nobody has joined; of one that cannot be read it may be
+// the type that is damaged.
+std::string_view type_of(const groups::GroupListing& listing, bool is_unreadable) {
+  if (listing.type != groups::GroupType::none) return groups::type_name(listing.type);
+  return is_unreadable ? kUnknown : groups::type_name(groups::GroupType::classic);
 }
 
 Task<Response> handle(RequestContextPtr context, Request request) {
@@ -36,9 +40,8 @@ Task<Response> handle(RequestContextPtr context, Request request) {
   auto listed = co_await context->broker->groups().list();
   response.error_code = listed.error;
   for (auto& group : listed.groups) {
-    // The word that Kafka's tools have for a state they know nothing of.
-    const std::string_view state = group.is_unreadable ? "Unknown" : groups::state_name(group.listing.state);
-    const std::string_view type = type_of(group.listing);
+    const std::string_view state = group.is_unreadable ? kUnknown : groups::state_name(group.listing.state);
+    const std::string_view type = type_of(group.listing, group.is_unreadable);
     if (!passes(request.states_filter, state) || !passes(request.types_filter, type)) continue;
     response.groups.push_back({.group_id = std::move(group.id),
                                .protocol_type = std::move(group.listing.protocol_type),

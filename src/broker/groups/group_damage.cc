@@ -1,5 +1,7 @@
 // Groups whose stored state makes no sense. Nothing is guessed and nothing is written over it: the group is
 // shown as it is, its members are refused, and it goes when an administrator deletes it.
+#include <chrono>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -10,6 +12,14 @@ namespace tidegate::broker {
 namespace {
 
 constexpr std::size_t kPage = 1000;
+// Whoever was refused so recently is still at work: its group is not deleted under it.
+constexpr auto kInUse = std::chrono::seconds(30);
+
+std::string_view advice_for(const Error& why) {
+  return why.code == ErrorCode::unsupported_version
+             ? "Run the release that wrote it, or a later one; deleting the group deletes its committed offsets."
+             : "Restore the data from a backup, or delete the group with its committed offsets.";
+}
 
 }  // namespace
 
@@ -17,15 +27,13 @@ void GroupShard::set_damaged(const HostedGroupPtr& hosted, groups::GroupType typ
   hosted->phase = HostedGroup::Phase::damaged;
   hosted->stored_type = type;
   hosted->damage = fmt::format(
-      "What is stored of group '{}' cannot be read ({}). Nothing of it was changed. Restore the data from a "
-      "backup, or delete the group with its committed offsets.",
-      hosted->id, why.message);
+      "What is stored of group '{}' cannot be read ({}). Nothing of it was changed. {}", hosted->id, why.message,
+      advice_for(why));
   metrics_.loading.add(-1);
   metrics_.unreadable.add(1);
   spdlog::error(
-      "event=group_unreadable group={:?} error=\"{}\" advice=\"its members are refused; restore the data from a "
-      "backup, or delete the group and its committed offsets with kafka-consumer-groups --delete\"",
-      cut(hosted->id), why.message);
+      "event=group_unreadable group={:?} error=\"{}\" advice=\"its members are refused. {}\"", cut(hosted->id),
+      why.message, advice_for(why));
 }
 
 HostedGroupPtr GroupShard::damaged(const std::string& id) const {
@@ -36,6 +44,9 @@ HostedGroupPtr GroupShard::damaged(const std::string& id) const {
 
 // Meanwhile it is as good as loading: whoever asks is told to come again.
 Task<GroupAnswer> GroupShard::delete_damaged(HostedGroupPtr hosted) {
+  if (hosted->refused_at && parts_.clock.now() - *hosted->refused_at < kInUse) {
+    co_return std::unexpected(ErrorCode::non_empty_group);
+  }
   const Busy busy(*this);
   hosted->phase = HostedGroup::Phase::loading;
   const auto erased = co_await erase_stored(hosted->id);

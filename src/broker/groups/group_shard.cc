@@ -41,6 +41,14 @@ bool may_add_member(const groups::Event& event) {
   return false;
 }
 
+// Whether somebody is at work in the group who sends it.
+bool is_of_a_member(const groups::Event& event) {
+  return std::holds_alternative<groups::Join>(event) || std::holds_alternative<groups::Sync>(event) ||
+         std::holds_alternative<groups::Heartbeat>(event) ||
+         std::holds_alternative<groups::ConsumerHeartbeat>(event) ||
+         std::holds_alternative<groups::CommitOffsets>(event);
+}
+
 struct Syncing {
   std::string member;
   std::int32_t generation = -1;
@@ -99,8 +107,9 @@ Task<bool> GroupShard::stop(MonoTime deadline) {
 // ---------------------------------------------------------------------------------------- requests
 
 Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
-  if (std::holds_alternative<groups::DeleteGroup>(event)) {
-    if (auto hosted = damaged(id)) co_return co_await delete_damaged(std::move(hosted));
+  if (auto hosted = damaged(id)) {
+    if (std::holds_alternative<groups::DeleteGroup>(event)) co_return co_await delete_damaged(std::move(hosted));
+    if (is_of_a_member(event)) hosted->refused_at = parts_.clock.now();
   }
   auto admitted = admit(id, event);
   if (!admitted) co_return std::unexpected(admitted.error());

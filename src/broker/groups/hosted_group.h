@@ -62,6 +62,7 @@ struct HostedGroup {
   Phase phase = Phase::loading;
   std::string damage;                                         // why it cannot be read, while damaged
   groups::GroupType stored_type = groups::GroupType::none;    // and what could be read of it
+  std::optional<MonoTime> refused_at;                         // a member, because of that
   std::optional<groups::Group> group;  // while ready
   std::unordered_map<groups::ReplyId, PendingAnswerPtr> waiting;
 

@@ -150,6 +150,39 @@ TEST_F(DamagedGroup, DeleteThatCannotBeWritten_LeavesItAsItIs) {
   EXPECT_EQ(remove(), ErrorCode::none);
 }
 
+TEST_F(DamagedGroup, IsNotDeletedUnderMembersThatAreAtWork) {
+  for (const auto& at_work : std::vector<std::function<void()>>{
+           [&] { plane.heartbeat("bad", "m", 1); },
+           [&] { plane.join(GroupPlane::join_request("bad")); },
+           [&] { plane.commit("bad", topic, 0, 1); },
+       }) {
+    at_work();
+    EXPECT_EQ(remove(), ErrorCode::non_empty_group);
+    plane.api.shards().advance(std::chrono::seconds(29));
+    EXPECT_EQ(remove(), ErrorCode::non_empty_group);
+    EXPECT_GE(stored_entries(), 3U);
+  }
+  describe();
+  plane.api.shards().advance(std::chrono::seconds(2));
+  EXPECT_EQ(remove(), ErrorCode::none) << "looking at it is no work in it";
+}
+
+TEST_F(DamagedGroup, OfALaterRelease_IsNotToBeDeletedButReadByThatRelease) {
+  std::vector<groups::StoredOp> stored;
+  groups::encode(groups::PutOffset{.topic = "t", .partition = 0, .value = {.offset = 7}}, stored);
+  std::string value = *stored.at(0).value;
+  value[0] = 0x7f;  // the record's version
+  std::vector<storage::MetaOp> ops{{storage::MetaOp::Kind::put, stored.at(0).key, value}};
+  ASSERT_TRUE(plane.api.run([&] {
+    return plane.api.engine().meta().put_batch(groups::scope_of_group("bad"), 0, ops,
+                                               storage::MetaDurability::synced);
+  }));
+  restart();
+  const auto why = describe().error_message.value_or("");
+  EXPECT_NE(why.find("Run the release that wrote it"), std::string::npos) << why;
+  EXPECT_EQ(why.find("Restore"), std::string::npos) << why;
+}
+
 TEST_F(DamagedGroup, WhileItIsBeingDeleted_OthersAreToldToComeAgain) {
   engine->hold();
   protocol::DeleteGroupsRequest request;
@@ -161,6 +194,13 @@ TEST_F(DamagedGroup, WhileItIsBeingDeleted_OthersAreToldToComeAgain) {
   engine->let_go(plane.api.shards());
   EXPECT_EQ(first.get().results.at(0).error_code, ErrorCode::none);
   EXPECT_EQ(stored_entries(), 0U);
+}
+
+TEST_F(DamagedGroup, WithoutAReadableHead_ItsTypeIsUnknown) {
+  store("bad", groups::PutClassicHead{}, 0);
+  restart();
+  EXPECT_EQ(list().groups.at(0).group_id, "bad");
+  EXPECT_EQ(list().groups.at(0).group_type, "Unknown");
 }
 
 TEST_F(DamagedGroup, EmptyRecord_IsDamageToo) {
