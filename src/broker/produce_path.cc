@@ -41,6 +41,7 @@ ErrorCode told_to_producer(ErrorCode code) {
     case ErrorCode::not_leader_or_follower:
     case ErrorCode::request_timed_out:
     case ErrorCode::kafka_storage_error:
+    case ErrorCode::policy_violation:  // the log is written by others
       return code;
     case ErrorCode::throttling_quota_exceeded:  // the log's queue is full
       return ErrorCode::request_timed_out;

@@ -187,6 +187,10 @@ constexpr ConfigKey kKeys[] = {
      .max = 600'000},
     {.name = "seaweedmq.transfer.timeout.ms", .type = int64, .default_value = "10000",
      .doc = "Time for one upload to or download from a volume server, in milliseconds.", .min = 100, .max = 600'000},
+    {.name = "topics.refresh.interval.ms", .type = int64, .default_value = "5000",
+     .doc = "With the seaweedmq engine: time after which topics that other gateways or SeaweedMQ have made, changed or "
+            "removed are looked for again, in milliseconds.",
+     .min = 100, .max = 3'600'000},
     {.name = "log.retention.ms", .type = int64,
      .doc = "Age at which a closed segment is deleted, in milliseconds; -1 keeps it. Wins over "
             "log.retention.minutes and log.retention.hours.",

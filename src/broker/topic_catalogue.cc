@@ -104,6 +104,7 @@ struct TopicCatalogue::State {
 
   // The rest is for shard 0.
   Task<Result<void>> load();
+  Task<Result<void>> refresh();
   Task<std::vector<TopicResult>> create(std::vector<NewTopic> topics, bool validate_only);
   Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids);
   Task<std::vector<TopicResult>> add_partitions(std::vector<TopicGrowth> growths, bool validate_only);
@@ -182,6 +183,28 @@ Task<Result<void>> TopicCatalogue::State::load() {
   co_return Result<void>{};
 }
 
+// Between two changes, so that what the engine lists is what they left.
+Task<Result<void>> TopicCatalogue::State::refresh() {
+  const auto turn = co_await turns.take();
+  auto stored = co_await engine.topics().list();
+  if (!stored) co_return fail(std::move(stored.error()));
+  CatalogueDelta delta;
+  std::unordered_set<TopicId> present;
+  for (storage::Topic& topic : *stored) {
+    drop_bad_configs(topic);
+    present.insert(topic.id);
+    const CatalogueTopicPtr known = owner().find(topic.id);
+    if (known && known->topic.partitions == topic.partitions && known->topic.configs == topic.configs) continue;
+    auto& where = known ? delta.changed : delta.added;
+    where.push_back(make_entry(std::move(topic)));
+  }
+  for (const CatalogueTopicPtr& topic : owner().list()) {
+    if (!present.contains(topic->topic.id)) delta.removed.push_back(topic);
+  }
+  if (!delta.added.empty() || !delta.changed.empty() || !delta.removed.empty()) co_await publish(std::move(delta));
+  co_return Result<void>{};
+}
+
 // ------------------------------------------------------------------------------------------ create
 
 Result<void> TopicCatalogue::State::check_room(std::int64_t more) const {
@@ -226,8 +249,10 @@ Result<storage::Topic> TopicCatalogue::State::check_new(const NewTopic& wanted,
                 "The number of partitions must be at least 1, or -1 for the server's default.");
   }
   if (auto room = check_room(batch.partitions + partitions); !room) return fail(std::move(room.error()));
-  auto configs = check_topic_configs(wanted.configs, server);
+  const storage::Capabilities can = engine.capabilities();
+  auto configs = check_topic_configs(wanted.configs, server, can);
   if (!configs) return fail(std::move(configs.error()));
+  if (auto good = check_creatable(*configs, can); !good) return fail(std::move(good.error()));
   return storage::Topic{.name = wanted.name,
                         .id = {},
                         .partitions = partitions,
@@ -305,6 +330,9 @@ Task<TopicResult> TopicCatalogue::State::auto_create(std::string name) {
   // Somebody else was first: theirs is what was asked for.
   if (!result && result.error().code == ErrorCode::topic_already_exists) {
     if (auto found = owner().find(name)) co_return found;
+    if (engine.capabilities().shares_topics && co_await refresh()) {
+      if (auto found = owner().find(name)) co_return found;
+    }
   }
   co_return result;
 }
@@ -389,8 +417,9 @@ Task<TopicResult> TopicCatalogue::State::set_configs(std::string name, ConfigCha
   if (!topic) co_return fail(ErrorCode::unknown_topic_or_partition, "There is no such topic.");
   auto wanted = change(topic->topic.configs);
   if (!wanted) co_return fail(std::move(wanted.error()));
-  auto configs = check_topic_configs(*wanted, server);
+  auto configs = check_topic_configs(*wanted, server, engine.capabilities());
   if (!configs) co_return fail(std::move(configs.error()));
+  if (auto good = check_fixed(topic->topic.configs, *configs, server); !good) co_return fail(std::move(good.error()));
   storage::Topic next = topic->topic;
   next.configs = *configs;
   const CatalogueTopicPtr entry = make_entry(std::move(next));
@@ -416,6 +445,11 @@ void TopicCatalogue::count_in(Gauge& topics, Gauge& partitions) {
 }
 
 Task<Result<void>> TopicCatalogue::start() { return state_->load(); }
+
+Task<Result<void>> TopicCatalogue::refresh() {
+  auto call = [state = state_.get()] { return state->refresh(); };
+  co_return co_await submit_to(state_->owner_shard(), std::move(call));
+}
 
 CatalogueTopicPtr TopicCatalogue::find(std::string_view name) const { return state_->here().find(name); }
 CatalogueTopicPtr TopicCatalogue::find(const TopicId& id) const { return state_->here().find(id); }

@@ -16,6 +16,8 @@ using enum ConfigType;
 constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4",
                                                   "snappy",       "gzip", "producer"};
 constexpr std::string_view kCleanupPolicies[] = {"compact", "delete"};
+constexpr std::string_view kSeaweedLayouts[] = {"batch", "record"};
+constexpr std::string_view kSeaweedPaths[] = {"direct", "broker"};
 constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
 
 // One line or two a key: clang-format would make it ten.
@@ -109,6 +111,16 @@ constexpr ConfigKey kKeys[] = {
     {.name = "retention.ms", .type = int64, .default_value = "604800000",
      .doc = "Age at which a closed segment is deleted, in milliseconds; -1 keeps it.", .min = -1,
      .reloadable = true, .synonym = "log.retention.ms"},
+    {.name = "seaweedmq.layout", .default_value = "batch",
+     .doc = "With the seaweedmq engine, fixed when the topic is made: what its log files hold. batch is record batches as "
+            "producers sent them, record an entry for each record, which SeaweedFS's SQL engine and SeaweedMQ's "
+            "subscribers can read.",
+     .allowed = kSeaweedLayouts, .synonym = "seaweedmq.layout"},
+    {.name = "seaweedmq.path", .default_value = "direct",
+     .doc = "With the seaweedmq engine, fixed when the topic is made: how records are written. direct is straight to "
+            "volume servers and filer; broker, through SeaweedMQ's brokers, is not available yet for new topics, and "
+            "topics that those made have it.",
+     .allowed = kSeaweedPaths, .synonym = "seaweedmq.path"},
     {.name = "segment.bytes", .type = int32, .default_value = "1073741824",
      .doc = "Size at which a segment is closed and the next begun, in bytes.", .min = 1'048'576,
      .reloadable = true, .synonym = "log.segment.bytes"},
@@ -235,6 +247,9 @@ Result<void> check_throttled_replicas(std::string_view name, std::string_view li
   return {};
 }
 
+constexpr std::string_view kLayoutKey = "seaweedmq.layout";
+constexpr std::string_view kPathKey = "seaweedmq.path";
+
 Result<void> check_together(const TopicConfigs& configs, const ConfigValues& server) {
   const Effective effective(configs, server);
   const std::int64_t min_lag = effective.integer("min.compaction.lag.ms");
@@ -260,6 +275,10 @@ Result<void> check_together(const TopicConfigs& configs, const ConfigValues& ser
 const ConfigTable& topic_config_table() {
   static const ConfigTable table(kKeys);
   return table;
+}
+
+bool is_setting_of(const ConfigKey& key, const storage::Capabilities& engine) {
+  return !engine.write_paths.empty() || (key.name != kLayoutKey && key.name != kPathKey);
 }
 
 TopicSetting describe_topic_setting(const ConfigKey& key, const TopicConfigs& configs,
@@ -317,19 +336,51 @@ TopicSettings make_topic_settings(const TopicConfigs& configs, const ConfigValue
   return settings;
 }
 
-Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const ConfigValues& server) {
+Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const ConfigValues& server,
+                                         const storage::Capabilities& engine) {
   // Nothing of its own: thousands of topics are made this way at once.
   if (configs.empty()) return TopicConfigs{};
   TopicConfigs checked;
   for (const auto& [name, value] : configs) {
     const auto key = topic_config_table().require(name);
     if (!key) return fail(key.error());
+    if (!is_setting_of(**key, engine)) {
+      return fail(ErrorCode::invalid_config,
+                  fmt::format("{} is a setting of topics in a SeaweedFS: this server's storage engine has no use for it.",
+                              name));
+    }
     auto normal = ConfigTable::normalise(**key, value);
     if (!normal) return fail(std::move(normal.error()));
     checked.emplace(name, std::move(*normal));
   }
   if (auto good = check_together(checked, server); !good) return fail(std::move(good.error()));
   return checked;
+}
+
+Result<void> check_creatable(const TopicConfigs& configs, const storage::Capabilities& engine) {
+  const auto path = configs.find(std::string(kPathKey));
+  if (path == configs.end() || std::ranges::find(engine.write_paths, path->second) != engine.write_paths.end()) return {};
+  return fail(ErrorCode::invalid_config, fmt::format("{}={} is not available yet; there is: {}.", kPathKey, path->second,
+                                                     fmt::join(engine.write_paths, ", ")));
+}
+
+Result<void> check_fixed(const TopicConfigs& before, const TopicConfigs& after, const ConfigValues& server) {
+  for (const ConfigKey& key : topic_config_table().keys()) {
+    if (!is_fixed(key)) continue;
+    const std::string present = describe_topic_setting(key, before, server).value;
+    if (describe_topic_setting(key, after, server).value == present) continue;
+    return fail(ErrorCode::invalid_config,
+                fmt::format("{} is fixed when a topic is made: this one has {}.", key.name, present));
+  }
+  return {};
+}
+
+TopicConfigs with_fixed(TopicConfigs wanted, const TopicConfigs& present) {
+  for (const auto& [name, value] : present) {
+    const ConfigKey* const key = topic_config_table().find(name);
+    if (key != nullptr && is_fixed(*key)) wanted.emplace(name, value);
+  }
+  return wanted;
 }
 
 }  // namespace tidegate::broker

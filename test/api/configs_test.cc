@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fault_engine.h"
 #include "support/api_harness.h"
 #include "tidegate/protocol/messages/alter_configs.h"
+#include "tidegate/protocol/messages/create_topics.h"
 #include "tidegate/protocol/messages/describe_configs.h"
 #include "tidegate/protocol/messages/incremental_alter_configs.h"
 
@@ -58,7 +60,7 @@ TEST(DescribeConfigs, Topic_ShowsEveryKeyInEveryVersion) {
     EXPECT_EQ(result.error_message, "");
     EXPECT_EQ(result.resource_type, kTopic);
     EXPECT_EQ(result.resource_name, "t");
-    ASSERT_EQ(result.configs.size(), broker::topic_config_table().keys().size());
+    ASSERT_EQ(result.configs.size(), test::plain_topic_configs());
     const Config& own = *find(result.configs, "segment.ms");
     EXPECT_EQ(own.value, "9");
     EXPECT_EQ(own.config_source, 1);
@@ -303,6 +305,87 @@ TEST_F(AlterConfigs, Refusals_HaveKafkasCodesAndChangeNothing) {
   EXPECT_EQ(alter({}, 99, "1"), ErrorCode::invalid_request);
   EXPECT_EQ(alter({{"segment.ms", "9"}}, kTopic, "t", true), ErrorCode::none);
   EXPECT_EQ(configs(), (broker::TopicConfigs{{"retention.ms", "5"}}));
+}
+
+// ------------------------------------------------- settings of engines that write in several ways
+
+class FixedConfigs : public ::testing::Test {
+ protected:
+  static constexpr std::string_view kPaths[] = {"direct"};
+  static std::unique_ptr<storage::Engine> with_paths(std::unique_ptr<storage::Engine> inner, ShardPool& shards) {
+    auto engine = std::make_unique<test::FaultEngine>(std::move(inner), shards, 1);
+    engine->pretend({.write_paths = kPaths});
+    return engine;
+  }
+  using Created = protocol::CreateTopicsResponse::CreatableTopicResult;
+  static Created create(ApiHarness& harness, std::string name, std::vector<std::pair<std::string, std::string>> configs) {
+    protocol::CreateTopicsRequest request;
+    auto& topic = request.topics.emplace_back();
+    topic.name = std::move(name);
+    topic.num_partitions = 1;
+    topic.replication_factor = 1;
+    for (auto& [key, value] : configs) topic.configs.push_back({key, value});
+    return harness.call<protocol::CreateTopicsResponse>(request, 7).topics.at(0);
+  }
+  ErrorCode set(std::string key, std::int8_t operation, std::optional<std::string> value) {
+    IncrementalAlterConfigsRequest request;
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = kTopic;
+    resource.resource_name = "t";
+    resource.configs.push_back({std::move(key), operation, std::move(value)});
+    return harness_.call<IncrementalAlterConfigsResponse>(request).responses.at(0).error_code;
+  }
+  std::string shown(std::string key) {
+    const auto response = harness_.call<DescribeConfigsResponse>(describing(kTopic, "t", {{key}}));
+    const auto& configs = response.results.at(0).configs;
+    if (configs.size() != 1) return "absent";
+    EXPECT_TRUE(configs[0].read_only);
+    return configs[0].value.value_or("null") + "@" + std::to_string(configs[0].config_source);
+  }
+  ApiHarness harness_{{.config = {{"seaweedmq.layout", "record"}}, .wrap_engine = &with_paths}};
+};
+
+TEST_F(FixedConfigs, AreSetAtCreationAndNeverAgain) {
+  const auto made = create(harness_, "t", {{"seaweedmq.layout", "batch"}});
+  ASSERT_EQ(made.error_code, ErrorCode::none) << made.error_message.value_or("");
+  EXPECT_EQ(made.configs->size(), test::plain_topic_configs() + 2);
+  EXPECT_EQ(shown("seaweedmq.layout"), "batch@1");
+  EXPECT_EQ(shown("seaweedmq.path"), "direct@5");
+  EXPECT_EQ(set("seaweedmq.layout", kSet, "record"), ErrorCode::invalid_config);
+  EXPECT_EQ(set("seaweedmq.layout", kDelete, std::nullopt), ErrorCode::invalid_config) << "the default is another";
+  EXPECT_EQ(set("seaweedmq.path", kSet, "broker"), ErrorCode::invalid_config);
+  EXPECT_EQ(set("seaweedmq.layout", kSet, "batch"), ErrorCode::none);
+  EXPECT_EQ(set("seaweedmq.path", kSet, "direct"), ErrorCode::none);
+  EXPECT_EQ(set("seaweedmq.path", kDelete, std::nullopt), ErrorCode::none);
+  EXPECT_EQ(shown("seaweedmq.layout"), "batch@1");
+
+  AlterConfigsRequest replace;
+  auto& resource = replace.resources.emplace_back();
+  resource.resource_type = kTopic;
+  resource.resource_name = "t";
+  resource.configs.push_back({"retention.ms", "9"});
+  EXPECT_EQ(harness_.call<AlterConfigsResponse>(replace).responses.at(0).error_code, ErrorCode::none);
+  EXPECT_EQ(shown("seaweedmq.layout"), "batch@1") << "a tool that replaces all of them knows nothing of this one";
+}
+
+TEST_F(FixedConfigs, ServersSettingIsTheDefault) {
+  ASSERT_EQ(create(harness_, "t", {}).error_code, ErrorCode::none);
+  EXPECT_EQ(shown("seaweedmq.layout"), "record@4");
+  EXPECT_EQ(set("seaweedmq.layout", kSet, "batch"), ErrorCode::invalid_config);
+}
+
+TEST_F(FixedConfigs, WhatCannotBeIsRefusedWithItsReason) {
+  const auto bad = create(harness_, "t", {{"seaweedmq.layout", "columns"}});
+  EXPECT_EQ(bad.error_code, ErrorCode::invalid_config);
+  const auto broker = create(harness_, "t", {{"seaweedmq.path", "broker"}});
+  EXPECT_EQ(broker.error_code, ErrorCode::invalid_config);
+  EXPECT_THAT(*broker.error_message, HasSubstr("not available yet"));
+  EXPECT_EQ(harness_.find_topic("t"), nullptr);
+
+  ApiHarness plain;
+  const auto elsewhere = create(plain, "t", {{"seaweedmq.layout", "batch"}});
+  EXPECT_EQ(elsewhere.error_code, ErrorCode::invalid_config);
+  EXPECT_THAT(*elsewhere.error_message, HasSubstr("SeaweedFS"));
 }
 
 }  // namespace

@@ -132,9 +132,9 @@ TEST(TopicConfig, Table_HasEveryNameThatKafkaHas) {
                                          "unclean.leader.election.enable"};
   std::set<std::string_view> ours;
   for (const ConfigKey& key : topic_config_table().keys()) {
-    ours.insert(key.name);
     EXPECT_FALSE(key.doc.empty()) << key.name;
     EXPECT_TRUE(key.has_default) << key.name;
+    if (is_setting_of(key, {})) ours.insert(key.name);
   }
   EXPECT_EQ(ours, kafka);
 }
@@ -261,6 +261,26 @@ TEST(TopicConfig, Check_NormalisesValues) {
   ASSERT_TRUE(checked);
   EXPECT_EQ(checked->at("cleanup.policy"), "compact,delete");
   EXPECT_EQ(checked->at("retention.ms"), "60");
+}
+
+TEST(TopicConfig, Engines_HaveSettingsOfTheirOwn) {
+  static constexpr std::string_view kDirect[] = {"direct"};
+  const storage::Capabilities seaweed{.write_paths = kDirect};
+  EXPECT_THAT(check_error({{"seaweedmq.layout", "batch"}}), HasSubstr("seaweedmq.layout is a setting of topics in a SeaweedFS"));
+  for (const ConfigKey& key : topic_config_table().keys()) {
+    EXPECT_EQ(is_setting_of(key, {}), !is_fixed(key)) << key.name;
+    EXPECT_TRUE(is_setting_of(key, seaweed)) << key.name;
+  }
+  const TopicConfigs record{{"seaweedmq.layout", "record"}, {"seaweedmq.path", "broker"}};
+  EXPECT_TRUE(check_topic_configs(record, server(), seaweed)) << "a topic that others made";
+  EXPECT_THAT(check_creatable(record, seaweed).error().message, HasSubstr("there is: direct"));
+  EXPECT_TRUE(check_creatable({{"seaweedmq.path", "direct"}}, seaweed));
+  EXPECT_EQ(with_fixed({{"retention.ms", "1"}}, {{"seaweedmq.layout", "record"}, {"segment.ms", "2"}}),
+            (TopicConfigs{{"retention.ms", "1"}, {"seaweedmq.layout", "record"}}));
+  EXPECT_TRUE(check_fixed({}, {{"seaweedmq.layout", "batch"}}, server()));
+  EXPECT_FALSE(check_fixed({}, {{"seaweedmq.layout", "record"}}, server()));
+  EXPECT_FALSE(check_fixed({{"seaweedmq.layout", "record"}}, {}, server()));
+  EXPECT_TRUE(check_fixed({{"seaweedmq.layout", "record"}}, {}, server({{"seaweedmq.layout", "record"}})));
 }
 
 TEST(TopicConfig, Check_RefusesUnknownBadAndContradicting) {

@@ -90,6 +90,41 @@ TEST_F(Catalogue, Create_IsSeenByEveryShardWhenItReturns) {
   EXPECT_FALSE((*made)->topic.id.is_zero());
 }
 
+TEST_F(Catalogue, Refresh_TakesInWhatOthersDidToTheStore) {
+  start();
+  ASSERT_TRUE(create_one({.name = "stays", .partitions = 1}));
+  const auto goes = create_one({.name = "goes", .partitions = 2});
+  const auto grows = create_one({.name = "grows", .partitions = 2});
+  ASSERT_TRUE(goes && grows);
+  const auto stays = find("stays", last());
+  TopicId id;
+  id.bytes = {1, 2, 3};
+  std::vector<std::string> told;
+  const auto listen = [&] {
+    topics_->listen({.added = [&](const auto& topic) { told.push_back("+" + topic->topic.name); },
+                     .removed = [&](const auto& topic) { told.push_back("-" + topic->topic.name); },
+                     .changed = [&](const auto& topic) { told.push_back("~" + topic->topic.name); }});
+    return 0;
+  };
+  shards_->call(listen, last());
+  auto& store = engine_->topics();
+  ASSERT_TRUE(shards_->run([&] { return store.create({{.name = "new", .id = id, .partitions = 3}}); }));
+  ASSERT_TRUE(shards_->run([&] { return store.remove({(*goes)->topic.id}); }).at(0));
+  ASSERT_TRUE(shards_->run([&] { return store.add_partitions({{(*grows)->topic.id, 5}}); }).at(0));
+  ASSERT_TRUE(shards_->run([&] { return store.set_config((*grows)->topic.id, {{"retention.ms", "5"}}); }));
+  EXPECT_EQ(find("new", last()), nullptr);
+  ASSERT_TRUE(shards_->run([&] { return topics_->refresh(); }, last()));
+  EXPECT_EQ(told, (std::vector<std::string>{"-goes", "+new", "~grows"}));
+  EXPECT_EQ(find("new", last())->topic.id, id);
+  EXPECT_EQ(find("goes", last()), nullptr);
+  EXPECT_EQ(find("grows", last())->topic.partitions, 5);
+  EXPECT_EQ(find("grows", last())->settings.log.retention_ms, 5);
+  EXPECT_EQ(find("stays", last()), stays) << "as it was";
+  EXPECT_EQ(partition_count_.value(), 9);
+  ASSERT_TRUE(shards_->run([&] { return topics_->refresh(); }));
+  EXPECT_EQ(told.size(), 3U);
+}
+
 TEST_F(Catalogue, Gauges_FollowEveryChangeAndWhatIsLoaded) {
   start();
   using Counts = std::pair<std::int64_t, std::int64_t>;

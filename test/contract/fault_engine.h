@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "tidegate/runtime/shard.h"
@@ -74,6 +75,8 @@ class FaultEngine final : public storage::Engine {
   ~FaultEngine() override;
 
   FaultControls& faults() { return controls_; }
+  // For what asks the engine and not its logs. Before the broker starts.
+  void pretend(storage::Capabilities capabilities) { pretended_ = capabilities; }
   // Drops every held tail, as a crash would. On a shard.
   Task<void> lose_tails();
 
@@ -81,7 +84,9 @@ class FaultEngine final : public storage::Engine {
   Task<Result<void>> start() override;
   Task<void> stop() override;
   storage::Health health() const override { return inner_->health(); }
-  storage::Capabilities capabilities() const override { return inner_->capabilities(); }
+  storage::Capabilities capabilities() const override {
+    return pretended_ ? *pretended_ : inner_->capabilities();
+  }
   std::string cluster_id() const override { return inner_->cluster_id(); }
   storage::TopicStore& topics() override;
   storage::MetaStore& meta() override;
@@ -98,6 +103,7 @@ class FaultEngine final : public storage::Engine {
   class Meta;
 
   FaultControls controls_;
+  std::optional<storage::Capabilities> pretended_;
   ShardPool& shards_;
   std::unique_ptr<storage::Engine> inner_;
   std::unique_ptr<Topics> topics_;

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,6 +33,12 @@ struct ApiHarnessOptions {
   // Puts something around the memory engine (a FaultEngine).
   std::function<std::unique_ptr<storage::Engine>(std::unique_ptr<storage::Engine>, ShardPool&)> wrap_engine;
 };
+
+// Topic settings that every engine's topics have.
+inline std::size_t plain_topic_configs() {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      broker::topic_config_table().keys(), [](const ConfigKey& key) { return broker::is_setting_of(key, {}); }));
+}
 
 class ApiHarness {
  public:

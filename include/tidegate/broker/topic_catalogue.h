@@ -59,6 +59,8 @@ class TopicCatalogue {
 
   // Loads what the engine has into every replica. On shard 0, before any client.
   Task<Result<void>> start();
+  // Takes in what others have made, changed and removed in a store that they share. Any shard.
+  Task<Result<void>> refresh();
   // Gauges to keep at the number of topics, and of partitions of all of them. Before start().
   void count_in(Gauge& topics, Gauge& partitions);
 

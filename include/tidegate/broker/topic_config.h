@@ -11,11 +11,16 @@
 #include "tidegate/base/config_table.h"
 #include "tidegate/base/result.h"
 #include "tidegate/protocol/record_batch.h"
+#include "tidegate/storage/engine.h"
 #include "tidegate/storage/topic.h"
 
 namespace tidegate::broker {
 
 const ConfigTable& topic_config_table();
+// Some settings are those of an engine, and not of topics that another one keeps.
+bool is_setting_of(const ConfigKey& key, const storage::Capabilities& engine);
+// A topic has it from its creation on, and it never changes.
+inline bool is_fixed(const ConfigKey& key) { return !key.reloadable; }
 
 // What log compaction acts on; Kafka's key is beside each.
 struct CompactionSettings {
@@ -46,7 +51,14 @@ TopicSettings make_topic_settings(const TopicConfigs& configs, const ConfigValue
 
 // Every value in its normal form. invalid_config for the first that is unknown or bad, and for those
 // that contradict each other or what this server can do.
-Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const ConfigValues& server);
+Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const ConfigValues& server,
+                                         const storage::Capabilities& engine = {});
+// invalid_config when a topic cannot be made with them although others of its kind may have them.
+Result<void> check_creatable(const TopicConfigs& configs, const storage::Capabilities& engine);
+// invalid_config when what is fixed would change.
+Result<void> check_fixed(const TopicConfigs& before, const TopicConfigs& after, const ConfigValues& server);
+// `wanted` with what is fixed, where it says nothing of that.
+TopicConfigs with_fixed(TopicConfigs wanted, const TopicConfigs& present);
 
 // One topic setting as DescribeConfigs shows it. Synonyms run from what wins to the table's default.
 struct TopicSetting {

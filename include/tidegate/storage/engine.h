@@ -224,7 +224,13 @@ class MetaStore {
   // Scopes that begin with `prefix` and hold anything, in order, from behind `after` on.
   virtual Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after,
                                                         std::size_t limit) = 0;
+  // An engine that keeps a scope as a whole can find it damaged: scopes() names it all the same, every other call
+  // on it answers corrupt_message, and this deletes it. invalid_request for a scope that can be read.
+  virtual Task<Result<void>> erase_damaged(std::string scope);
 };
+inline Task<Result<void>> MetaStore::erase_damaged(std::string) {
+  co_return fail(ErrorCode::invalid_request, "the scope is not damaged");
+}
 
 // ---------------------------------------------------------------------------------------- cluster
 
@@ -268,6 +274,11 @@ struct Capabilities {
   // Whoever opens a partition first in a run takes it over in a new leader epoch, because an owner of before
   // may still be alive somewhere. Otherwise the epoch rises only where data was lost.
   bool epoch_per_start = false;
+  // Topics come, change and go without this process, too: TopicStore::list() is to be asked now and then.
+  bool shares_topics = false;
+  // The values of the topic setting seaweedmq.path that a new topic may have. Empty: topics have neither that
+  // nor seaweedmq.layout.
+  std::span<const std::string_view> write_paths = {};
 };
 
 struct Health {

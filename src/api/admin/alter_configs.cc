@@ -1,5 +1,5 @@
 // AlterConfigs (key 33): replaces all of a topic's own configs. Old tools use it; what the request does
-// not name goes back to its default.
+// not name goes back to its default, unless it was fixed when the topic was made.
 #include "tidegate/protocol/messages/alter_configs.h"
 
 #include <fmt/format.h>
@@ -27,8 +27,8 @@ Result<broker::ConfigChange> change_of(const RequestContext&, Resource& resource
                   fmt::format("The request has config {} more than once.", config.name));
     }
   }
-  return [wanted = std::move(wanted)](const broker::TopicConfigs&) {
-    return Result<broker::TopicConfigs>(wanted);
+  return [wanted = std::move(wanted)](const broker::TopicConfigs& present) {
+    return Result<broker::TopicConfigs>(broker::with_fixed(wanted, present));
   };
 }
 

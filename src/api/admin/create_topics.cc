@@ -87,14 +87,18 @@ Result<broker::NewTopic> wanted_topic(const RequestContext& context, Request::Cr
   return wanted;
 }
 
-std::vector<CreatedConfig> configs_of(const ConfigValues& server, const broker::TopicConfigs& own) {
+std::vector<CreatedConfig> configs_of(const RequestContext& context, const broker::TopicConfigs& own) {
+  const ConfigValues& server = context.broker->parts().config;
+  const storage::Capabilities engine = context.broker->parts().engine.capabilities();
   std::vector<CreatedConfig> configs;
   configs.reserve(broker::topic_config_table().keys().size());
   for (const ConfigKey& key : broker::topic_config_table().keys()) {
+    if (!broker::is_setting_of(key, engine)) continue;
     auto setting = broker::describe_topic_setting(key, own, server);
     CreatedConfig config;
     config.name = key.name;
     config.value = std::move(setting.value);
+    config.read_only = broker::is_fixed(key);
     config.config_source = config_source_number(setting.source);
     configs.push_back(std::move(config));
   }
@@ -110,7 +114,7 @@ void fill_created(const RequestContext& context, const broker::CatalogueTopic& t
   answer.replication_factor = 1;
   if (context.version < kReturnsConfigs) return;
   const auto& own = topic.topic.configs;
-  answer.configs = own.empty() ? defaults : configs_of(context.broker->parts().config, own);
+  answer.configs = own.empty() ? defaults : configs_of(context, own);
 }
 
 // Names that the request has more than once; they are answered once, with an error.
@@ -144,7 +148,7 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
     wanted.push_back(std::move(*good));
   }
   if (!wanted.empty()) {
-    const auto defaults = configs_of(context->broker->parts().config, {});
+    const auto defaults = configs_of(*context, {});
     auto created = co_await context->broker->topics().create(std::move(wanted), request.validate_only);
     for (std::size_t i = 0; i < created.size(); ++i) {
       Answer& answer = response.topics[places[i]];

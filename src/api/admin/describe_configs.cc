@@ -75,11 +75,13 @@ void fill_topic(const RequestContext& context, const Asked& asked, Wishes wishes
     return;
   }
   const ConfigValues& server = context.broker->parts().config;
+  const storage::Capabilities engine = context.broker->parts().engine.capabilities();
   for (const ConfigKey& key : broker::topic_config_table().keys()) {
-    if (!is_asked(asked, key.name)) continue;
+    if (!is_asked(asked, key.name) || !broker::is_setting_of(key, engine)) continue;
     auto setting = broker::describe_topic_setting(key, topic->topic.configs, server);
     Config config = config_of(key, wishes);
     config.value = std::move(setting.value);
+    config.read_only = broker::is_fixed(key);
     config.config_source = config_source_number(setting.source);
     if (wishes.synonyms) {
       for (auto& synonym : setting.synonyms) {

@@ -7,6 +7,7 @@
 
 #include "format/filer_rules.h"
 #include "format/names.h"
+#include "log/others_log.h"
 #include "tidegate/base/uuid.h"
 #include "tidegate/runtime/submit.h"
 
@@ -30,7 +31,7 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       entries_(source_->backend().filer, instance_),
       session_(source_->backend(), entries_, shards, clock, instance_, options.lease),
       fences_(source_->backend(), shards, session_),
-      topics_(source_->backend().filer, entries_, clock, options.topics,
+      topics_(source_->backend().filer, entries_, clock, options.topics, [this] { return random_uuid(rng_); },
               [this](TopicId id) { return close_topic(id); }),
       meta_(source_->backend().filer, entries_, shards) {
   const Backend backend = source_->backend();
@@ -51,7 +52,7 @@ Health SeaweedmqEngine::health() const {
 }
 
 Capabilities SeaweedmqEngine::capabilities() const {
-  return {.durable = true, .compaction = true, .epoch_per_start = true};
+  return {.durable = true, .compaction = true, .epoch_per_start = true, .shares_topics = true, .write_paths = kWritePaths};
 }
 
 // ------------------------------------------------------------------------------------------- start
@@ -186,6 +187,8 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_log(PartitionId id, LogConf
                                                    ring_range(id.index, record->slots)),
                  .layout = record->layout};
   LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
+  if (record->path == WritePath::broker)
+    co_return co_await OthersLog::open(home, id, std::move(place.directory), std::move(*ownership));
   co_return co_await DirectLog::open(home, std::move(place), config, std::move(*ownership));
 }
 
@@ -220,7 +223,7 @@ std::int64_t SeaweedmqEngine::age_now_ms() const {
 
 Task<void> SeaweedmqEngine::keep_shard(unsigned index, std::int64_t age) {
   OnShard& on = *on_shards_[index];
-  std::vector<std::shared_ptr<DirectLog>> logs;
+  std::vector<std::shared_ptr<EngineLog>> logs;
   logs.reserve(on.logs.size());
   for (const auto& [id, log] : on.logs) logs.push_back(log);
   for (const auto& log : logs) {

@@ -61,14 +61,14 @@ class SeaweedmqEngine final : public Engine {
   struct OnShard {
     explicit OnShard(std::unique_ptr<LogShard> home) : logs_of(std::move(home)) {}
     std::unique_ptr<LogShard> logs_of;
-    std::unordered_map<PartitionId, std::shared_ptr<DirectLog>> logs;
+    std::unordered_map<PartitionId, std::shared_ptr<EngineLog>> logs;
     std::unordered_set<PartitionId> opening;
     Event opened;  // one of `opening` is done
     // Of removed topics, until nothing of them is under way.
-    std::vector<std::shared_ptr<DirectLog>> removed;
+    std::vector<std::shared_ptr<EngineLog>> removed;
     bool running = false;
   };
-  using Opening = Result<std::shared_ptr<DirectLog>>;
+  using Opening = Result<std::shared_ptr<EngineLog>>;
 
   Task<Result<void>> wait_and_come_up();
   Task<Result<void>> come_up();

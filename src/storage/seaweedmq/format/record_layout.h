@@ -48,6 +48,8 @@ class RecordChunkReader {
   struct Options {
     // Entries without field 100 are records, too; otherwise they are damage, as in files that we alone write.
     bool others = false;
+    // Others' entries below count as given before.
+    Offset from = 0;
     // Of batches made of others' entries, which have neither.
     LeaderEpoch leader_epoch = kNoEpoch;
     std::size_t max_batch_bytes = 1U << 20;
@@ -56,7 +58,7 @@ class RecordChunkReader {
   };
   explicit RecordChunkReader(SharedBuffer chunk) : RecordChunkReader(std::move(chunk), Options{}) {}
   RecordChunkReader(SharedBuffer chunk, Options options)
-      : chunk_(std::move(chunk)), frames_(chunk_), options_(options) {}
+      : chunk_(std::move(chunk)), frames_(chunk_), options_(options), next_offset_(options.from) {}
 
   // nullopt at the end. corrupt_message for what is damaged, and from then on.
   std::optional<Result<protocol::RecordBatch>> next();

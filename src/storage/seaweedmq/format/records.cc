@@ -1,5 +1,6 @@
 #include "records.h"
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <stdexcept>
@@ -87,6 +88,7 @@ Result<TopicConf> parse_topic_conf(std::string_view json) {
     const auto& all = conf.contains(camel) ? conf.at(camel) : conf.at("broker_partition_assignments");
     if (!all.is_array() || all.empty() || all.size() > kRingSize) throw std::runtime_error("no partitions");
     TopicConf found{.slots = static_cast<std::int32_t>(all.size())};
+    std::vector<std::int64_t> starts;
     for (const Json& one : all) {
       const Json& partition = one.at("partition");
       const std::int64_t generation = integer_of(partition, "unixTimeNs", "unix_time_ns");
@@ -94,6 +96,12 @@ Result<TopicConf> parse_topic_conf(std::string_view json) {
       if (generation != found.generation_ns) throw std::runtime_error("several generations");
       if (integer_of(partition, "ringSize", "ring_size") != kRingSize)
         throw std::runtime_error("another ring size");
+      starts.push_back(integer_of(partition, "rangeStart", "range_start"));
+    }
+    std::ranges::sort(starts);
+    for (std::int32_t i = 0; i < found.slots; ++i) {
+      if (starts[static_cast<std::size_t>(i)] != ring_range(i, found.slots).start)
+        throw std::runtime_error("the ring is divided in another way");
     }
     return found;
   });
@@ -126,6 +134,7 @@ std::string encode_topic_record(const TopicRecord& record) {
                  {"created_ms", record.topic.created_ms},
                  {"path", path_name(record.path)},
                  {"layout", layout_name(record.layout)},
+                 {"by_others", record.by_others},
                  {"configs", std::move(configs)}});
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
@@ -156,6 +165,7 @@ Result<TopicRecord> parse_topic_record(std::string_view json) {
     }
     record.path = *path;
     record.layout = *layout;
+    record.by_others = from.value("by_others", false);
     return record;
   });
 }

@@ -22,7 +22,7 @@ struct TopicConf {
 };
 std::string encode_topic_conf(const TopicConf& conf);
 // What a topic.conf says, ours or SeaweedMQ's own. corrupt_message too when its parts are not of one
-// generation.
+// generation, or do not divide the ring evenly.
 Result<TopicConf> parse_topic_conf(std::string_view json);
 
 enum class WritePath : std::uint8_t { direct = 0, broker = 1 };
@@ -38,6 +38,8 @@ struct TopicRecord {
   std::int64_t generation_ns = 0;
   WritePath path = WritePath::direct;
   Layout layout = Layout::batch;
+  // SeaweedMQ's own, or its Kafka gateway's: its topic.conf says what there is of it, and we never write that.
+  bool by_others = false;
   // Of removed topics of this name: their files are still to be deleted.
   struct Remains {
     TopicId id;

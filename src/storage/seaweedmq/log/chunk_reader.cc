@@ -48,8 +48,7 @@ OpenChunk open_batches(const SharedBuffer& bytes) {
 }  // namespace
 
 struct ChunkReader::Several {
-  std::vector<Chunk> chunks;
-  Layout layout = Layout::batch;
+  std::vector<Asked> asked;
   std::vector<ChunkPtr> found;
   std::optional<Error> error;
   std::size_t left = 0;
@@ -57,7 +56,7 @@ struct ChunkReader::Several {
 };
 
 Task<void> ChunkReader::read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t index) {
-  auto chunk = co_await self->read_one(all->chunks[index], all->layout);
+  auto chunk = co_await self->read_one(all->asked[index]);
   if (chunk) {
     all->found[index] = std::move(*chunk);
   } else {
@@ -67,23 +66,29 @@ Task<void> ChunkReader::read_into(ChunkReader* self, std::shared_ptr<Several> al
 }
 
 Task<Result<std::vector<ChunkPtr>>> ChunkReader::read(std::vector<Chunk> chunks, Layout layout) {
+  std::vector<Asked> asked;
+  asked.reserve(chunks.size());
+  for (Chunk& chunk : chunks) asked.push_back({.chunk = std::move(chunk), .form = {.layout = layout}});
+  return read(std::move(asked));
+}
+
+Task<Result<std::vector<ChunkPtr>>> ChunkReader::read(std::vector<Asked> asked) {
   auto all = std::make_shared<Several>();
-  all->layout = layout;
-  all->left = chunks.size();
-  all->found.resize(chunks.size());
-  all->chunks = std::move(chunks);
-  for (std::size_t i = 0; i < all->chunks.size(); ++i) shard_.start(read_into(this, all, i), "read chunk");
+  all->left = asked.size();
+  all->found.resize(asked.size());
+  all->asked = std::move(asked);
+  for (std::size_t i = 0; i < all->asked.size(); ++i) shard_.start(read_into(this, all, i), "read chunk");
   while (all->left > 0) co_await all->done.wait();
   if (all->error) co_return fail(*all->error);
   co_return std::move(all->found);
 }
 
-Task<Result<ChunkPtr>> ChunkReader::read_one(Chunk chunk, Layout layout) {
-  while (loading_.contains(chunk.file_id)) co_await loaded_.wait();
-  if (auto kept = cached(chunk.file_id)) co_return kept;
-  const std::string id = chunk.file_id;
+Task<Result<ChunkPtr>> ChunkReader::read_one(Asked asked) {
+  const std::string id = asked.chunk.file_id;
+  while (loading_.contains(id)) co_await loaded_.wait();
+  if (auto kept = cached(id)) co_return kept;
   loading_.insert(id);
-  auto opened = co_await fetch(std::move(chunk), layout);
+  auto opened = co_await fetch(std::move(asked));
   loading_.erase(id);
   if (opened && *opened) keep(id, *opened);
   loaded_.notify_all();
@@ -100,15 +105,16 @@ Task<Result<std::optional<SharedBuffer>>> ChunkReader::fetch_plain(Chunk chunk) 
   co_return std::move(*inflated);
 }
 
-Task<Result<ChunkPtr>> ChunkReader::fetch(Chunk chunk, Layout layout) {
-  auto bytes = co_await fetch_plain(std::move(chunk));
+Task<Result<ChunkPtr>> ChunkReader::fetch(Asked asked) {
+  const ChunkForm form = asked.form;
+  auto bytes = co_await fetch_plain(std::move(asked.chunk));
   if (!bytes) co_return fail(std::move(bytes.error()));
   if (!*bytes) co_return ChunkPtr();
   OpenChunk opened;
-  if (layout == Layout::batch) {
+  if (form.layout == Layout::batch) {
     opened = open_batches(**bytes);
   } else {
-    opened = co_await open_records(std::move(**bytes));
+    opened = co_await open_records(std::move(**bytes), form);
   }
   co_return std::make_shared<const OpenChunk>(std::move(opened));
 }
@@ -128,9 +134,9 @@ Task<Result<std::optional<SharedBuffer>>> ChunkReader::read_plain(Chunk chunk, L
   co_return bytes;
 }
 
-Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes) {
+Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes, ChunkForm form) {
   OpenChunk chunk;
-  RecordChunkReader reader(bytes);
+  RecordChunkReader reader(bytes, {.others = form.others_from.has_value(), .from = form.others_from.value_or(0)});
   std::size_t since = 0;
   while (auto batch = reader.next()) {
     if (!*batch) {

@@ -4,6 +4,7 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -26,12 +27,24 @@ struct OpenChunk {
 };
 using ChunkPtr = std::shared_ptr<const OpenChunk>;
 
+// How the bytes of a chunk are to be taken.
+struct ChunkForm {
+  Layout layout = Layout::batch;
+  // Set: entries may be others', and what is below this offset was given by a chunk in front.
+  std::optional<Offset> others_from = std::nullopt;
+};
+
 class ChunkReader {
  public:
+  struct Asked {
+    Chunk chunk;
+    ChunkForm form;
+  };
   ChunkReader(Volumes& volumes, Shard& shard, std::size_t cache_bytes)
       : volumes_(volumes), shard_(shard), budget_(cache_bytes) {}
 
   // In the order asked for, several at a time. nullptr: the needle is gone.
+  Task<Result<std::vector<ChunkPtr>>> read(std::vector<Asked> asked);
   Task<Result<std::vector<ChunkPtr>>> read(std::vector<Chunk> chunks, Layout layout);
   // The bytes of a chunk, inflated and checked, for whoever stores them elsewhere; not kept. nullopt: the needle
   // is gone.
@@ -40,10 +53,10 @@ class ChunkReader {
 
  private:
   struct Several;
-  Task<Result<ChunkPtr>> read_one(Chunk chunk, Layout layout);
-  Task<Result<ChunkPtr>> fetch(Chunk chunk, Layout layout);
+  Task<Result<ChunkPtr>> read_one(Asked asked);
+  Task<Result<ChunkPtr>> fetch(Asked asked);
   Task<Result<std::optional<SharedBuffer>>> fetch_plain(Chunk chunk);
-  Task<OpenChunk> open_records(SharedBuffer bytes);
+  Task<OpenChunk> open_records(SharedBuffer bytes, ChunkForm form);
   static Task<void> read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t index);
   ChunkPtr cached(const std::string& file_id);
   void keep(const std::string& file_id, ChunkPtr chunk);

@@ -18,12 +18,12 @@
 
 #include "chunk_writer.h"
 #include "cluster/ownership.h"
+#include "engine_log.h"
 #include "file_index.h"
 #include "format/records.h"
 #include "log_shard.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/suspend.h"
-#include "tidegate/storage/engine.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -34,7 +34,7 @@ struct LogPlace {
   Layout layout = Layout::batch;
 };
 
-class DirectLog final : public PartitionLog, public std::enable_shared_from_this<DirectLog> {
+class DirectLog final : public EngineLog, public std::enable_shared_from_this<DirectLog> {
  public:
   // Takes the log over: reads its state and its last files. The ownership is in force already, so that nobody
   // else can change them any more.
@@ -63,15 +63,13 @@ class DirectLog final : public PartitionLog, public std::enable_shared_from_this
     listener_ = std::move(listener);
   }
 
-  void apply_config(const LogConfig& config) { config_ = config; }
-  // Retention, roll by time, checkpoint.offset, what a take-over has to know. `age_now_ms` is the wall clock
-  // without its jumps.
-  Task<void> keep_house(std::int64_t age_now_ms);
-  // The topic is gone: everything fails from now on.
-  void remove();
-  // Before stop(): lets the queue run dry and leaves the checkpoint. No call may follow.
-  Task<void> close();
-  bool is_idle() const { return jobs_ == 0; }
+  void apply_config(const LogConfig& config) override { config_ = config; }
+  // Retention, roll by time, checkpoint.offset, what a take-over has to know.
+  Task<void> keep_house(std::int64_t age_now_ms) override;
+  void remove() override;
+  // Lets the queue run dry and leaves the checkpoint.
+  Task<void> close() override;
+  bool is_idle() const override { return jobs_ == 0; }
 
  private:
   struct PendingAppend {

@@ -36,6 +36,8 @@ struct DirectOptions {
   // So many small files beside each other become one; fewer, when it gets half as large as a file may be.
   std::size_t merge_files = 8;
   std::size_t merge_files_at_most = 256;
+  // How often the files of a partition that brokers write are looked for, while somebody reads it.
+  Duration watch_others = std::chrono::seconds(1);
   // Chunks that one read fetches at a time.
   std::size_t parallel_chunks = 4;
 };

@@ -27,13 +27,38 @@ Error exists(const std::string& name) {
 }
 
 constexpr const char* kLayoutConfig = "seaweedmq.layout";
+constexpr const char* kPathConfig = "seaweedmq.path";
+
+// What is fixed when a topic is made.
+struct Made {
+  WritePath path = WritePath::direct;
+  Layout layout = Layout::batch;
+  bool operator==(const Made&) const = default;
+};
 
 // What a topic's own configs say, else `otherwise`.
-Result<Layout> layout_of(const std::map<std::string, std::string>& configs, Layout otherwise) {
-  const auto found = configs.find(kLayoutConfig);
-  if (found == configs.end()) return otherwise;
-  if (const auto layout = parse_layout(found->second)) return *layout;
-  return fail(ErrorCode::invalid_config, fmt::format("{} is '{}', not batch or record", kLayoutConfig, found->second));
+Result<Made> made_with(const std::map<std::string, std::string>& configs, Made otherwise) {
+  Made made = otherwise;
+  if (const auto found = configs.find(kLayoutConfig); found != configs.end()) {
+    const auto layout = parse_layout(found->second);
+    if (!layout)
+      return fail(ErrorCode::invalid_config, fmt::format("{} is '{}', not batch or record", kLayoutConfig, found->second));
+    made.layout = *layout;
+  }
+  if (const auto found = configs.find(kPathConfig); found != configs.end()) {
+    const auto path = parse_path(found->second);
+    if (!path)
+      return fail(ErrorCode::invalid_config, fmt::format("{} is '{}', not direct or broker", kPathConfig, found->second));
+    made.path = *path;
+  }
+  return made;
+}
+
+Result<Made> makeable(const std::map<std::string, std::string>& configs, const TopicDefaults& defaults) {
+  auto made = made_with(configs, {.path = defaults.path, .layout = defaults.layout});
+  if (made && std::ranges::find(kWritePaths, path_name(made->path)) == std::end(kWritePaths))
+    return fail(ErrorCode::invalid_config, fmt::format("{}={} is not available yet", kPathConfig, path_name(made->path)));
+  return made;
 }
 
 }  // namespace
@@ -53,8 +78,13 @@ class TopicTable::Busy {
 };
 
 TopicTable::TopicTable(Filer& filer, VersionedEntries& entries, const Clock& clock, TopicDefaults defaults,
-                       std::function<Task<void>(TopicId)> closed)
-    : filer_(filer), entries_(entries), clock_(clock), defaults_(defaults), closed_(std::move(closed)) {}
+                       std::function<TopicId()> new_id, std::function<Task<void>(TopicId)> closed)
+    : filer_(filer),
+      entries_(entries),
+      clock_(clock),
+      defaults_(defaults),
+      new_id_(std::move(new_id)),
+      closed_(std::move(closed)) {}
 
 Task<void> TopicTable::lock() {
   while (busy_) co_await idle_.wait();
@@ -76,6 +106,12 @@ std::optional<std::string> TopicTable::name_of(const TopicId& id) const {
   return found == by_id_.end() ? std::nullopt : std::optional(found->second.topic.name);
 }
 
+bool TopicTable::is_by_others(const TopicId& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_id_.find(id);
+  return found != by_id_.end() && found->second.by_others;
+}
+
 std::optional<TopicRecord> TopicTable::find(const PartitionId& id) const {
   const std::lock_guard lock(mutex_);
   const auto found = by_id_.find(id.topic);
@@ -84,10 +120,18 @@ std::optional<TopicRecord> TopicTable::find(const PartitionId& id) const {
   return found->second;
 }
 
+Topic TopicTable::shown(const TopicRecord& record) const {
+  Topic topic = record.topic;
+  if (record.layout != defaults_.layout) topic.configs.emplace(kLayoutConfig, layout_name(record.layout));
+  if (record.path != defaults_.path) topic.configs.emplace(kPathConfig, path_name(record.path));
+  return topic;
+}
+
 std::vector<PartitionId> TopicTable::partitions() const {
   std::vector<PartitionId> all;
   const std::lock_guard lock(mutex_);
   for (const auto& [id, record] : by_id_) {
+    if (record.path != WritePath::direct) continue;
     for (std::int32_t i = 0; i < record.topic.partitions; ++i) all.push_back({.topic = id, .index = i});
   }
   return all;
@@ -116,16 +160,28 @@ Task<Result<std::vector<Topic>>> TopicTable::list() {
   const Busy busy(*this);
   auto all = co_await read_all();
   if (!all) co_return fail(std::move(all.error()));
+  ByName by_name;
+  for (Known& known : *all) by_name.emplace(known.record.topic.name, std::move(known));
+  if (auto looked = co_await look_for_others(&by_name); !looked) co_return fail(std::move(looked.error()));
   std::vector<Topic> topics;
   std::map<TopicId, TopicRecord> by_id;
-  for (Known& known : *all) {
+  for (auto& [name, known] : by_name) {
     if (known.record.removed) continue;
-    topics.push_back(known.record.topic);
+    topics.push_back(shown(known.record));
     by_id.emplace(known.record.topic.id, std::move(known.record));
   }
-  const std::lock_guard lock_table(mutex_);
-  by_id_ = std::move(by_id);
+  for (const TopicId& id : replace_all(std::move(by_id))) co_await closed_(id);
   co_return topics;
+}
+
+std::vector<TopicId> TopicTable::replace_all(std::map<TopicId, TopicRecord> by_id) {
+  const std::lock_guard lock(mutex_);
+  std::vector<TopicId> gone;
+  for (const auto& [id, record] : by_id_) {
+    if (!by_id.contains(id)) gone.push_back(id);
+  }
+  by_id_ = std::move(by_id);
+  return gone;
 }
 
 // ------------------------------------------------------------------------------------------- create
@@ -203,10 +259,10 @@ Task<Result<void>> TopicTable::create_one(Topic topic) {
   known.record.topic = std::move(topic);
   known.record.slots = slots_for(known.record.topic.partitions);
   known.record.generation_ns = *generation;
-  known.record.path = defaults_.path;
-  auto layout = layout_of(known.record.topic.configs, defaults_.layout);
-  if (!layout) co_return fail(std::move(layout.error()));
-  known.record.layout = *layout;
+  auto made = makeable(known.record.topic.configs, defaults_);
+  if (!made) co_return fail(std::move(made.error()));
+  known.record.path = made->path;
+  known.record.layout = made->layout;
   auto put = co_await entries_.put(paths::topics_dir(), name, found->etag, encode_topic_record(known.record));
   if (!put) co_return fail(std::move(put.error()));
   if (!*put) co_return fail(exists(name));
@@ -286,9 +342,19 @@ Task<std::vector<Result<void>>> TopicTable::remove(std::vector<TopicId> ids) {
 }
 
 Task<Result<void>> TopicTable::remove_locked(TopicId id) {
-  const Change mark = [id](TopicRecord& record) {
+  std::vector<std::int64_t> older;
+  if (const auto name = name_of(id); name && is_by_others(id)) {
+    auto versions = co_await versions_of(*name);
+    if (!versions) co_return fail(std::move(versions.error()));
+    older = std::move(*versions);
+  }
+  const Change mark = [id, older](TopicRecord& record) {
     record.removed = true;
     record.remains.push_back({.id = id, .generation_ns = record.generation_ns});
+    for (const std::int64_t version : older) {
+      if (version < record.generation_ns / kNsPerSecond * kNsPerSecond)
+        record.remains.push_back({.id = id, .generation_ns = version});
+    }
     return Result<void>{};
   };
   auto removed = co_await change(id, mark);
@@ -307,6 +373,11 @@ Task<std::vector<Result<void>>> TopicTable::add_partitions(std::vector<Growth> g
 
 Task<Result<void>> TopicTable::grow_locked(Growth growth) {
   const Change grow = [partitions = growth.partitions](TopicRecord& record) -> Result<void> {
+    if (record.by_others) {
+      return fail(ErrorCode::invalid_partitions,
+                  fmt::format("topic {} was made by SeaweedMQ, which cannot divide it anew without losing its data",
+                              record.topic.name));
+    }
     if (partitions <= record.topic.partitions) {
       return fail(ErrorCode::invalid_partitions, fmt::format("topic {} has {} partitions already",
                                                              record.topic.name, record.topic.partitions));
@@ -328,12 +399,13 @@ Task<Result<void>> TopicTable::set_config(TopicId id, std::map<std::string, std:
   co_await lock();
   const Busy busy(*this);
   const Change configure = [configs](TopicRecord& record) -> Result<void> {
-    auto layout = layout_of(configs, record.layout);
-    if (!layout) return fail(std::move(layout.error()));
-    if (*layout != record.layout) {
+    const Made made{.path = record.path, .layout = record.layout};
+    const auto wanted = made_with(configs, made);
+    if (!wanted) return fail(wanted.error());
+    if (*wanted != made) {
       return fail(ErrorCode::invalid_config,
-                  fmt::format("topic {} was made with {}={}, which cannot be changed", record.topic.name,
-                              kLayoutConfig, layout_name(record.layout)));
+                  fmt::format("topic {} was made with {}={} and {}={}, which cannot be changed", record.topic.name,
+                              kLayoutConfig, layout_name(made.layout), kPathConfig, path_name(made.path)));
     }
     record.topic.configs = configs;
     return {};

@@ -18,6 +18,9 @@
 
 namespace tidegate::storage::seaweedmq {
 
+// What topics can be made with.
+inline constexpr std::string_view kWritePaths[] = {"direct"};
+
 struct TopicDefaults {
   WritePath path = WritePath::direct;
   Layout layout = Layout::batch;
@@ -26,18 +29,21 @@ struct TopicDefaults {
 class TopicTable final : public TopicStore {
  public:
   // `closed` runs on shard 0 once a topic has been removed.
+  // `new_id` makes an id for a topic that others have made, there too.
   TopicTable(Filer& filer, VersionedEntries& entries, const Clock& clock, TopicDefaults defaults,
-             std::function<Task<void>(TopicId)> closed);
+             std::function<TopicId()> new_id, std::function<Task<void>(TopicId)> closed);
 
   Task<Result<void>> create(std::vector<Topic> topics) override;
   // A record each: one that cannot be changed keeps no other from it.
   Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids) override;
+  // Takes in what other gateways and SeaweedMQ have made, changed and removed.
   Task<Result<std::vector<Topic>>> list() override;
   Task<std::vector<Result<void>>> add_partitions(std::vector<Growth> growths) override;
   Task<Result<void>> set_config(TopicId id, std::map<std::string, std::string> configs) override;
 
   // Any shard; nullopt when there is no such partition.
   std::optional<TopicRecord> find(const PartitionId& id) const;
+  // Those that we write.
   std::vector<PartitionId> partitions() const;
   // Deletes the files of removed topics.
   Task<void> delete_remains();
@@ -62,17 +68,33 @@ class TopicTable final : public TopicStore {
   // Reads the record, changes it and writes it back, again when somebody else was faster.
   Task<Result<void>> change(TopicId id, Change change);
   Task<Result<std::vector<Known>>> read_all();
+  // others_topics.cc: topics that SeaweedMQ has made get a record, and lose it when they are gone.
+  using ByName = std::map<std::string, Known>;
+  Task<Result<void>> look_for_others(ByName* known);
+  Task<Result<void>> look_at(std::string name, ByName* known);
+  Task<Result<void>> adopt(std::string name, TopicConf conf, ByName* known);
+  Task<Result<void>> forget(std::string name, ByName* known);
+  void warn_once(const std::string& name, const std::string& reason);
+  // The times of its generations, old ones too.
+  Task<Result<std::vector<std::int64_t>>> versions_of(std::string name);
   Task<void> delete_remains_of(Known known);
   std::optional<std::string> name_of(const TopicId& id) const;
+  // As the broker knows it: with what it was made with where the defaults say something else by now.
+  Topic shown(const TopicRecord& record) const;
   void remember(const Known& known);
+  bool is_by_others(const TopicId& id) const;
+  // Returns those that were there and are not any more.
+  std::vector<TopicId> replace_all(std::map<TopicId, TopicRecord> by_id);
 
   Filer& filer_;
   VersionedEntries& entries_;
   const Clock& clock_;
   const TopicDefaults defaults_;
+  const std::function<TopicId()> new_id_;
   const std::function<Task<void>(TopicId)> closed_;
   bool busy_ = false;  // one change at a time; on shard 0
   Event idle_;
+  std::map<std::string, std::string> warned_;  // names that cannot be served, and why
   mutable std::mutex mutex_;
   std::map<TopicId, TopicRecord> by_id_;
 };

@@ -46,15 +46,20 @@ TEST_F(SeaweedRecordLog, LayoutIsFixedWhenTheTopicIsMade) {
   rig.options.topics.layout = Layout::batch;
   auto gateway = rig.gateway();
   EXPECT_EQ(make(*gateway, {{"seaweedmq.layout", "rows"}}).error().code, ErrorCode::invalid_config);
-  ASSERT_TRUE(make(*gateway, {{"seaweedmq.layout", "record"}}));
+  EXPECT_EQ(make(*gateway, {{"seaweedmq.path", "broker"}}).error().code, ErrorCode::invalid_config);
+  ASSERT_TRUE(make(*gateway, {{"seaweedmq.layout", "record"}, {"seaweedmq.path", "direct"}}));
   EXPECT_TRUE(configure(*gateway, {{"retention.ms", "5"}}));
+  EXPECT_EQ(configure(*gateway, {{"seaweedmq.path", "broker"}}).error().code, ErrorCode::invalid_config);
   EXPECT_TRUE(configure(*gateway, {{"seaweedmq.layout", "record"}}));
   EXPECT_EQ(configure(*gateway, {{"seaweedmq.layout", "batch"}}).error().code, ErrorCode::invalid_config);
   ASSERT_TRUE(gateway->append_values({"a"}));
   EXPECT_EQ(file(0).layout, Layout::record);
   gateway->stop();
-  // Defaults are for topics that are made from now on.
+  // Defaults are for topics that are made from now on, and what has another layout says so.
   auto next = rig.gateway();
+  const auto listed = rig.shards().run([&] { return next->engine().topics().list(); });
+  EXPECT_EQ(listed->at(0).configs.at("seaweedmq.layout"), "record");
+  EXPECT_FALSE(listed->at(0).configs.contains("seaweedmq.path"));
   ASSERT_TRUE(next->append_values({"b"}));
   EXPECT_EQ(file(1).layout, Layout::record);
   EXPECT_EQ(next->values(), (Values{"a", "b"}));

@@ -99,6 +99,7 @@ std::optional<Entry> MemoryCluster::entry(const std::string& path) const {
 void MemoryCluster::set_entry(const std::string& path, Entry entry) {
   const std::lock_guard lock(mutex_);
   entry.name = leaf(path);
+  make_parents(parent(path));
   entries_[path] = std::move(entry);
 }
 

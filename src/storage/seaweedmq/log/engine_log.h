@@ -1,0 +1,22 @@
+// What the engine asks of a log of either kind beyond what the broker does. Lives on its owner shard.
+#pragma once
+
+#include <cstdint>
+
+#include "tidegate/storage/engine.h"
+
+namespace tidegate::storage::seaweedmq {
+
+class EngineLog : public PartitionLog {
+ public:
+  virtual void apply_config(const LogConfig& config) = 0;
+  // What has to be done now and then. `age_now_ms` is the wall clock without its jumps.
+  virtual Task<void> keep_house(std::int64_t age_now_ms) = 0;
+  // The topic is gone: everything fails from now on.
+  virtual void remove() = 0;
+  // Before stop(): brings to an end what is under way. No call may follow.
+  virtual Task<void> close() = 0;
+  virtual bool is_idle() const = 0;
+};
+
+}  // namespace tidegate::storage::seaweedmq
