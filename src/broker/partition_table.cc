@@ -173,6 +173,8 @@ Task<void> PartitionTable::erase_key(std::string scope_prefix, std::string key) 
       std::vector<storage::MetaOp> ops;
       ops.push_back({.kind = storage::MetaOp::Kind::erase, .key = key, .value = {}});
       auto erased = co_await meta.put_batch(scope, 0, std::move(ops), storage::MetaDurability::policy);
+      // Nothing reads a damaged one again either.
+      if (!erased && erased.error().code == ErrorCode::corrupt_message) erased = co_await meta.erase_damaged(scope);
       if (!erased) co_return;
     }
     after = scopes->back();

@@ -99,8 +99,14 @@ Task<Result<void>> ProducerLog::recover(const BrokerParts& parts, PartitionId pa
   producers::ProducerStateTable table(limits_, offsets.log_start);
   if (offsets.log_end > 0) {  // nothing was ever written otherwise, a snapshot neither
     auto stored = co_await parts.engine.meta().get(scope_of(partition), ProducerLog::kSnapshotKey);
-    if (!stored) co_return fail(std::move(stored.error()));
-    if (*stored) {
+    const bool damaged = !stored && stored.error().code == ErrorCode::corrupt_message;
+    if (!stored && !damaged) co_return fail(std::move(stored.error()));
+    if (damaged) {
+      // The log has it all: only a snapshot is lost, and its place is made free for the next.
+      spdlog::warn("event=producer_snapshot_unreadable partition={}/{} error=\"{}\"", partition.topic.to_string(),
+                   partition.index, stored.error().message);
+      static_cast<void>(co_await parts.engine.meta().erase_damaged(scope_of(partition)));
+    } else if (*stored) {
       auto parsed = producers::ProducerStateTable::parse(SharedBuffer::copy_of(as_bytes(**stored)),
                                                          limits_, now);
       if (!parsed) {

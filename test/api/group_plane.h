@@ -218,6 +218,8 @@ class HeldMetaEngine final : public storage::Engine {
   // Fails the next writes instead of carrying them out.
   void fail_next(int writes) { failing_ = writes; }
   int writes() const { return writes_; }
+  // From now on nothing of this scope can be read, until it is erased.
+  void damage(std::string scope) { damaged_ = std::move(scope); }
 
   std::string_view name() const override { return inner_->name(); }
   Task<Result<void>> start() override { return inner_->start(); }
@@ -246,6 +248,7 @@ class HeldMetaEngine final : public storage::Engine {
                                  storage::MetaDurability durability) override {
       ++engine_.writes_;
       while (engine_.held_) co_await engine_.gate().wait();
+      if (scope == engine_.damaged_) co_return fail(ErrorCode::corrupt_message, "injected damage");
       if (engine_.failing_ > 0) {
         --engine_.failing_;
         co_return fail(ErrorCode::kafka_storage_error, "injected");
@@ -256,12 +259,22 @@ class HeldMetaEngine final : public storage::Engine {
     Task<Result<std::vector<storage::MetaEntry>>> scan(std::string scope, std::string prefix,
                                                        std::string after, std::size_t limit) override {
       while (engine_.held_) co_await engine_.gate().wait();
+      if (scope == engine_.damaged_) co_return fail(ErrorCode::corrupt_message, "injected damage");
       co_return co_await engine_.inner_->meta().scan(std::move(scope), std::move(prefix), std::move(after),
                                                      limit);
     }
     Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after,
                                                   std::size_t limit) override {
       return engine_.inner_->meta().scopes(std::move(prefix), std::move(after), limit);
+    }
+    Task<Result<void>> erase_damaged(std::string scope) override {
+      if (scope != engine_.damaged_) co_return fail(ErrorCode::invalid_request, "not damaged");
+      auto entries = co_await engine_.inner_->meta().scan(scope, {}, {}, 1000);
+      if (!entries) co_return fail(std::move(entries.error()));
+      std::vector<storage::MetaOp> ops;
+      for (auto& entry : *entries) ops.push_back({storage::MetaOp::Kind::erase, std::move(entry.key), {}});
+      engine_.damaged_.clear();
+      co_return co_await engine_.inner_->meta().put_batch(scope, 0, std::move(ops), storage::MetaDurability::synced);
     }
 
    private:
@@ -276,6 +289,7 @@ class HeldMetaEngine final : public storage::Engine {
   std::atomic<bool> held_{false};
   std::atomic<int> failing_{0};
   std::atomic<int> writes_{0};
+  std::string damaged_;  // changed while nobody calls
 };
 
 }  // namespace tidegate::test

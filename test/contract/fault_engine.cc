@@ -108,6 +108,10 @@ class FaultEngine::Meta final : public storage::MetaStore {
     if (auto struck = co_await misbehave(); !struck) co_return fail(std::move(struck.error()));
     co_return co_await inner_.scopes(std::move(prefix), std::move(after), limit);
   }
+  Task<Result<void>> erase_damaged(std::string scope) override {
+    if (auto struck = co_await misbehave(); !struck) co_return struck;
+    co_return co_await inner_.erase_damaged(std::move(scope));
+  }
 
  private:
   Task<Result<void>> misbehave() {

@@ -54,8 +54,12 @@ std::string checkpoint_scope_prefix(const TopicId& topic) { return "compaction/"
 
 Task<Result<std::optional<CleanerCheckpoint>>> load_checkpoint(storage::MetaStore& meta, PartitionId partition) {
   auto stored = co_await meta.get(scope_of(partition), kCheckpointKey);
-  if (!stored) co_return fail(std::move(stored.error()));
   // One that cannot be read costs another cleaning of everything.
+  if (!stored && stored.error().code == ErrorCode::corrupt_message) {
+    static_cast<void>(co_await meta.erase_damaged(scope_of(partition)));
+    co_return std::optional<CleanerCheckpoint>();
+  }
+  if (!stored) co_return fail(std::move(stored.error()));
   if (!*stored) co_return std::optional<CleanerCheckpoint>();
   co_return CleanerCheckpoint::decode(**stored);
 }

@@ -69,6 +69,12 @@ Task<Result<std::size_t>> GroupShard::erase_stored(std::string id) {
   std::string after;
   for (;;) {
     auto page = co_await parts_.engine.meta().scan(scope, {}, after, kPage);
+    if (!page && page.error().code == ErrorCode::corrupt_message) {
+      // Not even its entries can be told apart.
+      auto erased = co_await parts_.engine.meta().erase_damaged(scope);
+      if (!erased) co_return fail(std::move(erased.error()));
+      co_return 1;
+    }
     if (!page) co_return fail(std::move(page.error()));
     for (storage::MetaEntry& entry : *page) {
       ops.push_back({storage::MetaOp::Kind::erase, entry.key, {}});

@@ -21,7 +21,7 @@ struct GroupShard::Loaded {
   groups::Group group;
   // That the group has offsets of.
   std::vector<groups::TopicInfo> topics;
-  // The entry that makes no sense; the group is what came before it.
+  // What makes no sense; the group is what came before it.
   std::optional<Error> damage;
 };
 
@@ -105,6 +105,10 @@ Task<Result<GroupShard::Loaded>> GroupShard::read(std::string id) {
   std::string after;
   for (;;) {
     auto page = co_await parts_.engine.meta().scan(groups::scope_of_group(id), {}, after, kPage);
+    if (!page && page.error().code == ErrorCode::corrupt_message) {
+      loaded.damage = std::move(page.error());
+      co_return loaded;
+    }
     if (!page) co_return fail(std::move(page.error()));
     for (const storage::MetaEntry& entry : *page) {
       auto record = groups::decode(entry.key, entry.value);

@@ -211,5 +211,18 @@ TEST_F(DamagedGroup, EmptyRecord_IsDamageToo) {
   EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 1);
 }
 
+TEST_F(DamagedGroup, ScopeThatCannotBeReadAtAll_IsOneOfThem) {
+  engine->damage(groups::scope_of_group("other"));
+  restart();
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 2);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_loading"), 0);
+  EXPECT_EQ(plane.fetch_offset("good", topic, 0).committed_offset, 1);
+  EXPECT_EQ(list({"Unknown"}).groups.size(), 2U);
+  EXPECT_EQ(remove("other"), ErrorCode::none);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 1);
+  EXPECT_EQ(plane.commit("other", topic, 0, 5), ErrorCode::none);
+  EXPECT_EQ(plane.fetch_offset("other", topic, 0).committed_offset, 5);
+}
+
 }  // namespace
 }  // namespace tidegate

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "format/names.h"
 #include "tidegate/runtime/submit.h"
@@ -38,6 +39,16 @@ std::size_t size_of(const ScopeContent& content) {
   std::size_t size = 13 + content.scope.size();
   for (const auto& [key, value] : content.entries) size += 8 + key.size() + value.size();
   return size;
+}
+
+// The scope that the entry holds something of; also one that is damaged, as far as its name tells.
+std::optional<std::string> scope_in(const Entry& entry) {
+  auto content = parse_scope(entry.content);
+  if (content) return content->entries.empty() ? std::nullopt : std::optional(std::move(content->scope));
+  auto scope = unescape_name(entry.name);
+  spdlog::error("event=meta_scope_damaged entry={}/{} error=\"{}\"{}", paths::scopes_dir(), entry.name,
+                content.error().message, scope ? "" : " reason=\"its name was cut: nobody can tell whose it is\"");
+  return scope;
 }
 
 }  // namespace
@@ -91,15 +102,26 @@ Task<Result<std::vector<std::string>>> ScopeStore::scopes(std::string prefix, st
     auto page = co_await filer_.list(paths::scopes_dir(), name_prefix, name_after, kPage);
     if (!page) co_return fail(std::move(page.error()));
     for (const Entry& entry : *page) {
-      auto content = parse_scope(entry.content);
-      if (!content) co_return fail(std::move(content.error()));
-      const bool wanted = content->scope.starts_with(prefix) && !content->entries.empty();
-      if (wanted && found.size() < limit) found.push_back(std::move(content->scope));
+      auto scope = scope_in(entry);
+      if (scope && scope->starts_with(prefix) && found.size() < limit) found.push_back(std::move(*scope));
     }
     if (page->size() < kPage) break;
     name_after = page->back().name;
   }
   co_return found;
+}
+
+Task<Result<void>> ScopeStore::erase_damaged(std::string scope) {
+  const std::string name = name_of(scope);
+  auto found = co_await entries_.get(paths::scopes_dir(), name);
+  if (!found) co_return fail(std::move(found.error()));
+  if (found->etag.empty() || parse_scope(found->content))
+    co_return fail(ErrorCode::invalid_request, fmt::format("{} is not damaged", name));
+  auto erased = co_await entries_.erase(paths::scopes_dir(), name, found->etag);
+  if (!erased) co_return fail(std::move(erased.error()));
+  if (!*erased) co_return fail(ErrorCode::kafka_storage_error, fmt::format("{} was changed meanwhile", name));
+  spdlog::warn("event=meta_scope_erased entry={}/{}", paths::scopes_dir(), name);
+  co_return Result<void>{};
 }
 
 // --------------------------------------------------------------------------------------------- put

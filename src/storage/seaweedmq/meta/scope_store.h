@@ -34,6 +34,8 @@ class ScopeStore final : public MetaStore {
   Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after,
                                                 std::size_t limit) override;
 
+  Task<Result<void>> erase_damaged(std::string scope) override;
+
   void set_open(bool open) { open_ = open; }
   // Until nothing is being written. On shard 0.
   Task<void> drain();
