@@ -33,6 +33,7 @@ storage::SeaweedmqOptions seaweedmq_options(const ConfigValues& config) {
   options.fsync = config.boolean("seaweedmq.fsync");
   options.linger = milliseconds("seaweedmq.linger.ms");
   options.chunk_bytes = bytes("seaweedmq.chunk.bytes");
+  options.metadata_writes_per_second = config.integer("seaweedmq.metadata.writes.per.second");
   options.max_chunk_bytes = bytes("seaweedmq.chunk.max.bytes");
   options.tail_cache_bytes = bytes("storage.cache.bytes");
   options.chunk_cache_bytes = bytes("seaweedmq.chunk.cache.bytes");

@@ -157,6 +157,10 @@ constexpr ConfigKey kKeys[] = {
     {.name = "seaweedmq.linger.ms", .type = int64, .default_value = "5",
      .doc = "Time that appends of a partition gather before they become a chunk, in milliseconds.", .min = 0,
      .max = 1000},
+    {.name = "seaweedmq.metadata.writes.per.second", .type = int32, .default_value = "1000",
+     .doc = "Chunks that this gateway begins in a second, all partitions together: each is a write of the filer's metadata. "
+            "When more partitions write than that allows, each gathers longer. 0 is no limit.",
+     .min = 0, .max = 1'000'000},
     {.name = "seaweedmq.chunk.bytes", .type = int32, .default_value = "262144",
      .doc = "Bytes of appends at which a chunk is sent before seaweedmq.linger.ms is over.", .min = 4096,
      .max = 16'777'216},

@@ -27,6 +27,7 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       clock_(clock),
       rng_(rng),
       metrics_(metrics),
+      budget_(options.direct.metadata_writes_per_second),
       instance_(random_uuid(rng).to_string()),
       entries_(source_->backend().filer, instance_),
       session_(source_->backend(), entries_, shards, clock, instance_, options.lease),
@@ -36,7 +37,7 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       meta_(source_->backend().filer, entries_, shards) {
   const Backend backend = source_->backend();
   for (unsigned i = 0; i < shards.size(); ++i) {
-    auto home = std::make_unique<LogShard>(shards.at(i), backend, clock, rng.next(), options.direct, metrics_,
+    auto home = std::make_unique<LogShard>(shards.at(i), backend, clock, rng.next(), options.direct, metrics_, budget_,
                                            options.tail_cache_bytes / shards.size(),
                                            options.chunk_cache_bytes / shards.size());
     on_shards_.push_back(std::make_unique<OnShard>(std::move(home)));
@@ -188,7 +189,7 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_log(PartitionId id, LogConf
                  .layout = record->layout};
   LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
   if (record->path == WritePath::broker)
-    co_return co_await OthersLog::open(home, id, std::move(place.directory), std::move(*ownership));
+    co_return co_await OthersLog::open(home, std::move(place.directory), std::move(*ownership));
   co_return co_await DirectLog::open(home, std::move(place), config, std::move(*ownership));
 }
 

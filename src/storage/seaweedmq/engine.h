@@ -87,6 +87,7 @@ class SeaweedmqEngine final : public Engine {
   const Clock& clock_;
   Rng& rng_;
   DirectMetrics metrics_;
+  WriteBudget budget_;
   const std::string instance_;
   VersionedEntries entries_;
   Session session_;

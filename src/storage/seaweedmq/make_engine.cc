@@ -66,6 +66,7 @@ Result<EngineOptions> engine_options(const SeaweedmqOptions& options) {
   out.topics = {.path = *path, .layout = *layout};
   out.direct.linger = options.linger;
   out.direct.gather_bytes = options.chunk_bytes;
+  out.direct.metadata_writes_per_second = static_cast<double>(options.metadata_writes_per_second);
   out.direct.max_chunk_bytes = options.max_chunk_bytes;
   out.tail_cache_bytes = options.tail_cache_bytes;
   out.chunk_cache_bytes = options.chunk_cache_bytes;

@@ -34,6 +34,7 @@ struct SeaweedmqOptions {
   bool fsync = true;
   Duration linger = std::chrono::milliseconds(5);
   std::size_t chunk_bytes = 256U << 10;
+  std::int64_t metadata_writes_per_second = 1000;
   std::size_t max_chunk_bytes = 4U << 20;
   std::size_t tail_cache_bytes = 64U << 20;
   std::size_t chunk_cache_bytes = 64U << 20;

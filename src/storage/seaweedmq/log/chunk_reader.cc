@@ -65,13 +65,6 @@ Task<void> ChunkReader::read_into(ChunkReader* self, std::shared_ptr<Several> al
   if (--all->left == 0) all->done.notify_all();
 }
 
-Task<Result<std::vector<ChunkPtr>>> ChunkReader::read(std::vector<Chunk> chunks, Layout layout) {
-  std::vector<Asked> asked;
-  asked.reserve(chunks.size());
-  for (Chunk& chunk : chunks) asked.push_back({.chunk = std::move(chunk), .form = {.layout = layout}});
-  return read(std::move(asked));
-}
-
 Task<Result<std::vector<ChunkPtr>>> ChunkReader::read(std::vector<Asked> asked) {
   auto all = std::make_shared<Several>();
   all->left = asked.size();
@@ -87,6 +80,7 @@ Task<Result<ChunkPtr>> ChunkReader::read_one(Asked asked) {
   const std::string id = asked.chunk.file_id;
   while (loading_.contains(id)) co_await loaded_.wait();
   if (auto kept = cached(id)) co_return kept;
+  if (asked.form.headers_only) co_return co_await fetch(std::move(asked));
   loading_.insert(id);
   auto opened = co_await fetch(std::move(asked));
   loading_.erase(id);
@@ -136,14 +130,15 @@ Task<Result<std::optional<SharedBuffer>>> ChunkReader::read_plain(Chunk chunk, L
 
 Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes, ChunkForm form) {
   OpenChunk chunk;
-  RecordChunkReader reader(bytes, {.others = form.others_from.has_value(), .from = form.others_from.value_or(0)});
+  RecordChunkReader reader(bytes, {.others = form.others_from.has_value(), .from = form.others_from.value_or(0),
+                                   .headers_only = form.headers_only});
   std::size_t since = 0;
   while (auto batch = reader.next()) {
     if (!*batch) {
       chunk.damage = std::move(batch->error());
       break;
     }
-    since += (*batch)->bytes.size();
+    since += (*batch)->bytes.size() + sizeof(protocol::RecordBatch);
     chunk.charge += (*batch)->bytes.pinned_bytes() + sizeof(protocol::RecordBatch);
     chunk.batches.push_back(std::move(**batch));
     if (since < kTurnBytes) continue;

@@ -32,6 +32,8 @@ struct ChunkForm {
   Layout layout = Layout::batch;
   // Set: entries may be others', and what is below this offset was given by a chunk in front.
   std::optional<Offset> others_from = std::nullopt;
+  // Batches of layout record need no bytes and are not put together; nothing of it is kept.
+  bool headers_only = false;
 };
 
 class ChunkReader {
@@ -45,11 +47,12 @@ class ChunkReader {
 
   // In the order asked for, several at a time. nullptr: the needle is gone.
   Task<Result<std::vector<ChunkPtr>>> read(std::vector<Asked> asked);
-  Task<Result<std::vector<ChunkPtr>>> read(std::vector<Chunk> chunks, Layout layout);
   // The bytes of a chunk, inflated and checked, for whoever stores them elsewhere; not kept. nullopt: the needle
   // is gone.
   Task<Result<std::optional<SharedBuffer>>> read_plain(Chunk chunk, Layout layout);
   std::size_t used() const { return used_; }
+  // Whether so much can be kept, and something of before beside it.
+  bool has_room_for(std::size_t bytes) const { return 2 * bytes <= budget_; }
 
  private:
   struct Several;

@@ -166,7 +166,9 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   // log_read.cc
   Task<Result<ReadResult>> read_cold(Offset from, ReadLimits limits);
   // Opened, in order; empty when a needle was gone and the entries that named it have been read anew.
-  Task<Result<std::vector<ChunkPtr>>> open_chunks(std::vector<LogChunk> chunks);
+  Task<Result<std::vector<ChunkPtr>>> open_chunks(std::vector<LogChunk> chunks, bool headers_only = false);
+  // Whoever reads on gets the next chunks from memory.
+  void read_ahead(Offset from);
   Task<Result<void>> refresh_file(std::string file_id);
 
   // log_merge.cc
@@ -185,8 +187,8 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   Task<Result<void>> write_replacement(LogFile* file, LogFile old, BatchSource batches);
 
   // log_search.cc
-  // The batches of `chunk`; those that are there, when it is damaged.
-  Task<Result<std::vector<protocol::RecordBatch>>> batches_of(LogChunk chunk);
+  // The batches of `chunks`, which follow each other; those that are there, when some are damaged.
+  Task<Result<std::vector<protocol::RecordBatch>>> batches_of(std::vector<LogChunk> chunks, bool headers_only = false);
 
   // log_trim.cc
   Task<void> drop_below_start();
@@ -227,6 +229,8 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   bool files_locked_ = false;
   bool loading_older_ = false;
   bool putting_state_ = false;
+  Offset read_to_ = -1;         // where the last cold read ended
+  bool reading_ahead_ = false;
   // ETag of a change whose fate is open.
   std::optional<std::string> doubt_;
   bool broken_ = false;  // a commit's fate is open; the log goes on once it is undone

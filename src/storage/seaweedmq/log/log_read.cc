@@ -33,7 +33,10 @@ Task<Result<ReadResult>> DirectLog::read(Offset from, ReadLimits limits) {
     co_return builder.take();
   }
   home_.metrics.cache_misses.add();
+  const bool reads_on = from == read_to_;
   auto result = co_await read_cold(from, limits);
+  if (result) read_to_ = result->next_offset;
+  if (result && reads_on && check_owner()) read_ahead(result->next_offset);
   if (auto owner = check_owner(); !owner) co_return fail(std::move(owner.error()));
   if (from < log_start_) {
     co_return fail(ErrorCode::offset_out_of_range,
@@ -86,10 +89,27 @@ Task<Result<ReadResult>> DirectLog::read_cold(Offset from, ReadLimits limits) {
                  fmt::format("the data at offset {} is not on the volume servers", at));
 }
 
-Task<Result<std::vector<ChunkPtr>>> DirectLog::open_chunks(std::vector<LogChunk> chunks) {
-  std::vector<Chunk> stored;
-  for (const LogChunk& chunk : chunks) stored.push_back(chunk.stored);
-  auto opened = co_await home_.chunks.read(std::move(stored), place_.layout);
+// One at a time, and only once a reader has gone on where it ended: chunks that nobody reads cost a download each.
+void DirectLog::read_ahead(Offset from) {
+  std::vector<LogChunk> next = index_.chunks_from(from, committed_end_, home_.options.ahead_chunks);
+  std::size_t bytes = 0;
+  for (const LogChunk& chunk : next) bytes += chunk.stored.size_bytes;
+  if (next.empty() || reading_ahead_ || !home_.chunks.has_room_for(bytes)) return;
+  static constexpr auto run = [](std::shared_ptr<DirectLog> self, std::unique_ptr<Job> /*job*/,
+                                 std::vector<LogChunk> chunks) -> Task<void> {
+    // An error is for whoever reads them.
+    static_cast<void>(co_await self->open_chunks(std::move(chunks)));
+    self->reading_ahead_ = false;
+  };
+  reading_ahead_ = true;
+  home_.shard.spawn(run(shared_from_this(), std::make_unique<Job>(*this), std::move(next)), "seaweedmq read ahead");
+}
+
+Task<Result<std::vector<ChunkPtr>>> DirectLog::open_chunks(std::vector<LogChunk> chunks, bool headers_only) {
+  std::vector<ChunkReader::Asked> asked;
+  for (const LogChunk& chunk : chunks)
+    asked.push_back({.chunk = chunk.stored, .form = {.layout = place_.layout, .headers_only = headers_only}});
+  auto opened = co_await home_.chunks.read(std::move(asked));
   if (!opened) co_return fail(std::move(opened.error()));
   bool gone = false;
   for (std::size_t i = 0; i < chunks.size(); ++i) {

@@ -11,14 +11,14 @@ namespace {
 constexpr int kAttempts = 4;
 }  // namespace
 
-Task<Result<std::vector<protocol::RecordBatch>>> DirectLog::batches_of(LogChunk chunk) {
+Task<Result<std::vector<protocol::RecordBatch>>> DirectLog::batches_of(std::vector<LogChunk> chunks,
+                                                                           bool headers_only) {
   using Batches = std::vector<protocol::RecordBatch>;
-  const Offset begin = chunk.facts.base;
-  const Offset end = chunk.facts.end;
+  const Offset begin = chunks.front().facts.base;
+  const Offset end = chunks.back().facts.end;
   Batches batches;
-  std::vector<LogChunk> chunks{std::move(chunk)};
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    auto opened = co_await open_chunks(chunks);
+    auto opened = co_await open_chunks(chunks, headers_only);
     if (!opened) co_return fail(std::move(opened.error()));
     for (const ChunkPtr& one : *opened)
       batches.insert(batches.end(), one->batches.begin(), one->batches.end());
@@ -40,7 +40,8 @@ Task<Result<TimestampedOffset>> DirectLog::offset_for_time(std::int64_t timestam
   const OffsetRange within{.begin = log_start_, .end = std::min(end, committed_end_)};
   for (const LogChunk& chunk : index_.chunks_within(within.begin, within.end)) {
     if (chunk.facts.max_timestamp < timestamp_ms) continue;
-    auto batches = co_await batches_of(chunk);
+    std::vector<LogChunk> one{chunk};
+    auto batches = co_await batches_of(std::move(one));
     if (!batches) co_return fail(std::move(batches.error()));
     for (const auto& batch : *batches) {
       const auto& header = batch.header;
@@ -73,7 +74,8 @@ Task<Result<TimestampedOffset>> DirectLog::max_timestamp(Offset end) {
         chunk.facts.max_timestamp < best.timestamp ||
         (chunk.facts.max_timestamp == best.timestamp && best.offset >= 0 && chunk.facts.base > best.offset);
     if (hopeless || chunk.facts.max_timestamp < 0) continue;
-    auto batches = co_await batches_of(chunk);
+    std::vector<LogChunk> one{chunk};
+    auto batches = co_await batches_of(std::move(one));
     if (!batches) co_return fail(std::move(batches.error()));
     for (const auto& batch : *batches) {
       if (batch.header.max_timestamp < best.timestamp) continue;
@@ -97,9 +99,12 @@ Task<Result<std::vector<protocol::BatchHeader>>> DirectLog::scan_headers(Offset 
     if (auto loaded = co_await load_older(); !loaded) co_return fail(std::move(loaded.error()));
   }
   std::vector<protocol::BatchHeader> headers;
-  for (const LogChunk& chunk : index_.chunks_within(within.begin, within.end)) {
-    if (headers.size() >= max_batches) break;
-    auto batches = co_await batches_of(chunk);
+  const std::vector<LogChunk> chunks = index_.chunks_within(within.begin, within.end);
+  for (std::size_t i = 0; i < chunks.size() && headers.size() < max_batches; i += home_.options.parallel_chunks) {
+    const auto first = chunks.begin() + static_cast<std::ptrdiff_t>(i);
+    const std::size_t count = std::min(home_.options.parallel_chunks, chunks.size() - i);
+    std::vector<LogChunk> some(first, first + static_cast<std::ptrdiff_t>(count));
+    auto batches = co_await batches_of(std::move(some), true);
     if (!batches) co_return fail(std::move(batches.error()));
     for (const auto& batch : *batches) {
       const bool wanted = batch.header.base_offset < within.end && batch.header.next_offset() > within.begin;

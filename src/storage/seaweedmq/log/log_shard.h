@@ -6,6 +6,7 @@
 
 #include "backend.h"
 #include "chunk_reader.h"
+#include "write_budget.h"
 #include "tidegate/base/clock.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/base/rate_limit.h"
@@ -20,6 +21,8 @@ struct DirectOptions {
   // Appends of a partition gather for so long, or until so many bytes are there, before they are uploaded.
   Duration linger = std::chrono::milliseconds(5);
   std::size_t gather_bytes = 256U << 10;
+  // Chunks a second that all partitions together begin, each of which is a metadata write; zero: no limit.
+  double metadata_writes_per_second = 0;
   // What gathered behind an upload goes in one chunk up to this size (one append is never divided).
   std::size_t max_chunk_bytes = 4U << 20;
   std::size_t max_chunks_per_file = 64;
@@ -40,6 +43,8 @@ struct DirectOptions {
   Duration watch_others = std::chrono::seconds(1);
   // Chunks that one read fetches at a time.
   std::size_t parallel_chunks = 4;
+  // And those that are fetched for the read that is likely to follow.
+  std::size_t ahead_chunks = 4;
 };
 
 struct DirectMetrics {
@@ -60,6 +65,8 @@ struct DirectMetrics {
                                  "Uploads and metadata writes that were tried again")),
         opaque_batches(registry.counter("tidegate_seaweedmq_opaque_batches_total",
                                         "Batches that layout record had to keep whole")),
+        stretched(registry.counter("tidegate_seaweedmq_stretched_lingers_total",
+                                   "Chunks that gathered longer to stay within the budget of metadata writes")),
         append_failures(registry.counter("tidegate_seaweedmq_append_failures_total",
                                          "Times that waiting appends of a log failed")),
         lost_ranges(registry.counter("tidegate_seaweedmq_lost_ranges_total",
@@ -73,20 +80,22 @@ struct DirectMetrics {
   Counter& merges;
   Counter& retries;
   Counter& opaque_batches;
+  Counter& stretched;
   Counter& append_failures;
   Counter& lost_ranges;
 };
 
 struct LogShard {
   LogShard(Shard& the_shard, Backend the_backend, const Clock& the_clock, std::uint64_t seed,
-           DirectOptions the_options, DirectMetrics& the_metrics, std::size_t tail_bytes,
-           std::size_t chunk_bytes)
+           DirectOptions the_options, DirectMetrics& the_metrics, WriteBudget& the_budget,
+           std::size_t tail_bytes, std::size_t chunk_bytes)
       : shard(the_shard),
         backend(the_backend),
         clock(the_clock),
         rng(seed),
         options(the_options),
         metrics(the_metrics),
+        budget(the_budget),
         tails(tail_bytes, the_metrics.cache_bytes),
         chunks(the_backend.volumes, the_shard, chunk_bytes),
         failure_lines(the_clock, 0.1, 3) {}
@@ -114,6 +123,7 @@ struct LogShard {
   SeededRng rng;
   const DirectOptions options;
   DirectMetrics& metrics;
+  WriteBudget& budget;
   TailCache tails;
   ChunkReader chunks;
   LogRateLimit failure_lines;

@@ -149,6 +149,13 @@ Task<void> DirectLog::gather() {
          home_.clock.now() < deadline) {
     co_await more_.wait_until(home_.shard.timers(), deadline);
   }
+  if (queue_.empty() || hurry_) co_return;
+  // The more partitions write, the later its turn, and the more is in the chunk.
+  const MonoTime turn = home_.budget.take(home_.clock.now());
+  if (turn > home_.clock.now()) home_.metrics.stretched.add();
+  while (!queue_.empty() && !hurry_ && home_.clock.now() < turn) {
+    co_await more_.wait_until(home_.shard.timers(), turn);
+  }
 }
 
 std::int64_t DirectLog::NewChunk::add(PlacedBatch batch, std::int64_t ts_ns) {

@@ -31,9 +31,9 @@ class OthersLog::Job {
   OthersLog& log_;
 };
 
-Task<Result<std::shared_ptr<OthersLog>>> OthersLog::open(LogShard& home, PartitionId id, std::string directory,
+Task<Result<std::shared_ptr<OthersLog>>> OthersLog::open(LogShard& home, std::string directory,
                                                          std::shared_ptr<Ownership> ownership) {
-  auto log = std::make_shared<OthersLog>(home, id, std::move(directory), std::move(ownership));
+  auto log = std::make_shared<OthersLog>(home, std::move(directory), std::move(ownership));
   auto listed = co_await log->refresh(true);
   if (!listed) co_return fail(std::move(listed.error()));
   home.shard.spawn(log->watch(log, std::make_unique<Job>(*log)), "seaweedmq watch");

@@ -21,9 +21,8 @@ std::unexpected<Error> read_only() {
 }
 }  // namespace
 
-OthersLog::OthersLog(LogShard& home, PartitionId id, std::string directory, std::shared_ptr<Ownership> ownership)
+OthersLog::OthersLog(LogShard& home, std::string directory, std::shared_ptr<Ownership> ownership)
     : home_(home),
-      id_(id),
       directory_(std::move(directory)),
       ownership_(std::move(ownership)),
       epochs_{{.epoch = ownership_->epoch(), .start = 0}},

@@ -20,9 +20,9 @@ namespace tidegate::storage::seaweedmq {
 class OthersLog final : public EngineLog, public std::enable_shared_from_this<OthersLog> {
  public:
   // Lists the partition's directory. The ownership says who answers for the partition; nothing is written under it.
-  static Task<Result<std::shared_ptr<OthersLog>>> open(LogShard& home, PartitionId id, std::string directory,
+  static Task<Result<std::shared_ptr<OthersLog>>> open(LogShard& home, std::string directory,
                                                        std::shared_ptr<Ownership> ownership);
-  OthersLog(LogShard& home, PartitionId id, std::string directory, std::shared_ptr<Ownership> ownership);
+  OthersLog(LogShard& home, std::string directory, std::shared_ptr<Ownership> ownership);
 
   // Refused with policy_violation.
   Task<Result<Appended>> append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) override;
@@ -94,7 +94,6 @@ class OthersLog final : public EngineLog, public std::enable_shared_from_this<Ot
   Task<void> watch(std::shared_ptr<OthersLog> self, std::unique_ptr<Job> job);
 
   LogShard& home_;
-  const PartitionId id_;
   const std::string directory_;
   const std::shared_ptr<Ownership> ownership_;
   const std::vector<EpochStart> epochs_;

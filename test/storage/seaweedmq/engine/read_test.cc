@@ -57,6 +57,53 @@ TEST_P(SeaweedRead, NeedlesThatWereMerged_AreFoundAnew) {
             1);
 }
 
+// A chunk for each append, and each read takes one of them.
+TEST_P(SeaweedRead, ReadingOn_FindsTheNextChunksInMemory) {
+  rig.options.chunk_cache_bytes = 1U << 20;
+  auto gateway = filled();
+  gateway->stop();
+  gateway = rig.gateway();
+  const storage::ReadLimits little{.max_bytes = 1, .at_least_one_batch = true};
+  const auto downloads = [&] { return rig.cluster.calls(SeaweedOp::download); };
+  const auto before = downloads();
+  ASSERT_TRUE(gateway->read(0, little));
+  rig.shards().settle(50);
+  EXPECT_EQ(downloads() - before, 1U) << "whoever reads once may want no more";
+  ASSERT_TRUE(gateway->read(2, little));
+  rig.shards().settle(50);
+  EXPECT_EQ(downloads() - before, 5U) << "whoever goes on does: the rest comes by itself";
+  for (const Offset from : {4, 6, 8}) EXPECT_EQ(values_of(records_of(*gateway->read(from, little))).front(), all[static_cast<std::size_t>(from)]);
+  rig.shards().settle(50);
+  EXPECT_EQ(downloads() - before, 5U) << "once each";
+}
+
+TEST_P(SeaweedRead, ReadAhead_KeepsWithinTheCache) {
+  auto gateway = filled();  // whose cache has no room
+  gateway->stop();
+  gateway = rig.gateway();
+  const storage::ReadLimits little{.max_bytes = 1, .at_least_one_batch = true};
+  const auto before = rig.cluster.calls(SeaweedOp::download);
+  for (const Offset from : {0, 2, 4}) ASSERT_TRUE(gateway->read(from, little));
+  rig.shards().settle(50);
+  EXPECT_EQ(rig.cluster.calls(SeaweedOp::download) - before, 3U);
+}
+
+TEST_P(SeaweedRead, HeadersAlone_AreWhatABatchHas) {
+  auto gateway = filled();
+  const auto batches = gateway->on_log([](auto& log) { return log.read(0, {}); });
+  const auto headers = gateway->on_log([](auto& log) { return log.scan_headers(0, 10, 100); });
+  ASSERT_EQ(headers->size(), 5U);
+  const auto whole = batches_of(*batches);
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ((*headers)[i].base_offset, whole[i].header.base_offset);
+    EXPECT_EQ((*headers)[i].next_offset(), whole[i].header.next_offset());
+    EXPECT_EQ((*headers)[i].records_count, 2);
+    EXPECT_EQ((*headers)[i].max_timestamp, whole[i].header.max_timestamp);
+  }
+  EXPECT_EQ(gateway->on_log([](auto& log) { return log.scan_headers(3, 7, 100); })->size(), 3U);
+  EXPECT_EQ(gateway->on_log([](auto& log) { return log.scan_headers(0, 10, 2); })->size(), 2U);
+}
+
 TEST_P(SeaweedRead, LostNeedle_FailsItsRangeAlone) {
   auto gateway = filled();
   const auto entry = *rig.cluster.entry(only_file());
