@@ -97,6 +97,7 @@ class Daemon {
   Task<Result<void>> start();
   Task<Result<void>> start_engine();
   Task<Result<void>> start_server();
+  storage::Member self() const;
   bool is_stopping() const { return phase_ == Phase::draining; }
   Task<void> start_and_report();
   Task<void> stop();
@@ -157,10 +158,7 @@ Task<Result<void>> Daemon::start() {
   if (auto engine_up = co_await start_engine(); !engine_up) co_return engine_up;
   if (is_stopping()) co_return Result<void>{};
 
-  storage::Member self;
-  self.node = broker::server_node_id(config_);
-  self.rack = config_.text("broker.rack");
-  cluster_ = std::make_unique<storage::StandaloneCluster>(engine_->cluster_id(), std::move(self));
+  cluster_ = std::make_unique<storage::StandaloneCluster>(engine_->cluster_id(), self());
   broker_ = std::make_unique<broker::Broker>(
       broker::BrokerParts{*engine_, *cluster_, shards_, blocking_, clock_, rng_, metrics_, config_});
   auto broker_up = co_await broker_->start();
@@ -171,6 +169,19 @@ Task<Result<void>> Daemon::start() {
   if (!server_started_) co_return co_await start_server();
   server_->serve(broker_.get());
   co_return Result<void>{};
+}
+
+// As other gateways and clients are told of it. The endpoints are known once the listeners are bound.
+storage::Member Daemon::self() const {
+  storage::Member self;
+  self.node = broker::server_node_id(config_);
+  self.rack = config_.text("broker.rack");
+  if (!server_started_) return self;
+  for (const server::Endpoint& endpoint : server_->endpoints()) {
+    self.endpoints.push_back(
+        {.listener = endpoint.name, .host = endpoint.advertised_host, .port = endpoint.advertised_port});
+  }
+  return self;
 }
 
 Task<Result<void>> Daemon::start_engine() {
@@ -184,6 +195,7 @@ Task<Result<void>> Daemon::start_engine() {
     if (auto server_up = co_await start_server(); !server_up) co_return server_up;
     waits_for_engine_ = true;
   }
+  if (chosen->introduce) chosen->introduce(self());
   if (is_stopping()) co_return Result<void>{};
   auto engine_up = co_await engine_->start();
   waits_for_engine_ = false;

@@ -19,6 +19,8 @@ struct ChosenEngine {
   std::unique_ptr<storage::Engine> engine;
   // Set where start() waits for something that may be long in coming; on shard 0 it ends such a start().
   std::function<Task<void>()> stop_waiting;
+  // Set where gateways know of each other: who this one is. On shard 0, before start().
+  std::function<void(storage::Member)> introduce;
   // How safe data is, for the log; empty: storage.flush says it.
   std::string durability;
 };

@@ -166,6 +166,20 @@ class Waiting(unittest.TestCase):
         gateway.process.send_signal(signal.SIGTERM)
         self.assertEqual(gateway.process.wait(30), 0, gateway.stderr())
 
+    def test_restart_after_a_kill_waits_for_nobody_and_a_twin_does(self):
+        seaweed = FakeSeaweed()
+        self.addCleanup(seaweed.close)
+        killed = Gateway(seaweed.masters)
+        self.addCleanup(killed.end)
+        self.assertTrue(killed.ready_says("ok", 200), killed.readyz())
+        twin = Gateway(seaweed.masters)
+        self.addCleanup(twin.end)
+        self.assertTrue(twin.ready_says("another gateway has node.id 1"), twin.readyz())
+        killed.process.kill()
+        killed.process.wait()
+        self.assertTrue(twin.ready_says("ok", 200), twin.readyz())
+        self.assertIn("its process on this machine has ended", twin.stderr())
+
 
 if __name__ == "__main__":
     unittest_report.main(__name__)

@@ -23,6 +23,7 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
                                  const Clock& clock, Rng& rng, MetricRegistry& metrics)
     : source_(std::move(source)),
       patient_(options.wait_for_backend),
+      process_(options.process),
       shards_(shards),
       clock_(clock),
       rng_(rng),
@@ -30,7 +31,7 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       budget_(options.direct.metadata_writes_per_second),
       instance_(random_uuid(rng).to_string()),
       entries_(source_->backend().filer, instance_),
-      session_(source_->backend(), entries_, shards, clock, instance_, options.lease),
+      session_(source_->backend(), entries_, shards, clock, instance_, options.lease, options.process_has_ended),
       fences_(source_->backend(), shards, session_),
       topics_(source_->backend().filer, entries_, clock, options.topics, [this] { return random_uuid(rng_); },
               [this](TopicId id) { return close_topic(id); }),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -32,6 +33,9 @@ struct EngineOptions {
   // How long this gateway may serve what it owns without having been heard of, and how long others wait for
   // it. Zero: nobody waits for anybody, and whoever opens a partition takes it over.
   Duration lease{0};
+  // This process, as other gateways are told of it, and what this gateway can tell of theirs.
+  std::string process;
+  std::function<bool(const std::string& process)> process_has_ended = [](const std::string&) { return false; };
 };
 
 class SeaweedmqEngine final : public Engine {
@@ -43,6 +47,8 @@ class SeaweedmqEngine final : public Engine {
   std::string_view name() const override { return "seaweedmq"; }
   Task<Result<void>> start() override;
   Task<void> stop() override;
+  // Who this gateway is to clients and to other gateways. Before start(), on shard 0.
+  void introduce(Member self) { session_.introduce(std::move(self), process_); }
   // On shard 0: a start() that waits for its backend ends with an error. Returns when it has.
   Task<void> stop_waiting();
   Health health() const override;
@@ -83,6 +89,7 @@ class SeaweedmqEngine final : public Engine {
 
   const std::unique_ptr<BackendSource> source_;
   const bool patient_;
+  const std::string process_;
   ShardPool& shards_;
   const Clock& clock_;
   Rng& rng_;

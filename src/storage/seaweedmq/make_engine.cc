@@ -9,6 +9,7 @@
 #include "client_source.h"
 #include "engine.h"
 #include "rpc/grpc_log.h"
+#include "tidegate/base/process_mark.h"
 
 namespace tidegate::storage {
 namespace {
@@ -72,6 +73,8 @@ Result<EngineOptions> engine_options(const SeaweedmqOptions& options) {
   out.chunk_cache_bytes = options.chunk_cache_bytes;
   out.wait_for_backend = true;
   out.lease = kLease;
+  out.process = process_mark();
+  out.process_has_ended = process_has_ended;
   return out;
 }
 
@@ -100,6 +103,7 @@ Result<SeaweedmqParts> make_seaweedmq_engine(const SeaweedmqOptions& options, Sh
                                                   shards, clock, rng, metrics);
   SeaweedmqParts parts;
   parts.stop_waiting = [at = engine.get()] { return at->stop_waiting(); };
+  parts.introduce = [at = engine.get()](Member self) { at->introduce(std::move(self)); };
   parts.engine = std::move(engine);
   parts.durability = durability_of(options);
   return parts;

@@ -47,6 +47,9 @@ struct SeaweedmqParts {
   std::unique_ptr<Engine> engine;
   // On shard 0, while start() is under way: ends it soon, with an error.
   std::function<Task<void>()> stop_waiting;
+  // Who this gateway is; on shard 0, before start(). No other one may have the same node id: start() waits
+  // until it is free.
+  std::function<void(Member)> introduce;
   // How safe data is with these options, in one line for the log.
   std::string durability;
 };

@@ -15,16 +15,19 @@ namespace tidegate::storage::seaweedmq {
 namespace {
 constexpr int kRenewalsPerLease = 5;
 constexpr std::size_t kMaxSessions = 1000;
+// Others may claim the node id in between.
+constexpr int kClaims = 4;
 }  // namespace
 
 Session::Session(Backend backend, VersionedEntries& entries, ShardPool& shards, const Clock& clock,
-                 std::string instance, Duration lease)
+                 std::string instance, Duration lease, HasEnded process_has_ended)
     : backend_(backend),
       entries_(entries),
       shards_(shards),
       clock_(clock),
       instance_(std::move(instance)),
       lease_(lease),
+      process_has_ended_(std::move(process_has_ended)),
       name_(fmt::format("{}.{}", instance_, 1)),
       watch_(lease) {}
 
@@ -38,6 +41,11 @@ Session::Standing Session::standing() const {
   return {.name = name_, .generation = generation_.load()};
 }
 
+void Session::introduce(Member self, std::string process) {
+  self_.member = std::move(self);
+  self_.process = std::move(process);
+}
+
 void Session::begin_another() {
   valid_until_ns_ = 0;
   const std::lock_guard lock(mutex_);
@@ -45,6 +53,40 @@ void Session::begin_another() {
   etag_.clear();
   certain_ = true;
   begun_ = false;
+  self_.serving = false;
+}
+
+Task<Result<void>> Session::put_entry() {
+  certain_ = false;
+  auto put = co_await entries_.put(paths::sessions_dir(), name_, etag_, encode_gateway(self_));
+  if (!put) co_return fail(std::move(put.error()));
+  if (!*put) co_return fail(ErrorCode::kafka_storage_error, "the session's entry has changed");
+  etag_ = std::move(**put);
+  certain_ = true;
+  begun_ = true;
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Session::claim_node() {
+  const std::string directory = paths::nodes_dir();
+  const std::string id = std::to_string(self_.member.node);
+  for (int attempt = 0; attempt < kClaims; ++attempt) {
+    auto found = co_await entries_.get(directory, id);
+    if (!found) co_return fail(std::move(found.error()));
+    if (!found->etag.empty() && found->content == name_) co_return Result<void>{};
+    if (!found->etag.empty()) {
+      auto ended = co_await has_ended_at_home(found->content);
+      if (!ended) co_return fail(std::move(ended.error()));
+      if (!*ended) {
+        co_return fail(ErrorCode::kafka_storage_error,
+                       fmt::format("another gateway has node.id {} (session {})", id, found->content));
+      }
+    }
+    auto put = co_await entries_.put(directory, id, found->etag, name_);
+    if (!put) co_return fail(std::move(put.error()));
+    if (*put) co_return Result<void>{};
+  }
+  co_return fail(ErrorCode::kafka_storage_error, fmt::format("other gateways claim node.id {}", id));
 }
 
 // The lease counts from before the call: whoever sees the entry sees it later.
@@ -64,13 +106,13 @@ Task<Result<void>> Session::renew() {
       certain_ = true;
     }
   }
-  certain_ = false;
-  auto put = co_await entries_.put(directory, name_, etag_, name_);
-  if (!put) co_return fail(std::move(put.error()));
-  if (!*put) co_return fail(ErrorCode::kafka_storage_error, "the session's entry has changed");
-  etag_ = std::move(**put);
-  certain_ = true;
-  begun_ = true;
+  if (auto put = co_await put_entry(); !put) co_return put;
+  // Until then nobody is to be told of a gateway that may have the id of another.
+  if (!self_.serving) {
+    if (auto claimed = co_await claim_node(); !claimed) co_return claimed;
+    self_.serving = true;
+    if (auto put = co_await put_entry(); !put) co_return put;
+  }
   if (!ending_) valid_until_ns_ = (sent + lease_).since_start.count();
   co_return Result<void>{};
 }
@@ -124,13 +166,21 @@ Task<void> Session::close() {
   begin_another();
 }
 
-Task<Result<bool>> Session::clear_if_still(std::string name, std::string etag) {
-  if (!watch_.stands_still(name, etag, clock_.now())) co_return false;
-  auto erased = co_await entries_.erase(paths::sessions_dir(), name, etag);
+// Whether the entry is that of a gateway whose process was on this machine and is gone.
+bool Session::ended_here(const std::string& content) const {
+  const auto record = parse_gateway(content);
+  return record && !record->process.empty() && process_has_ended_(record->process);
+}
+
+Task<Result<bool>> Session::clear_if_ended(std::string name, Versioned entry) {
+  const bool gone = ended_here(entry.content);
+  if (!gone && !watch_.stands_still(name, entry.etag, clock_.now())) co_return false;
+  auto erased = co_await entries_.erase(paths::sessions_dir(), name, entry.etag);
   if (!erased) co_return fail(std::move(erased.error()));
   if (*erased) {
     watch_.forget(name);
-    spdlog::warn("event=session_ended session={} reason=\"its gateway has not renewed it\"", name);
+    spdlog::warn("event=session_ended session={} reason=\"{}\"", name,
+                 gone ? "its process on this machine has ended" : "its gateway has not renewed it");
   }
   co_return *erased;
 }
@@ -145,7 +195,7 @@ Task<void> Session::clear_others() {
     const auto etag = entry.extended.find(kEtagAttribute);
     if (ending_) co_return;
     if (entry.name == name_ || etag == entry.extended.end()) continue;
-    co_await clear_if_still(entry.name, etag->second);
+    co_await clear_if_ended(entry.name, {.etag = etag->second, .content = entry.content});
   }
 }
 
@@ -161,7 +211,7 @@ Task<Result<bool>> Session::has_ended_at_home(std::string name) {
   auto found = co_await entries_.get(paths::sessions_dir(), name);
   if (!found) co_return fail(std::move(found.error()));
   if (found->etag.empty()) co_return true;
-  co_return co_await clear_if_still(name, found->etag);
+  co_return co_await clear_if_ended(name, std::move(*found));
 }
 
 }  // namespace tidegate::storage::seaweedmq

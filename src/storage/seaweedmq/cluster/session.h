@@ -2,6 +2,8 @@
 // does, its lease holds and nobody takes its fences; when it stops, the others erase the entry, after the
 // lease, and what is fenced for a session that has no entry is anybody's. A session that was erased never
 // comes back: its gateway begins another one, and asks each of its fences anew whether it is still its own.
+// The entry says who the gateway is. Its node id is its own by another entry, which names the session: as with
+// a fence, whoever finds that session ended may have the id.
 #pragma once
 
 #include <atomic>
@@ -10,6 +12,7 @@
 #include <string>
 
 #include "backend.h"
+#include "gateway_record.h"
 #include "session_watch.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/shard.h"
@@ -24,12 +27,18 @@ class Session {
     std::uint64_t generation = 0;
   };
 
+  // Whether the process of a gateway has ended for certain; false also when it cannot be told.
+  using HasEnded = std::function<bool(const std::string& process)>;
+
   // A lease of zero: there are no sessions, and whoever wants a fence takes it. `instance` is this run's
   // alone.
   Session(Backend backend, VersionedEntries& entries, ShardPool& shards, const Clock& clock,
-          std::string instance, Duration lease);
+          std::string instance, Duration lease, HasEnded process_has_ended);
 
-  // Begins it. Can be called again after an error. On shard 0, as what follows.
+  // Who this gateway is. Before open(), on shard 0, as what follows.
+  void introduce(Member self, std::string process);
+  // Begins it. Can be called again after an error, which it has to be within a lease or so: kafka_storage_error
+  // also while another gateway has the node id.
   Task<Result<void>> open();
   // From now on it is renewed, and what has ended is cleared away. `each_time` is called behind each renewal.
   void keep(std::function<Task<void>()> each_time);
@@ -45,9 +54,12 @@ class Session {
  private:
   Task<void> run();
   Task<Result<void>> renew();
+  Task<Result<void>> put_entry();
+  Task<Result<void>> claim_node();
+  bool ended_here(const std::string& content) const;
   Task<Result<bool>> has_ended_at_home(std::string name);
   // Of another session's entry.
-  Task<Result<bool>> clear_if_still(std::string name, std::string etag);
+  Task<Result<bool>> clear_if_ended(std::string name, Versioned entry);
   Task<void> clear_others();
   void begin_another();
   bool lapsed() const { return Duration(valid_until_ns_.load()) <= clock_.now().since_start; }
@@ -58,6 +70,7 @@ class Session {
   const Clock& clock_;
   const std::string instance_;
   const Duration lease_;
+  const HasEnded process_has_ended_;
   // Holds before this time. Read before the generation and written behind it.
   std::atomic<std::int64_t> valid_until_ns_{0};
   std::atomic<std::uint64_t> generation_{1};
@@ -68,6 +81,7 @@ class Session {
   std::string etag_;     // of the entry; empty: there is none yet
   bool certain_ = true;  // whether etag_ is
   bool begun_ = false;   // the entry has been there
+  GatewayRecord self_;   // serving: the node id is claimed for this session
   bool running_ = false;
   bool ending_ = false;
   std::function<Task<void>()> each_time_;

@@ -101,6 +101,7 @@ std::string scopes_dir() { return join(kMeta, "scopes"); }
 std::string states_dir(const TopicId& id) { return fmt::format("{}/partitions/{}", kMeta, id.to_string()); }
 std::string state_name(std::int32_t index) { return fmt::format("{:04}", index); }
 std::string sessions_dir() { return join(kMeta, "sessions"); }
+std::string nodes_dir() { return join(kMeta, "nodes"); }
 std::string fences_dir() { return join(kMeta, "fences"); }
 std::string fence_name(unsigned shard) { return fmt::format("{:03}", shard); }
 

@@ -44,6 +44,7 @@ std::string states_dir(const TopicId& id);
 std::string state_name(std::int32_t index);
 std::string fences_dir();
 std::string sessions_dir();
+std::string nodes_dir();
 std::string fence_name(unsigned shard);
 std::string join(std::string_view directory, std::string_view name);
 }  // namespace paths

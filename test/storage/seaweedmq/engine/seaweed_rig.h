@@ -27,11 +27,13 @@ inline const TopicId kTopicId = [] {
 // One gateway: an engine with its own connection.
 class Gateway {
  public:
-  Gateway(ShardHarness& harness, MemoryCluster& cluster, seaweed::EngineOptions options, Rng& rng)
+  Gateway(ShardHarness& harness, MemoryCluster& cluster, seaweed::EngineOptions options, Rng& rng,
+          NodeId node = 1)
       : harness_(harness), client_(std::make_shared<MemoryClient>(cluster)) {
     auto source = std::make_unique<MemorySource>(nullptr, client_);
     engine_ = std::make_unique<seaweed::SeaweedmqEngine>(options, std::move(source), harness.pool(),
                                                          harness.clock(), rng, metrics_);
+    engine_->introduce({.node = node, .rack = "", .endpoints = {{"PLAINTEXT", "gateway", 9092}}});
   }
   ~Gateway() { stop(); }
 
@@ -125,11 +127,14 @@ class SeaweedRig {
   ShardHarness& shards() { return harness_; }
   // A gateway that is running; with `topic`, the topic is made.
   std::unique_ptr<Gateway> gateway(bool topic = false) {
-    auto made = std::make_unique<Gateway>(harness_, cluster, options, rng_);
+    auto made = unstarted(++last_node_);
     auto started = made->start();
     EXPECT_TRUE(started) << started.error().message;
     if (topic) EXPECT_TRUE(made->make_topic());
     return made;
+  }
+  std::unique_ptr<Gateway> unstarted(NodeId node) {
+    return std::make_unique<Gateway>(harness_, cluster, options, rng_, node);
   }
   // The partition's log files, and what is beside them.
   std::vector<std::string> log_files() const {
@@ -154,6 +159,7 @@ class SeaweedRig {
     options.direct.longest_backoff = std::chrono::milliseconds(5);
   }
   SeededRng rng_{99};
+  NodeId last_node_ = 0;
   ShardHarness harness_;
 };
 
