@@ -108,6 +108,10 @@ Effects Group::on(Event event, Now now) {
 
 Result<void> Group::apply(const Record& record) { return machine_->apply(record); }
 
+Result<void> Group::check_stored() const {
+  return is_consumer(*machine_) ? consumer::check_stored(*machine_) : classic::check_stored(*machine_);
+}
+
 bool Group::exists() const { return machine_->exists(); }
 
 bool Group::can_forget() const {

@@ -22,6 +22,8 @@ void on_leave(Step& step, const Leave& request);
 // Whether somebody may commit now; a member that may has shown that it lives.
 ErrorCode check_commit(Step& step, const CommitOffsets& request);
 
+// Group::check_stored().
+Result<void> check_stored(const Machine& machine);
 // After a load: timers for everybody, the rebalance goes on where it stood.
 void on_loaded(Step& step);
 // `member` is a copy: what it names may go away.

@@ -142,6 +142,8 @@ class Lab {
       ASSERT_TRUE(applied) << applied.error().message;
     }
     EXPECT_EQ(stored_form(*group), store);
+    const auto fits = group->check_stored();
+    ASSERT_TRUE(fits) << fits.error().message;
     wake_at_.reset();
     tell(Loaded{});
   }

@@ -95,33 +95,69 @@ TEST(GroupReplay, Loaded_DoesNoHarmToANewGroup) {
   EXPECT_TRUE(lab.group->can_forget());
 }
 
-// No event writes such a group, but stored bytes get the benefit of no assert.
-TEST(GroupReplay, MembersThatMakeNoSense_AreDroppedAndOffsetsStay) {
-  const auto member = [](std::string id, std::vector<JoinProtocol> protocols) {
-    return PutClassicMember{{.member_id = std::move(id),
-                             .session_timeout_ms = 10'000,
-                             .rebalance_timeout_ms = 10'000,
-                             .protocols = std::move(protocols)}};
-  };
-  const auto head = [](ClassicPhase phase) {
-    return PutClassicHead{{.phase = phase, .generation = 5, .protocol_type = "consumer", .protocol = "a"}};
-  };
+PutClassicMember stored_member(std::string id, std::vector<JoinProtocol> protocols,
+                               std::optional<std::string> instance = {}) {
+  return PutClassicMember{{.member_id = std::move(id),
+                           .instance_id = std::move(instance),
+                           .session_timeout_ms = 10'000,
+                           .rebalance_timeout_ms = 10'000,
+                           .protocols = std::move(protocols)}};
+}
+
+PutClassicHead stored_head(ClassicPhase phase) {
+  return PutClassicHead{{.phase = phase, .generation = 5, .protocol_type = "consumer", .protocol = "a"}};
+}
+
+// No event writes such a group: it is told, and nobody is removed from it.
+TEST(GroupReplay, RecordsThatDoNotMakeAGroup_AreRefused) {
+  const auto head = stored_head;
+  const auto member = stored_member;
+  const PutConsumerHead consumer{{.group_epoch = 3, .target_epoch = 3}};
   const std::vector<std::vector<Record>> stores{
       {head(ClassicPhase::stable)},
       {head(ClassicPhase::completing)},
-      {head(ClassicPhase::empty), member("m", {{"a", {}}})},
-      {head(ClassicPhase::stable), member("m", {})},
-      {head(ClassicPhase::preparing), member("m", {{"a", {}}}), member("n", {{"b", {}}})},
+      {head(ClassicPhase::empty), member("m", {{"a", {}}}, {})},
+      {head(ClassicPhase::stable), member("m", {}, {})},
+      {head(ClassicPhase::completing), member("m", {{"a", {}}}, {}), member("n", {{"b", {}}}, {})},
+      {head(ClassicPhase::stable), member("m", {{"a", {}}}, "i"), member("n", {{"a", {}}}, "i")},
+      {PutConsumerHead{{.group_epoch = 3, .target_epoch = 4}}},
+      {consumer, PutConsumerMember{{.member_id = "m"}}, PutCurrentAssignment{"m", {.member_epoch = 4}}},
   };
-  for (const auto& records : stores) {
+  for (std::size_t i = 0; i < stores.size(); ++i) {
     Lab lab;
-    write_to(lab.store, records);
-    write_to(lab.store, {PutOffset{.topic = "t", .partition = 0, .value = {.offset = 9}}});
-    lab.reload();
-    EXPECT_EQ(lab.group->state(), GroupState::empty);
-    EXPECT_EQ(lab.group->counts().members, 0U);
-    EXPECT_EQ(lab.group->counts().offsets, 1U);
+    for (const auto& record : stores[i]) ASSERT_TRUE(lab.group->apply(record));
+    const auto fits = lab.group->check_stored();
+    ASSERT_FALSE(fits) << "store " << i;
+    EXPECT_EQ(fits.error().code, ErrorCode::corrupt_message);
   }
+}
+
+TEST(GroupReplay, RecordsThatMakeAGroup_Pass) {
+  const std::vector<std::vector<Record>> stores{
+      {},
+      {PutOffset{.topic = "t", .partition = 0, .value = {.offset = 9}}},  // without a head
+      {stored_head(ClassicPhase::preparing)},
+      {stored_head(ClassicPhase::stable), stored_member("m", {{"a", {}}}, "i"), stored_member("n", {{"a", {}}}, "j")},
+      {PutConsumerHead{{.group_epoch = 3, .target_epoch = 2}}, PutConsumerMember{{.member_id = "m"}},
+       PutCurrentAssignment{"m", {.member_epoch = -2}}},
+  };
+  for (std::size_t i = 0; i < stores.size(); ++i) {
+    Lab lab;
+    for (const auto& record : stores[i]) ASSERT_TRUE(lab.group->apply(record));
+    EXPECT_TRUE(lab.group->check_stored()) << "store " << i;
+  }
+}
+
+// A former release wrote this when cooperative-sticky was switched off in the middle of a rebalance.
+TEST(GroupReplay, JoiningMembersWithoutACommonProtocol_ComeBack) {
+  Lab lab;
+  write_to(lab.store, {stored_head(ClassicPhase::preparing), stored_member("m", {{"a", {}}}),
+                       stored_member("n", {{"b", {}}}),
+                       PutOffset{.topic = "t", .partition = 0, .value = {.offset = 9}}});
+  lab.reload();
+  EXPECT_EQ(lab.group->state(), GroupState::empty);
+  EXPECT_EQ(lab.heartbeat("m"), ErrorCode::unknown_member_id);
+  EXPECT_EQ(lab.group->counts().offsets, 1U);
 }
 
 TEST(GroupReplay, EmptyJoiningPhase_EndsByItself) {

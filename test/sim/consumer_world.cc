@@ -322,6 +322,7 @@ void ConsumerWorld::check() {
   check_epochs();
   check_ownership();
   if (!same_durable(machine, shadow_->machine())) breach("durable state changed without a record");
+  if (!shadow_->check_stored()) breach("what is stored would not load");
   if (asked_.size() != group_->counts().parked + held_.size()) breach("a request has no answer to come");
 }
 

@@ -20,6 +20,7 @@ void World::check_event() {
     breach(fmt::format("{} requests are out, {} parked and {} held", outstanding_.size(), parked, unsaid_));
   }
   if (!same_durable(*group_, *shadow_)) breach("durable state changed without a record");
+  if (!shadow_->check_stored()) breach("what is stored would not load");
   check_classic();
 }
 

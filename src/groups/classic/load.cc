@@ -25,7 +25,9 @@ void drop_cooperative(Step& step) {
     if (speaks_cooperative(member)) speakers.push_back(member.data);
   }
   if (speakers.empty()) return;
-  const bool keep = group.head().protocol && *group.head().protocol != kCooperativeSticky;
+  // Before the vote of a rebalance the last protocol may be one that who joined meanwhile does not speak.
+  const auto& chosen = group.head().protocol;
+  const bool keep = chosen && *chosen != kCooperativeSticky && group.support_for(*chosen) == group.size();
   for (auto& data : speakers) {
     if (keep) {
       std::erase_if(data.protocols,
@@ -39,22 +41,9 @@ void drop_cooperative(Step& step) {
   if (!keep) rebalance_or_complete(step, "cooperative-sticky was switched off");
 }
 
-// What on() emits always is: batches are atomic. Stored bytes get no assert, though.
-bool is_sound(const Machine& group) {
-  const auto& members = group.classic.members();
-  switch (group.classic.phase()) {
-    case ClassicPhase::empty:
-      return members.empty();
-    case ClassicPhase::preparing:
-      if (members.empty()) return true;
-      break;
-    case ClassicPhase::completing:
-    case ClassicPhase::stable:
-      if (members.empty()) return false;
-      break;
-  }
-  return std::ranges::any_of(members.begin()->second.data.protocols, [&](const JoinProtocol& protocol) {
-    return group.classic.support_for(protocol.name) == members.size();
+bool has_common_protocol(const ClassicGroup& group) {
+  return std::ranges::any_of(group.members().begin()->second.data.protocols, [&](const JoinProtocol& protocol) {
+    return group.support_for(protocol.name) == group.size();
   });
 }
 
@@ -66,16 +55,34 @@ void remove_everybody(Step& step, ErrorCode error, std::string_view why) {
 
 }  // namespace
 
+Result<void> check_stored(const Machine& machine) {
+  const auto& group = machine.classic;
+  const auto wrong = [](std::string_view what) { return fail(ErrorCode::corrupt_message, std::string(what)); };
+  const bool is_led = group.phase() == ClassicPhase::completing || group.phase() == ClassicPhase::stable;
+  if (group.members().empty()) {
+    if (is_led) return wrong("group records: a generation without members");
+    return {};
+  }
+  if (group.phase() == ClassicPhase::empty) return wrong("group records: members of an empty group");
+  if (is_led && !has_common_protocol(group)) return wrong("group records: members without a protocol in common");
+  for (const auto& [id, member] : group.members()) {
+    const auto& instance = member.data.instance_id;
+    if (instance && *group.holder_of(*instance) != id) return wrong("group records: two members of one instance");
+  }
+  return {};
+}
+
 void adopt(Step& step) {
   for (auto& [id, member] : step.group.classic.members()) arm_session(step, member);
 }
 
 void on_loaded(Step& step) {
   auto& group = step.group.classic;
-  if (!is_sound(step.group)) {
-    remove_everybody(step, ErrorCode::unknown_member_id, "what is stored makes no sense");
-    if (group.phase() != ClassicPhase::empty) rebalance_or_complete(step, "what is stored makes no sense");
-    return;
+  if (!group.members().empty() && !has_common_protocol(group)) {
+    // A former release could write this when cooperative-sticky was switched off in the middle of a rebalance.
+    // Nobody has an assignment in it, and all come back.
+    remove_everybody(step, ErrorCode::unknown_member_id, "no protocol in common");
+    return rebalance_or_complete(step, "no protocol in common");
   }
   adopt(step);
   switch (group.phase()) {

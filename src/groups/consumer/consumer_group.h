@@ -121,6 +121,7 @@ void on_leave(Step& step, const Leave& request);
 ErrorCode check_commit(Step& step, const CommitOffsets& request);
 ErrorCode check_fetch(Step& step, const FetchOffsets& request);
 
+Result<void> check_stored(const Machine& machine);  // Group::check_stored()
 void on_loaded(Step& step);
 void on_timer(Step& step, TimerKind kind, const std::string& member);
 void on_topics_changed(Step& step, const TopicsChanged& event);

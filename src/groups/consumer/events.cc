@@ -63,6 +63,18 @@ void resolve_regex(Step& step, const std::string& regex) {
                  pattern != nullptr ? pattern->resolve(step.group.topics) : std::vector<std::string>{});
 }
 
+Result<void> check_stored(const Machine& machine) {
+  const auto& head = machine.consumer.head();
+  if (head.target_epoch > head.group_epoch) {
+    return fail(ErrorCode::corrupt_message, "group records: the target is ahead of the group");
+  }
+  for (const auto& [id, member] : machine.consumer.members()) {
+    if (member.current.member_epoch <= head.target_epoch) continue;
+    return fail(ErrorCode::corrupt_message, "group records: a member is ahead of the target");
+  }
+  return {};
+}
+
 void on_loaded(Step& step) {
   auto& group = step.group;
   if (group.consumer.members().empty()) return;
