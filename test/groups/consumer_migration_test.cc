@@ -300,6 +300,19 @@ TEST_F(ConsumerClassicMember, Leave_NamesEachMemberOnItsOwn) {
   EXPECT_EQ(lab.owned("new"), 6U);
 }
 
+// Kafka's answer has the member id and instance id of the request, whatever the member's id is.
+TEST_F(ConsumerClassicMember, Leave_RepeatsWhatItWasAskedWith) {
+  lab.learn(lab.say(ConsumerLab::joining_static("static", "i")));
+  const auto reply = lab.ask<LeaveReply>(
+      Leave{.members = {{.member_id = "", .instance_id = "i"}, {.member_id = "x", .instance_id = "i"}}});
+  ASSERT_EQ(reply.members.size(), 2U);
+  EXPECT_EQ(reply.members[0].error, ErrorCode::none);
+  EXPECT_EQ(reply.members[0].member_id, "");
+  EXPECT_EQ(reply.members[0].instance_id, "i");
+  EXPECT_EQ(reply.members[1].error, ErrorCode::fenced_instance_id);
+  EXPECT_EQ(reply.members[1].member_id, "x");
+}
+
 // As an administrator removes a member that is stuck.
 TEST_F(ConsumerClassicMember, Leave_RemovesMembersOfTheNewProtocolToo) {
   lab.join("another");

@@ -225,9 +225,10 @@ void on_leave(Step& step, const Leave& request) {
       row.error = found.error().code;
       continue;
     }
-    row.member_id = (*found)->data.member_id;
+    // The answer repeats the request: clients look a member up by what they asked with.
     // A member of the new protocol, too: an administrator removes it this way.
-    if (std::ranges::find(leaving, row.member_id) == leaving.end()) leaving.push_back(row.member_id);
+    const auto& id = (*found)->data.member_id;
+    if (std::ranges::find(leaving, id) == leaving.end()) leaving.push_back(id);
   }
   remove_members(step, leaving, "it left");
   step.reply(request.reply, std::move(reply));
