@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -177,6 +178,12 @@ class GroupPlane {
     return offset_of(api.call<protocol::OffsetFetchResponse>(fetch_request(group, topic, partition)));
   }
 
+  ErrorCode fetch_offset_error(const std::string& group, const broker::CatalogueTopicPtr& topic,
+                               std::int32_t partition) {
+    const auto response = api.call<protocol::OffsetFetchResponse>(fetch_request(group, topic, partition));
+    return response.groups.at(0).error_code;
+  }
+
   double metric(const std::string& name, const std::string& state = "") {
     for (const auto& family : api.shards().metrics().collect()) {
       if (family.name != name) continue;
@@ -220,6 +227,8 @@ class HeldMetaEngine final : public storage::Engine {
   int writes() const { return writes_; }
   // From now on nothing of this scope can be read, until it is erased.
   void damage(std::string scope) { damaged_ = std::move(scope); }
+  // Its entries are not given out for now, for a reason that may pass.
+  void refuse_reads_of(std::set<std::string> scopes) { refused_ = std::move(scopes); }
 
   std::string_view name() const override { return inner_->name(); }
   Task<Result<void>> start() override { return inner_->start(); }
@@ -260,6 +269,7 @@ class HeldMetaEngine final : public storage::Engine {
                                                        std::string after, std::size_t limit) override {
       while (engine_.held_) co_await engine_.gate().wait();
       if (scope == engine_.damaged_) co_return fail(ErrorCode::corrupt_message, "injected damage");
+      if (engine_.refused_.contains(scope)) co_return fail(ErrorCode::kafka_storage_error, "injected");
       co_return co_await engine_.inner_->meta().scan(std::move(scope), std::move(prefix), std::move(after),
                                                      limit);
     }
@@ -290,6 +300,7 @@ class HeldMetaEngine final : public storage::Engine {
   std::atomic<int> failing_{0};
   std::atomic<int> writes_{0};
   std::string damaged_;  // changed while nobody calls
+  std::set<std::string> refused_;
 };
 
 }  // namespace tidegate::test

@@ -38,7 +38,8 @@ void GroupShard::set_damaged(const HostedGroupPtr& hosted, groups::GroupType typ
 
 HostedGroupPtr GroupShard::damaged(const std::string& id) const {
   const auto known = groups_.find(id);
-  const bool is_damaged = known != groups_.end() && known->second->phase == HostedGroup::Phase::damaged;
+  const bool is_damaged =
+      known != groups_.end() && known->second->phase == HostedGroup::Phase::damaged && is_owned(id);
   return is_damaged && !stopping_ ? known->second : nullptr;
 }
 
@@ -49,8 +50,9 @@ Task<GroupAnswer> GroupShard::delete_damaged(HostedGroupPtr hosted) {
   }
   const Busy busy(*this);
   hosted->phase = HostedGroup::Phase::loading;
-  const auto erased = co_await erase_stored(hosted->id);
+  const auto erased = co_await erase_stored(hosted->id, hosted->epoch);
   hosted->phase = HostedGroup::Phase::damaged;
+  if (!erased && erased.error().code == ErrorCode::not_coordinator) set_away(hosted);
   if (!erased) {
     spdlog::error("event=unreadable_group_kept group={:?} error=\"{}\"", cut(hosted->id),
                   erased.error().message);
@@ -63,7 +65,7 @@ Task<GroupAnswer> GroupShard::delete_damaged(HostedGroupPtr hosted) {
 }
 
 // In one batch: half of a group might make sense again. How many entries there were.
-Task<Result<std::size_t>> GroupShard::erase_stored(std::string id) {
+Task<Result<std::size_t>> GroupShard::erase_stored(std::string id, std::int32_t epoch) {
   const std::string scope = groups::scope_of_group(id);
   std::vector<storage::MetaOp> ops;
   std::string after;
@@ -83,7 +85,7 @@ Task<Result<std::size_t>> GroupShard::erase_stored(std::string id) {
     if (page->size() < kPage) break;
   }
   const std::size_t entries = ops.size();
-  const std::int32_t epoch = parts_.cluster.owner_of_group(id).epoch;
+  if (!is_owned(id)) co_return fail(ErrorCode::not_coordinator, "another node owns the group");
   auto written =
       co_await parts_.engine.meta().put_batch(scope, epoch, std::move(ops), storage::MetaDurability::synced);
   if (!written) co_return fail(std::move(written.error()));

@@ -15,6 +15,12 @@ constexpr std::size_t kLoaders = 16;  // groups that a shard reads side by side
 constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(10);
 
+// Doubles with every failure.
+Duration pause_after(unsigned failures) {
+  const Duration wanted = kFirstPause * (1U << std::min(failures - 1, 10U));
+  return std::min(wanted, kLongestPause);
+}
+
 }  // namespace
 
 struct GroupShard::Loaded {
@@ -25,12 +31,11 @@ struct GroupShard::Loaded {
   std::optional<Error> damage;
 };
 
-// Doubles with every failure. False when the shard is stopping.
+// False when the shard is stopping.
 Task<bool> GroupShard::pause(unsigned failures) {
   if (stopping_) co_return false;
   if (failures == 0) co_return true;
-  const Duration wanted = kFirstPause * (1U << std::min(failures - 1, 10U));
-  co_await stopped_.wait_until(shard().timers(), parts_.clock.now() + std::min(wanted, kLongestPause));
+  co_await stopped_.wait_until(shard().timers(), parts_.clock.now() + pause_after(failures));
   co_return !stopping_;
 }
 
@@ -62,42 +67,68 @@ Task<bool> GroupShard::list_stored() {
       if (!id || owner_of(*id, parts_.shards.size()) != shard_ || groups_.contains(*id)) continue;
       auto hosted = std::make_shared<HostedGroup>(*id);
       groups_.emplace(*id, hosted);
-      to_load_.push_back(std::move(hosted));
+      if (!is_owned(*id)) {
+        hosted->phase = HostedGroup::Phase::away;
+        continue;
+      }
+      to_load_.emplace(parts_.clock.now(), std::move(hosted));
       metrics_.loading.add(1);
     }
     after = std::move(scopes->back());
   }
 }
 
+// One that storage does not give out goes behind those that it was not asked for yet.
 Task<void> GroupShard::load_queued() {
   while (!to_load_.empty() && !stopping_) {
-    const HostedGroupPtr hosted = std::move(to_load_.front());
-    to_load_.pop_front();
-    co_await load(hosted);
+    const auto first = to_load_.begin();
+    if (const MonoTime due = first->first; due > parts_.clock.now()) {
+      co_await stopped_.wait_until(shard().timers(), due);
+      continue;
+    }
+    const HostedGroupPtr hosted = std::move(first->second);
+    to_load_.erase(first);
+    if (co_await try_load(hosted)) continue;
+    to_load_.emplace(parts_.clock.now() + pause_after(hosted->failures), hosted);
   }
 }
 
+// One alone, again and again.
 Task<void> GroupShard::load(HostedGroupPtr hosted) {
   const Busy busy(*this);
-  for (;;) {
+  do {
     if (!co_await pause(hosted->failures)) co_return;
-    auto loaded = co_await read(hosted->id);
-    if (stopping_) co_return;
-    if (loaded && loaded->damage) {
+  } while (!co_await try_load(hosted));
+}
+
+// False when it is to be tried again later.
+Task<bool> GroupShard::try_load(HostedGroupPtr hosted) {
+  hosted->epoch = parts_.cluster.owner_of_group(hosted->id).epoch;
+  auto loaded = co_await read(hosted->id);
+  if (stopping_) co_return true;
+  if (loaded) {
+    set_load_failing(*hosted, false);
+    if (loaded->damage) {
       set_damaged(hosted, loaded->group.type(), *loaded->damage);
-      co_return;
-    }
-    if (loaded) {
+    } else {
       finish_load(hosted, std::move(*loaded));
-      co_return;
     }
-    std::uint64_t suppressed = 0;
-    if (failure_lines_.allow(suppressed)) {
-      spdlog::error("event=group_load_failed group={} error=\"{}\" suppressed={}", hosted->id,
-                    loaded.error().message, suppressed);
-    }
-    ++hosted->failures;
+    co_return true;
   }
+  set_load_failing(*hosted, true);
+  ++hosted->failures;
+  std::uint64_t suppressed = 0;
+  if (failure_lines_.allow(suppressed)) {
+    spdlog::error("event=group_load_failed group={:?} tries={} error=\"{}\" suppressed={}", cut(hosted->id),
+                  hosted->failures, loaded.error().message, suppressed);
+  }
+  co_return false;
+}
+
+void GroupShard::set_load_failing(HostedGroup& hosted, bool failing) {
+  if (hosted.load_failing == failing) return;
+  metrics_.load_failing.add(failing ? 1 : -1);
+  hosted.load_failing = failing;
 }
 
 Task<Result<GroupShard::Loaded>> GroupShard::read(std::string id) {
@@ -126,9 +157,11 @@ Task<Result<GroupShard::Loaded>> GroupShard::read(std::string id) {
         co_return loaded;
       }
     }
-    if (page->size() < kPage) co_return loaded;
+    if (page->size() < kPage) break;
     after = std::move(page->back().key);
   }
+  if (auto fits = loaded.group.check_stored(); !fits) loaded.damage = std::move(fits.error());
+  co_return loaded;
 }
 
 void GroupShard::finish_load(const HostedGroupPtr& hosted, Loaded loaded) {

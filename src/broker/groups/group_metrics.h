@@ -22,6 +22,7 @@ struct GroupMetrics {
   Gauge& parked;
   Gauge& loading;
   Gauge& unreadable;
+  Gauge& load_failing;
   Counter& rebalances;
   Counter& commits;
   Counter& committed_partitions;

@@ -46,7 +46,7 @@ void GroupShard::note_synced(const std::string& id, const std::string& member, s
 void GroupShard::note_rebalanced(const HostedGroup& hosted, Duration took, std::size_t members) {
   metrics_.rebalance_time.record(static_cast<std::uint64_t>(took.count()));
   std::uint64_t suppressed = 0;
-  if (!note_lines_.allow(suppressed)) return;
+  if (!rebalance_lines_.allow(suppressed)) return;
   spdlog::info("event=group_rebalanced group={:?} members={} milliseconds={} suppressed={}", cut(hosted.id),
                members, std::chrono::duration_cast<std::chrono::milliseconds>(took).count(), suppressed);
 }

@@ -17,6 +17,8 @@ constexpr double kLineBurst = 5;
 // Lines about rebalances: clients cause them.
 constexpr double kNotesPerSecond = 20;
 constexpr double kNoteBurst = 200;
+// About three seconds of trying to read a group.
+constexpr unsigned kTriesUntilListed = 5;
 
 void set_reply_id(groups::Event& event, groups::ReplyId id) {
   std::visit(
@@ -72,7 +74,8 @@ GroupShard::GroupShard(const BrokerParts& parts, TopicCatalogue& catalogue, cons
       topics_(catalogue),
       full_lines_(parts.clock, kLinesPerSecond, kLineBurst),
       failure_lines_(parts.clock, kLinesPerSecond, kLineBurst),
-      note_lines_(parts.clock, kNotesPerSecond, kNoteBurst) {}
+      note_lines_(parts.clock, kNotesPerSecond, kNoteBurst),
+      rebalance_lines_(parts.clock, kNotesPerSecond, kNoteBurst) {}
 
 void GroupShard::start() {
   CatalogueListener listener;
@@ -107,6 +110,7 @@ Task<bool> GroupShard::stop(MonoTime deadline) {
 // ---------------------------------------------------------------------------------------- requests
 
 Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
+  look_at_ownership(id);
   if (auto hosted = damaged(id)) {
     if (std::holds_alternative<groups::DeleteGroup>(event)) co_return co_await delete_damaged(std::move(hosted));
     if (is_of_a_member(event)) hosted->refused_at = parts_.clock.now();
@@ -138,10 +142,40 @@ Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
   co_return answered;
 }
 
+bool GroupShard::is_owned(const std::string& id) const {
+  return parts_.cluster.owner_of_group(id).node == parts_.cluster.self();
+}
+
+// What another node may have written to since it was read is read again, when it is here that it is asked for.
+void GroupShard::look_at_ownership(const std::string& id) {
+  const auto known = groups_.find(id);
+  if (stopping_ || known == groups_.end() || known->second->phase == HostedGroup::Phase::loading) return;
+  const HostedGroupPtr hosted = known->second;
+  if (!is_owned(id)) return set_away(hosted);
+  if (hosted->phase != HostedGroup::Phase::away && hosted->epoch == parts_.cluster.owner_of_group(id).epoch) return;
+  set_away(hosted);
+  if (hosted->writing) return;  // its write ends first
+  hosted->phase = HostedGroup::Phase::loading;
+  metrics_.loading.add(1);
+  shard().start(load(hosted), "group loading");
+}
+
+// Its memory goes, storage is left as it is.
+void GroupShard::set_away(const HostedGroupPtr& hosted) {
+  if (hosted->phase == HostedGroup::Phase::away) return;
+  disarm(*hosted);
+  count_as(*hosted, GroupState::dead, {});
+  if (hosted->phase == HostedGroup::Phase::damaged) metrics_.unreadable.add(-1);
+  hosted->phase = HostedGroup::Phase::away;
+  hosted->unwritten.clear();
+  answer_all(*hosted, ErrorCode::not_coordinator);
+  hosted->group.reset();
+}
+
 // Why nothing can be asked of the group now; none when it can.
 ErrorCode GroupShard::refusal(const std::string& id) const {
   if (stopping_) return ErrorCode::coordinator_not_available;
-  if (parts_.cluster.owner_of_group(id).node != parts_.cluster.self()) return ErrorCode::not_coordinator;
+  if (!is_owned(id)) return ErrorCode::not_coordinator;
   const auto known = groups_.find(id);
   if (known == groups_.end()) return listed_ ? ErrorCode::none : ErrorCode::coordinator_load_in_progress;
   switch (known->second->phase) {
@@ -150,6 +184,7 @@ ErrorCode GroupShard::refusal(const std::string& id) const {
     case HostedGroup::Phase::damaged:
       return ErrorCode::unknown_server_error;
     case HostedGroup::Phase::loading:
+    case HostedGroup::Phase::away:
     case HostedGroup::Phase::gone:
       break;
   }
@@ -166,6 +201,7 @@ std::expected<HostedGroupPtr, ErrorCode> GroupShard::admit(const std::string& id
   if (hosted) return known->second;
   auto made = std::make_shared<HostedGroup>(id);
   made->phase = HostedGroup::Phase::ready;
+  made->epoch = parts_.cluster.owner_of_group(id).epoch;
   made->group.emplace(id, settings_.limits, topics_, rng_);
   groups_.emplace(id, made);
   return made;
@@ -269,18 +305,24 @@ void GroupShard::drop(const HostedGroupPtr& hosted) {
   const HostedGroupPtr keep = hosted;
   disarm(*keep);
   count_as(*keep, GroupState::dead, {});
+  set_load_failing(*keep, false);
   if (keep->phase == HostedGroup::Phase::damaged) metrics_.unreadable.add(-1);
   keep->phase = HostedGroup::Phase::gone;
   keep->group.reset();
   groups_.erase(keep->id);
 }
 
-ListedGroups GroupShard::list() const {
+ListedGroups GroupShard::list() {
   ListedGroups listed;
+  for (const HostedGroupPtr& hosted : all()) look_at_ownership(hosted->id);
   if (!listed_ || stopping_) listed.error = ErrorCode::coordinator_load_in_progress;
   for (const auto& [id, hosted] : groups_) {
-    if (hosted->phase == HostedGroup::Phase::loading) listed.error = ErrorCode::coordinator_load_in_progress;
-    if (hosted->phase == HostedGroup::Phase::damaged) {
+    if (!is_owned(id)) continue;
+    // One that storage does not give out must not hide the others for ever.
+    const bool given_up_on = hosted->load_failing && hosted->failures >= kTriesUntilListed;
+    const bool is_late = hosted->phase == HostedGroup::Phase::loading || hosted->phase == HostedGroup::Phase::away;
+    if (is_late && !given_up_on) listed.error = ErrorCode::coordinator_load_in_progress;
+    if (hosted->phase == HostedGroup::Phase::damaged || given_up_on) {
       listed.groups.push_back({.id = id, .listing = {.type = hosted->stored_type}, .is_unreadable = true});
     }
     if (hosted->phase != HostedGroup::Phase::ready || !hosted->group->exists()) continue;
@@ -289,7 +331,8 @@ ListedGroups GroupShard::list() const {
   return listed;
 }
 
-Result<const groups::Group*> GroupShard::find(const std::string& id) const {
+Result<const groups::Group*> GroupShard::find(const std::string& id) {
+  look_at_ownership(id);
   if (const auto hosted = damaged(id)) return fail(ErrorCode::unknown_server_error, hosted->damage);
   const ErrorCode refused = refusal(id);
   if (refused != ErrorCode::none) return fail(refused);

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -39,10 +39,10 @@ class GroupShard {
   // What it does before its first wait happens in the order of the calls. The event's ReplyId is set here.
   Task<GroupAnswer> request(std::string id, groups::Event event);
 
-  ListedGroups list() const;
+  ListedGroups list();
   // coordinator_load_in_progress, group_id_not_found, ...; unknown_server_error with a message for the
   // administrator when what is stored of it cannot be read.
-  Result<const groups::Group*> find(const std::string& id) const;
+  Result<const groups::Group*> find(const std::string& id);
 
   Shard& shard() const { return parts_.shards.at(shard_); }
   static unsigned owner_of(std::string_view group, unsigned shards) {
@@ -61,6 +61,9 @@ class GroupShard {
   // group_shard.cc
   std::expected<HostedGroupPtr, ErrorCode> admit(const std::string& id, const groups::Event& event);
   ErrorCode refusal(const std::string& id) const;
+  bool is_owned(const std::string& id) const;
+  void look_at_ownership(const std::string& id);
+  void set_away(const HostedGroupPtr& hosted);
   ErrorCode check_room(const HostedGroup* known, const groups::Event& event);
   void step(const HostedGroupPtr& hosted, groups::Event event);
   void answer(HostedGroup& hosted, groups::ReplyId id, GroupAnswer body);
@@ -80,6 +83,7 @@ class GroupShard {
 
   // group_writes.cc
   void queue_write(const HostedGroupPtr& hosted, const groups::Persist& persist);
+  Task<Result<void>> put(std::string id, std::int32_t epoch, std::vector<storage::MetaOp> ops);
   Task<void> write(HostedGroupPtr hosted);
   void release_held(HostedGroup& hosted);
   void lose(const HostedGroupPtr& hosted, const Error& why);
@@ -90,6 +94,8 @@ class GroupShard {
   Task<bool> list_stored();
   Task<void> load_queued();
   Task<void> load(HostedGroupPtr hosted);
+  Task<bool> try_load(HostedGroupPtr hosted);
+  void set_load_failing(HostedGroup& hosted, bool failing);
   Task<Result<Loaded>> read(std::string id);
   void finish_load(const HostedGroupPtr& hosted, Loaded loaded);
   Task<bool> pause(unsigned failures);
@@ -98,7 +104,7 @@ class GroupShard {
   void set_damaged(const HostedGroupPtr& hosted, groups::GroupType type, const Error& why);
   HostedGroupPtr damaged(const std::string& id) const;
   Task<GroupAnswer> delete_damaged(HostedGroupPtr hosted);
-  Task<Result<std::size_t>> erase_stored(std::string id);
+  Task<Result<std::size_t>> erase_stored(std::string id, std::int32_t epoch);
 
   // group_care.cc
   void topic_added_or_changed(const CatalogueTopicPtr& topic);
@@ -124,7 +130,7 @@ class GroupShard {
   bool stopping_ = false;
   std::size_t members_ = 0;  // of this shard's groups, ids that were given out included
   groups::ReplyId last_reply_ = 0;
-  std::deque<HostedGroupPtr> to_load_;
+  std::multimap<MonoTime, HostedGroupPtr> to_load_;  // by when they are due
 
   // What the groups have not been told of yet.
   std::set<std::string> changed_topics_;
@@ -137,6 +143,7 @@ class GroupShard {
   LogRateLimit full_lines_;
   LogRateLimit failure_lines_;
   LogRateLimit note_lines_;
+  LogRateLimit rebalance_lines_;  // its own: how long they take is read from these lines
 };
 
 // Groups that a shard looks after in one go before others get their turn.

@@ -21,14 +21,19 @@ void GroupShard::queue_write(const HostedGroupPtr& hosted, const groups::Persist
   if (!std::exchange(hosted->writing, true)) shard().start(write(hosted), "group write");
 }
 
+// In the name of the ownership under which the group was read: a later one may rest on other state.
+Task<Result<void>> GroupShard::put(std::string id, std::int32_t epoch, std::vector<storage::MetaOp> ops) {
+  if (!is_owned(id)) co_return fail(ErrorCode::not_coordinator, "another node owns the group");
+  co_return co_await parts_.engine.meta().put_batch(groups::scope_of_group(id), epoch, std::move(ops),
+                                                    storage::MetaDurability::policy);
+}
+
 Task<void> GroupShard::write(HostedGroupPtr hosted) {
   const Busy busy(*this);
   while (!hosted->unwritten.empty()) {
     auto ops = std::exchange(hosted->unwritten, {});
     const std::uint64_t until = hosted->unwritten_until;
-    const std::int32_t epoch = parts_.cluster.owner_of_group(hosted->id).epoch;
-    auto written = co_await parts_.engine.meta().put_batch(groups::scope_of_group(hosted->id), epoch,
-                                                           std::move(ops), storage::MetaDurability::policy);
+    auto written = co_await put(hosted->id, hosted->epoch, std::move(ops));
     if (!written) {
       hosted->writing = false;
       lose(hosted, written.error());
@@ -63,11 +68,10 @@ void GroupShard::lose(const HostedGroupPtr& hosted, const Error& why) {
                   suppressed);
   }
   hosted->unwritten.clear();
+  if (hosted->phase == HostedGroup::Phase::away) return;
   answer_all(*hosted, fenced ? ErrorCode::not_coordinator : ErrorCode::coordinator_not_available);
-  if (fenced || stopping_) {
-    drop(hosted);
-    return;
-  }
+  if (stopping_) return drop(hosted);
+  if (fenced) return set_away(hosted);
   disarm(*hosted);
   count_as(*hosted, groups::GroupState::dead, {});
   hosted->group.reset();

@@ -47,6 +47,7 @@ struct HostedGroup {
     loading,  // being read, or about to be read again
     ready,
     damaged,  // what is stored makes no sense: all but DeleteGroups fails, and nothing is written over it
+    away,     // another node owns it, or did: read again when it is asked for here
     gone,     // no longer in the shard's table
   };
   // A reply that rests on records which are not durable yet.
@@ -60,6 +61,9 @@ struct HostedGroup {
 
   const std::string id;
   Phase phase = Phase::loading;
+  // Of the ownership under which it was read or made: what is known of it is true as long as that lasts, and is
+  // written in its name alone.
+  std::int32_t epoch = 0;
   std::string damage;                                         // why it cannot be read, while damaged
   groups::GroupType stored_type = groups::GroupType::none;    // and what could be read of it
   std::optional<MonoTime> refused_at;                         // a member, because of that
@@ -74,7 +78,8 @@ struct HostedGroup {
   std::vector<HeldReply> held;
 
   TimerId timer = kNoTimer;
-  unsigned failures = 0;  // loads and writes in a row
+  unsigned failures = 0;      // loads and writes in a row
+  bool load_failing = false;  // counted as one that storage does not give out
 
   // As the gauges count it now.
   groups::GroupState counted_state = groups::GroupState::dead;

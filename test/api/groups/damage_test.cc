@@ -224,5 +224,46 @@ TEST_F(DamagedGroup, ScopeThatCannotBeReadAtAll_IsOneOfThem) {
   EXPECT_EQ(plane.fetch_offset("other", topic, 0).committed_offset, 5);
 }
 
+TEST_F(DamagedGroup, EntriesThatDoNotFitTogether_AreDamageToo) {
+  store("other", groups::PutClassicHead{{.phase = groups::ClassicPhase::stable, .generation = 3}}, 1000);
+  restart();
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_unreadable"), 2);
+  EXPECT_EQ(plane.fetch_offset_error("other", topic, 0), ErrorCode::unknown_server_error);
+  protocol::DescribeGroupsRequest request;
+  request.groups = {"other"};
+  const auto told = plane.api.call<protocol::DescribeGroupsResponse>(request).groups.at(0);
+  EXPECT_NE(told.error_message.value_or("").find("without members"), std::string::npos);
+  EXPECT_EQ(remove("other"), ErrorCode::none);
+}
+
+TEST_F(DamagedGroup, OneThatStorageDoesNotGiveOut_HoldsUpNoOtherAndComesWhenItDoes) {
+  std::set<std::string> refused;
+  for (int i = 0; i < 40; ++i) {
+    const auto name = "late" + std::to_string(i);
+    ASSERT_EQ(plane.commit(name, topic, 0, i), ErrorCode::none);
+    refused.insert(groups::scope_of_group(name));
+  }
+  engine->refuse_reads_of(refused);
+  plane.api.restart_broker();
+  for (int i = 0; i < 50; ++i) plane.api.shards().settle();
+  EXPECT_EQ(plane.fetch_offset("good", topic, 0).committed_offset, 1) << "more wait than are read side by side";
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_load_failing"), 40);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_loading"), 40);
+  EXPECT_EQ(list().error_code, ErrorCode::coordinator_load_in_progress);
+  EXPECT_EQ(plane.fetch_offset_error("late7", topic, 0), ErrorCode::coordinator_load_in_progress);
+
+  for (int i = 0; i < 40; ++i) plane.api.shards().advance(std::chrono::milliseconds(500));
+  const auto listed = list();
+  EXPECT_EQ(listed.error_code, ErrorCode::none) << "the others are not hidden for ever";
+  EXPECT_EQ(listed.groups.size(), 43U);
+  EXPECT_EQ(remove("late7"), ErrorCode::coordinator_load_in_progress) << "it may be whole";
+
+  engine->refuse_reads_of({});
+  for (int i = 0; i < 40; ++i) plane.api.shards().advance(std::chrono::milliseconds(500));
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_load_failing"), 0);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_loading"), 0);
+  EXPECT_EQ(plane.fetch_offset("late7", topic, 0).committed_offset, 7);
+}
+
 }  // namespace
 }  // namespace tidegate
