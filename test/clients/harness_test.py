@@ -3,6 +3,7 @@
 The proxy loses the armed answer and no other. Result lines and reports keep what was printed. (The
 history checker has tests of its own.)
 """
+import json
 import os
 import signal
 import socket
@@ -14,12 +15,14 @@ import threading
 import time
 import unittest
 import xml.etree.ElementTree as ET
+from datetime import datetime
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from harness import coordinator, rebalances, report  # noqa: E402
+from checker import history  # noqa: E402
+from harness import coordinator, generations, rebalances, report  # noqa: E402
 from harness.proxy import DroppingProxy  # noqa: E402
 
 
@@ -161,6 +164,31 @@ class Coordinator(unittest.TestCase):
             coordinator.committed("127.0.0.1:1", "g", "t", 1)
 
 
+def when_s(second):
+    return datetime.fromisoformat(f"2026-11-22T21:00:{second}+00:00").timestamp()
+
+
+class Generations(unittest.TestCase):
+    def ops(self, *told, group="mixed"):
+        lines = [json.dumps({"client": f"c{n}", "op": 1, "type": "ok", "f": "own", "group": group, "generation": g,
+                             "tps": []}) for n, g in enumerate(told)]
+        return history.parse(lines)
+
+    def test_began_anew_when_the_number_went_back_in_between(self):
+        for told, lines, wanted in (((3, 1, 2, 3), (1, 4), True),
+                                    ((3, 4, 1, 3), (1, 4), True),
+                                    ((3, 3), (1, 2), False),
+                                    ((3, 4, 3), (1, 3), True),
+                                    ((2, 3, 3, 1), (2, 3), False),
+                                    ((1, 3, 4, 5), (2, 4), False),
+                                    ((3, 1, 2, 3), (1,), False)):
+            with self.subTest(told=told):
+                self.assertEqual(generations.began_anew(self.ops(*told), "mixed", lines), wanted)
+
+    def test_another_group_proves_nothing(self):
+        self.assertFalse(generations.began_anew(self.ops(3, 1, 3, group="other"), "mixed", (1, 3)))
+
+
 class Rebalances(unittest.TestCase):
     LINES = ['2026-11-22T21:00:10.000+00:00 info  event=group_rebalanced group="a" members=2 milliseconds=4000',
              '2026-11-22T21:00:20.500+00:00 info  event=group_rebalanced group="a" members=2 milliseconds=500',
@@ -190,7 +218,25 @@ class Rebalances(unittest.TestCase):
                 ("12.000", "a", "session timeout", ([500.0, 4000.0], [], []))):
             with self.subTest(when=when, group=group, why=why):
                 ended = rebalances.session_ends([removed.format(when, group, why)])
-                self.assertEqual(rebalances.split(found, [], ended), wanted)
+                stopped = [("a", when_s(when) - 4, when_s(when) - 0.5)]
+                self.assertEqual(rebalances.split(found, [], ended, [(b, e) for _, b, e in stopped]), wanted)
+
+    def test_a_session_that_ended_by_itself_excuses_nothing(self):
+        removed = ['2026-11-22T21:00:09.000+00:00 info  event=group_member_removed group="a" generation=3 members=1 '
+                   'why="session timeout" member="m-1" client_reason=""']
+        found, ended = rebalances.parse(self.LINES), rebalances.session_ends(removed)
+        counted, when = ([500.0, 4000.0], [], []), ended[0][1]
+        for outages in ([], [(when + 0.1, when + 9)], [(when - 9, when - 2)]):
+            self.assertEqual(rebalances.split(found, [], ended, outages), counted)
+            self.assertEqual(rebalances.unexplained(ended, [("b", when - 1, when + 1)], outages), ended)
+        self.assertEqual(rebalances.unexplained(ended, [("a", when - 1, when)], []), [])
+        self.assertEqual(rebalances.unexplained(ended, [], [(when - 1, when)]), [])
+
+    def test_lines_that_were_not_written_are_counted(self):
+        line = '2026-11-22T21:00:09.000+00:00 info  event=group_{} group="a" why="x" suppressed={}'
+        self.assertEqual(rebalances.suppressed(self.LINES), 0)
+        self.assertEqual(rebalances.suppressed([line.format("rebalanced", 3), line.format("stable", 0),
+                                                line.format("member_removed", 4)]), 7)
 
     def test_percentiles(self):
         self.assertEqual(rebalances.percentile(list(range(100)), 0.99), 99)

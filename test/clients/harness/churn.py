@@ -72,6 +72,8 @@ class Churn:
         self._turn = {g.name: 0 for g in self.groups}
         # (group, begin, end) on the wall clock: a member was counted on and did not answer
         self.absences = []
+        # (begin, end): all connections were broken, and the sessions of who does not come back have ended
+        self.outages = []
 
     def start(self):
         for group in self.groups:
@@ -125,8 +127,10 @@ class Churn:
         self.absences.append((group.name, time.time(), time.time() + seconds))
 
     def _restart_server(self):
+        begin = time.time()
         self.server.kill()
         self.server.start()
+        self.outages.append((begin, time.time() + SESSION_MS / 1000))
 
     def wake_due(self, everyone=False):
         for members in self.members.values():
