@@ -119,6 +119,45 @@ void rebalance(benchmark::State& state) {
 }
 BENCHMARK(rebalance)->Arg(10)->Arg(500)->Unit(benchmark::kMicrosecond);
 
+// One topic with two partitions a member.
+class OneTopic final : public TopicView {
+ public:
+  explicit OneTopic(std::int32_t partitions) : topic_{.name = "topic", .id = {}, .partitions = partitions} {
+    topic_.id.bytes[15] = 1;
+  }
+  const TopicInfo* find(std::string_view name) const override { return name == topic_.name ? &topic_ : nullptr; }
+  const TopicInfo* find(const TopicId& id) const override { return id == topic_.id ? &topic_ : nullptr; }
+  void for_each(const std::function<bool(const TopicInfo&)>& visit) const override { visit(topic_); }
+
+ private:
+  TopicInfo topic_;
+};
+
+// A KIP-848 group that fills up one by one: each join is a target assignment over all who are there.
+void consumer_joins(benchmark::State& state) {
+  const auto members = static_cast<int>(state.range(0));
+  const GroupLimits limits{};
+  const OneTopic topics(2 * members);
+  const Now now{.mono = {std::chrono::hours(1)}, .wall_ms = 1'700'000'000'000};
+  for (auto _ : state) {
+    SeededRng rng{1};
+    Group group("group", limits, topics, rng);
+    for (int i = 0; i < members; ++i) {
+      ConsumerHeartbeat request;
+      request.client = {"consumer-group-1", "/127.0.0.1"};
+      request.member_id = "member-" + std::to_string(i);
+      request.client_makes_id = true;
+      request.rebalance_timeout_ms = 300'000;
+      request.subscribed_topics = {"topic"};
+      request.owned_partitions.emplace();
+      benchmark::DoNotOptimize(group.on(std::move(request), now));
+    }
+    if (group.counts().members != static_cast<std::size_t>(members)) state.SkipWithError("not all have joined");
+  }
+  state.SetItemsProcessed(state.iterations() * members);
+}
+BENCHMARK(consumer_joins)->Arg(125)->Arg(500)->Arg(2'000)->Unit(benchmark::kMillisecond);
+
 void memory(benchmark::State& state) {
   const auto members = static_cast<int>(state.range(0));
   constexpr int kGroups = 1'000;
