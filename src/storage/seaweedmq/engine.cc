@@ -23,6 +23,7 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
                                  const Clock& clock, Rng& rng, MetricRegistry& metrics)
     : source_(std::move(source)),
       patient_(options.wait_for_backend),
+      shares_(options.shares),
       process_(options.process),
       shards_(shards),
       clock_(clock),
@@ -33,6 +34,10 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       entries_(source_->backend().filer, instance_),
       session_(source_->backend(), entries_, shards, clock, instance_, options.lease, options.process_has_ended),
       fences_(source_->backend(), shards, session_),
+      cluster_([this](unsigned shard) {
+        const auto fence = fences_.at(shard);
+        return fence->is_held() ? fence->epoch() : 0;
+      }),
       topics_(source_->backend().filer, entries_, clock, options.topics, [this] { return random_uuid(rng_); },
               [this](TopicId id) { return close_topic(id); }),
       meta_(source_->backend().filer, entries_, shards) {
@@ -108,7 +113,7 @@ Task<Result<void>> SeaweedmqEngine::check_filer_rules() {
 Task<Result<void>> SeaweedmqEngine::come_up() {
   if (auto good = co_await check_filer_rules(); !good) co_return good;
   if (auto taken = co_await take_cluster_id(); !taken) co_return taken;
-  if (auto looked = co_await fences_.look(); !looked) co_return looked;
+  if (auto looked = co_await fences_.look(shares_); !looked) co_return looked;
   auto listed = co_await topics_.list();
   if (!listed) co_return fail(std::move(listed.error()));
   co_return co_await session_.open();
@@ -148,7 +153,9 @@ Task<Result<void>> SeaweedmqEngine::start() {
   starting_ = false;
   start_changed_.notify_all();
   if (!up) co_return up;
-  session_.keep([this] { return fences_.confirm(); });
+  cluster_.set_cluster_id(cluster_id_);
+  cluster_.update(session_.members());
+  session_.keep([this] { return after_renewal(); });
   meta_.set_open(true);
   for (unsigned i = 0; i < shards_.size(); ++i) {
     auto open = [this, i] { on_shards_[i]->running = true; };
@@ -168,6 +175,7 @@ Task<Result<std::shared_ptr<PartitionLog>>> SeaweedmqEngine::partition(Partition
   while (on.opening.contains(id)) co_await on.opened.wait();
   if (!on.running) co_return fail(ErrorCode::kafka_storage_error, "the engine is not running");
   if (const auto found = on.logs.find(id); found != on.logs.end()) co_return found->second;
+  if (!may_lead(id)) co_return fail(ErrorCode::not_leader_or_follower, "the partition has another leader");
   on.opening.insert(id);
   auto opened = co_await open_log(id, config);
   on.opening.erase(id);
@@ -256,16 +264,18 @@ Task<void> SeaweedmqEngine::close_shard(unsigned index) {
   OnShard& on = *on_shards_[index];
   on.running = false;
   while (!on.opening.empty()) co_await on.opened.wait();
+  const Error why{ErrorCode::kafka_storage_error, "the engine is stopping"};
   // A copy: what closes waits, and the map is to be touched by nobody then.
   const auto logs = std::exchange(on.logs, {});
-  for (const auto& [id, log] : logs) co_await log->close();
-  for (const auto& log : std::exchange(on.removed, {})) co_await log->close();
+  for (const auto& [id, log] : logs) co_await log->close(why);
+  for (const auto& log : std::exchange(on.removed, {})) co_await log->close(why);
 }
 
 Task<void> SeaweedmqEngine::stop() {
   ready_ = false;
   not_ready_ = "stopped";
   meta_.set_open(false);
+  while (share_round_) co_await share_round_ended_.wait();
   for (unsigned i = 0; i < shards_.size(); ++i) {
     auto close = [this, i] { return close_shard(i); };
     co_await submit_to(shards_.at(i), close);

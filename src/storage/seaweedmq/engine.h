@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cluster/fence.h"
+#include "cluster/seaweed_cluster.h"
 #include "cluster/session.h"
 #include "backend_source.h"
 #include "log/direct_log.h"
@@ -33,6 +34,8 @@ struct EngineOptions {
   // How long this gateway may serve what it owns without having been heard of, and how long others wait for
   // it. Zero: nobody waits for anybody, and whoever opens a partition takes it over.
   Duration lease{0};
+  // Several gateways share the partitions out; otherwise this one takes whatever is free.
+  bool shares = false;
   // This process, as other gateways are told of it, and what this gateway can tell of theirs.
   std::string process;
   std::function<bool(const std::string& process)> process_has_ended = [](const std::string&) { return false; };
@@ -48,7 +51,12 @@ class SeaweedmqEngine final : public Engine {
   Task<Result<void>> start() override;
   Task<void> stop() override;
   // Who this gateway is to clients and to other gateways. Before start(), on shard 0.
-  void introduce(Member self) { session_.introduce(std::move(self), process_); }
+  void introduce(Member self) {
+    cluster_.introduce(self.node);
+    session_.introduce(std::move(self), process_);
+  }
+  // Where gateways share. Valid after start().
+  Cluster& cluster() { return cluster_; }
   // On shard 0: a start() that waits for its backend ends with an error. Returns when it has.
   Task<void> stop_waiting();
   Health health() const override;
@@ -57,7 +65,7 @@ class SeaweedmqEngine final : public Engine {
   TopicStore& topics() override { return topics_; }
   MetaStore& meta() override { return meta_; }
   Task<Result<std::shared_ptr<PartitionLog>>> partition(PartitionId id, LogConfig config) override;
-  LeaderEpoch leader_epoch(const PartitionId& id) const override { return fences_.of(id).epoch(); }
+  LeaderEpoch leader_epoch(const PartitionId& id) const override { return fences_.epoch_of(id); }
   std::vector<PartitionId> partitions_with_data() const override { return topics_.partitions(); }
   void apply_config(PartitionId id, LogConfig config) override;
   Task<void> housekeeping() override;
@@ -85,10 +93,18 @@ class SeaweedmqEngine final : public Engine {
   Task<void> close_shard(unsigned index);
   Task<void> keep_shard(unsigned index, std::int64_t age_now_ms);
   Task<void> close_topic(TopicId id);
+  // engine_shares.cc
+  bool may_lead(const PartitionId& id) const;
+  Task<void> after_renewal();
+  Task<void> keep_shares();
+  Task<void> hand_over(unsigned index);
+  Task<void> let_go_of_logs(unsigned index);
+  Task<void> close_logs_of(unsigned shard, unsigned index);
   std::int64_t age_now_ms() const;
 
   const std::unique_ptr<BackendSource> source_;
   const bool patient_;
+  const bool shares_;
   const std::string process_;
   ShardPool& shards_;
   const Clock& clock_;
@@ -99,6 +115,7 @@ class SeaweedmqEngine final : public Engine {
   VersionedEntries entries_;
   Session session_;
   FenceTable fences_;
+  SeaweedCluster cluster_;
   TopicTable topics_;
   ScopeStore meta_;
   std::vector<std::unique_ptr<OnShard>> on_shards_;
@@ -108,6 +125,8 @@ class SeaweedmqEngine final : public Engine {
   bool starting_ = false;
   bool given_up_ = false;
   Event start_changed_;
+  bool share_round_ = false;  // one is under way
+  Event share_round_ended_;
   std::string not_ready_ = "not started";
   // The wall clock's jumps must not age records: ages count from here on the monotonic clock too.
   std::int64_t start_wall_ms_ = 0;

@@ -199,6 +199,31 @@ Task<void> Fence::confirm_at_home() {
   unlock();
 }
 
+Task<Result<void>> Fence::release() {
+  const auto self = shared_from_this();
+  auto at_home = [self] { return self->release_at_home(); };
+  co_return co_await submit_to(home_, std::move(at_home));
+}
+
+Task<Result<void>> Fence::release_at_home() {
+  const auto self = shared_from_this();
+  co_await lock();
+  Result<void> result;
+  if (state() == State::held) {
+    const auto before = FenceMark::parse(etag());
+    const FenceMark next{.epoch = before->epoch, .count = before->count + 1};
+    // A session without a name has ended.
+    auto written = co_await write(before->etag(), next, "");
+    if (written) {
+      set(State::lost, next, 0);
+    } else {
+      result = fail(std::move(written.error()));
+    }
+  }
+  unlock();
+  co_return result;
+}
+
 Task<Result<void>> Fence::settle(std::string etag) {
   const auto self = shared_from_this();
   auto at_home = [self, etag] { return self->settle_at_home(etag); };
@@ -218,35 +243,49 @@ Task<Result<void>> Fence::settle_at_home(std::string etag) {
   co_return result;
 }
 
-FenceTable::FenceTable(Backend backend, ShardPool& shards, Session& session) : filer_(backend.filer) {
+FenceTable::FenceTable(Backend backend, ShardPool& shards, Session& session)
+    : backend_(backend), shards_(shards), session_(session) {
   for (unsigned i = 0; i < kFences; ++i) {
     fences_[i] = std::make_shared<Fence>(backend, shards.at(i % shards.size()), i, session);
   }
 }
 
 Task<Result<std::shared_ptr<Ownership>>> FenceTable::acquire(PartitionId id) {
-  const auto fence = fences_[owner_shard(id, kFences)];
+  const auto fence = at(owner_shard(id, kFences));
   auto taken = co_await fence->acquire();
   if (!taken) co_return fail(std::move(taken.error()));
   co_return fence;
 }
 
-Task<Result<void>> FenceTable::look() {
-  auto all = co_await filer_.list(paths::fences_dir(), "", "", kFences);
+Task<Result<void>> FenceTable::look(bool shared) {
+  auto all = co_await backend_.filer.list(paths::fences_dir(), "", "", kFences);
   if (!all) co_return fail(std::move(all.error()));
   for (const Entry& entry : *all) {
     unsigned index = 0;
     const auto etag = entry.extended.find(kEtagAttribute);
     if (etag == entry.extended.end() || !parse_whole(entry.name, index) || index >= kFences) continue;
-    if (const auto mark = FenceMark::parse(etag->second)) fences_[index]->expect(mark->epoch + 1);
+    if (const auto mark = FenceMark::parse(etag->second)) at(index)->expect(entry.content.empty() || !shared ? mark->epoch + 1 : mark->epoch);
   }
   co_return Result<void>{};
 }
 
 Task<void> FenceTable::confirm() {
-  for (const auto& fence : fences_) co_await fence->confirm();
+  for (unsigned i = 0; i < kFences; ++i) co_await at(i)->confirm();
 }
 
-const Fence& FenceTable::of(const PartitionId& id) const { return *fences_[owner_shard(id, kFences)]; }
+LeaderEpoch FenceTable::epoch_of(const PartitionId& id) const { return at(owner_shard(id, kFences))->epoch(); }
+
+std::shared_ptr<Fence> FenceTable::at(unsigned index) const {
+  const std::lock_guard lock(mutex_);
+  return fences_[index];
+}
+
+std::shared_ptr<Fence> FenceTable::renew(unsigned index) {
+  auto next = std::make_shared<Fence>(backend_, shards_.at(index % shards_.size()), index, session_);
+  next->expect(at(index)->epoch() + 1);
+  const std::lock_guard lock(mutex_);
+  fences_[index] = next;
+  return next;
+}
 
 }  // namespace tidegate::storage::seaweedmq

@@ -45,6 +45,9 @@ class Fence final : public Ownership, public std::enable_shared_from_this<Fence>
   void expect(LeaderEpoch epoch);
   // Takes it with the next epoch, unless it is held already. A fence that was lost is not taken again.
   Task<Result<void>> acquire();
+  bool is_held() const { return state() == State::held; }
+  // Leaves it to whoever comes first, in the next epoch: lost() from then on. The logs under it have been closed.
+  Task<Result<void>> release();
   // After another session has begun: makes the fence name it, or finds that it was lost.
   Task<void> confirm();
 
@@ -53,6 +56,7 @@ class Fence final : public Ownership, public std::enable_shared_from_this<Fence>
   Task<Result<void>> acquire_at_home();
   Task<Result<void>> settle_at_home(std::string etag);
   Task<void> confirm_at_home();
+  Task<Result<void>> release_at_home();
   Task<Result<void>> try_to_take();
   // Writes the next count, whoever has taken it meanwhile.
   Task<Result<void>> count_up();
@@ -83,15 +87,22 @@ class FenceTable {
   FenceTable(Backend backend, ShardPool& shards, Session& session);
   // The fence of a partition, taken. On any shard.
   Task<Result<std::shared_ptr<Ownership>>> acquire(PartitionId id);
-  const Fence& of(const PartitionId& id) const;
-  // Which epochs there are. At the start.
-  Task<Result<void>> look();
+  LeaderEpoch epoch_of(const PartitionId& id) const;
+  std::shared_ptr<Fence> at(unsigned index) const;
+  // Another one in the place of one that is lost, which can be taken again.
+  std::shared_ptr<Fence> renew(unsigned index);
+  // Which epochs there are, of those that are not held: the present one where it is fenced for somebody, else the next.
+  // Not shared: nobody else is there to hold any.
+  Task<Result<void>> look(bool shared);
   // confirm() of all that are held.
   Task<void> confirm();
 
  private:
-  Filer& filer_;
-  std::array<std::shared_ptr<Fence>, kFences> fences_;
+  const Backend backend_;
+  ShardPool& shards_;
+  Session& session_;
+  mutable std::mutex mutex_;
+  std::array<std::shared_ptr<Fence>, kFences> fences_;  // under mutex_
 };
 
 }  // namespace tidegate::storage::seaweedmq

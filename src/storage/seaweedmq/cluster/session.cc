@@ -1,5 +1,6 @@
 #include "session.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -144,8 +145,8 @@ Task<void> Session::run() {
       spdlog::warn("event=lease_lapsed session={} error=\"{}\"", name_, renewed.error().message);
     }
     if (renewed && std::exchange(told, false)) spdlog::info("event=lease_renewed session={}", name_);
-    if (renewed && !ending_) co_await each_time_();
     if (renewed && !ending_) co_await clear_others();
+    if (renewed && !ending_) co_await each_time_();
   }
   running_ = false;
   changed_.notify_all();
@@ -185,9 +186,30 @@ Task<Result<bool>> Session::clear_if_ended(std::string name, Versioned entry) {
   co_return *erased;
 }
 
+std::vector<Member> Session::members() const {
+  const std::lock_guard lock(mutex_);
+  return members_;
+}
+
+void Session::note_members(const std::vector<Entry>& sessions) {
+  std::vector<Member> members;
+  if (self_.serving) members.push_back(self_.member);
+  for (const Entry& entry : sessions) {
+    if (entry.name == name_) continue;
+    auto record = parse_gateway(entry.content);
+    // An entry of before its node id was another's: the claim, not the order of the listing, counts.
+    if (!record || !record->serving || record->member.node == self_.member.node) continue;
+    const auto same = [&](const Member& member) { return member.node == record->member.node; };
+    if (std::ranges::none_of(members, same)) members.push_back(std::move(record->member));
+  }
+  const std::lock_guard lock(mutex_);
+  members_ = std::move(members);
+}
+
 Task<void> Session::clear_others() {
   auto listed = co_await backend_.filer.list(paths::sessions_dir(), "", "", kMaxSessions);
   if (!listed) co_return;
+  note_members(*listed);
   std::set<std::string> there;
   for (const Entry& entry : *listed) there.insert(entry.name);
   watch_.keep_only([&](const std::string& name) { return there.contains(name); });

@@ -48,6 +48,8 @@ class Session {
   // Any shard. Whether the lease holds and is that of `generation`.
   bool holds(std::uint64_t generation) const;
   Standing standing() const;
+  // The gateways that serve, this one among them, as last listed. Any shard.
+  std::vector<Member> members() const;
   // Whether a fence that names this session may be taken.
   Task<Result<bool>> has_ended(std::string name);
 
@@ -56,6 +58,7 @@ class Session {
   Task<Result<void>> renew();
   Task<Result<void>> put_entry();
   Task<Result<void>> claim_node();
+  void note_members(const std::vector<Entry>& sessions);
   bool ended_here(const std::string& content) const;
   Task<Result<bool>> has_ended_at_home(std::string name);
   // Of another session's entry.
@@ -76,6 +79,7 @@ class Session {
   std::atomic<std::uint64_t> generation_{1};
   mutable std::mutex mutex_;
   std::string name_;  // under mutex_, changed on shard 0
+  std::vector<Member> members_;  // under mutex_
   // On shard 0.
   SessionWatch watch_;
   std::string etag_;     // of the entry; empty: there is none yet

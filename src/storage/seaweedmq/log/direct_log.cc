@@ -21,7 +21,7 @@ std::size_t DirectLog::size_bytes() const {
 
 Result<void> DirectLog::check_usable() const {
   if (removed_) return fail(ErrorCode::unknown_topic_or_partition, "the topic was deleted");
-  if (closing_) return fail(ErrorCode::kafka_storage_error, "the engine is stopping");
+  if (closing_) return fail(*closed_by_);
   return {};
 }
 
@@ -117,14 +117,15 @@ void DirectLog::remove() {
   changed_.notify_all();
 }
 
-Task<void> DirectLog::close() {
+Task<void> DirectLog::close(Error why) {
   const auto self = shared_from_this();
+  closed_by_ = std::move(why);
   hurry_ = true;
   more_.notify_all();
   while (!removed_ && !broken_ && committed_end_ < log_end_) co_await changed_.wait();
   if (!removed_ && !broken_ && ownership_->holds()) co_await write_checkpoint();
   closing_ = true;
-  fail_from(committed_end_, {ErrorCode::kafka_storage_error, "the engine is stopping"});
+  fail_from(committed_end_, *closed_by_);
   more_.notify_all();
   changed_.notify_all();
   while (jobs_ > 0) co_await changed_.wait();

@@ -68,7 +68,7 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   Task<void> keep_house(std::int64_t age_now_ms) override;
   void remove() override;
   // Lets the queue run dry and leaves the checkpoint.
-  Task<void> close() override;
+  Task<void> close(Error why) override;
   bool is_idle() const override { return jobs_ == 0; }
 
  private:
@@ -237,6 +237,7 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   Error broken_by_;
   bool removed_ = false;
   bool closing_ = false;
+  std::optional<Error> closed_by_;  // no append is taken any more
   std::size_t jobs_ = 0;
   std::vector<LogFileName> doomed_;  // files below log start that could not be erased
   std::vector<DurableWaiter*> waiters_;

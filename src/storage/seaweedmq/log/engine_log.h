@@ -14,8 +14,8 @@ class EngineLog : public PartitionLog {
   virtual Task<void> keep_house(std::int64_t age_now_ms) = 0;
   // The topic is gone: everything fails from now on.
   virtual void remove() = 0;
-  // Before stop(): brings to an end what is under way. No call may follow.
-  virtual Task<void> close() = 0;
+  // Brings to an end what is under way; appends that come meanwhile, and every call later on, answer `why`.
+  virtual Task<void> close(Error why) = 0;
   virtual bool is_idle() const = 0;
 };
 

@@ -39,6 +39,7 @@ Task<Result<Appended>> DirectLog::finish_append(std::shared_ptr<DirectLog> self,
 
 Result<DirectLog::PendingPtr> DirectLog::begin_append(LeaderEpoch epoch,
                                                       std::vector<protocol::RecordBatch> batches) {
+  if (closed_by_) return fail(*closed_by_);
   if (auto owner = check_owner(); !owner) return fail(std::move(owner.error()));
   if (epoch != leader_epoch()) {
     return fail(ErrorCode::not_leader_or_follower,

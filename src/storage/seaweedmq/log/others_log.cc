@@ -49,7 +49,7 @@ Task<Result<std::vector<protocol::BatchHeader>>> OthersLog::scan_headers(Offset,
 
 Result<void> OthersLog::check_owner() const {
   if (removed_) return fail(ErrorCode::unknown_topic_or_partition, "the topic was deleted");
-  if (closing_) return fail(ErrorCode::kafka_storage_error, "the engine is stopping");
+  if (closed_by_) return fail(*closed_by_);
   if (!ownership_->holds()) return fail(ErrorCode::not_leader_or_follower, "the partition has another leader");
   return {};
 }
@@ -237,8 +237,9 @@ void OthersLog::remove() {
   wake_.notify_all();
 }
 
-Task<void> OthersLog::close() {
+Task<void> OthersLog::close(Error why) {
   const auto self = shared_from_this();
+  closed_by_ = std::move(why);
   closing_ = true;
   wake_.notify_all();
   while (jobs_ > 0) co_await changed_.wait();

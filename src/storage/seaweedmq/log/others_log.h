@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,7 @@ class OthersLog final : public EngineLog, public std::enable_shared_from_this<Ot
   void apply_config(const LogConfig&) override {}
   Task<void> keep_house(std::int64_t age_now_ms) override;
   void remove() override;
-  Task<void> close() override;
+  Task<void> close(Error why) override;
   bool is_idle() const override { return jobs_ == 0; }
 
  private:
@@ -106,6 +107,7 @@ class OthersLog final : public EngineLog, public std::enable_shared_from_this<Ot
   bool listing_ = false;
   bool removed_ = false;
   bool closing_ = false;
+  std::optional<Error> closed_by_;
   bool overlap_told_ = false;
   std::size_t jobs_ = 0;
   Event changed_;

@@ -38,6 +38,7 @@ class Gateway {
   ~Gateway() { stop(); }
 
   storage::Engine& engine() { return *engine_; }
+  storage::Cluster& cluster() { return engine_->cluster(); }
   Result<void> start() {
     return harness_.run([this] { return engine_->start(); });
   }
