@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "rows.h"
+#include "rows_operations.h"
 
 namespace tidegate::api {
 namespace {
@@ -31,6 +32,14 @@ std::vector<ApiRow> make_table() {
       incremental_alter_configs_row(),
       describe_cluster_row(),
       describe_topic_partitions_row(),
+
+      // Operations.
+      describe_log_dirs_row(),
+      elect_leaders_row(),
+      list_partition_reassignments_row(),
+      describe_quorum_row(),
+      describe_producers_row(),
+      list_config_resources_row(),
 
       // Groups and their offsets.
       find_coordinator_row(),

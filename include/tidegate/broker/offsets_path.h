@@ -14,6 +14,7 @@
 namespace tidegate::broker {
 
 struct BrokerParts;
+class PartitionFacts;  // partition_facts.h
 class PartitionTables;
 
 // What ListOffsets asks for below zero.
@@ -73,6 +74,8 @@ class OffsetsPath {
   // The leader epoch that covers each offset; -1 when the partition cannot be asked.
   Task<std::vector<LeaderEpoch>> epochs_at(std::vector<EpochAtQuery> queries);
   Task<std::vector<TrimAnswer>> trim(std::vector<TrimQuery> queries);
+  // Other questions to the same partitions.
+  PartitionFacts facts() const;
 
  private:
   const BrokerParts& parts_;

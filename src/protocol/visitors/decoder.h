@@ -4,6 +4,7 @@
 // section: known tags by looking the tag up in fields(), unknown ones skipped by their size.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -33,6 +34,10 @@ inline void decode_value(Reader& in, WireForm, std::int8_t& out) { out = in.int8
 inline void decode_value(Reader& in, WireForm, std::int16_t& out) { out = in.int16(); }
 inline void decode_value(Reader& in, WireForm, std::int32_t& out) { out = in.int32(); }
 inline void decode_value(Reader& in, WireForm, std::int64_t& out) { out = in.int64(); }
+inline void decode_value(Reader& in, WireForm, std::uint16_t& out) {
+  out = static_cast<std::uint16_t>(in.int16());
+}
+inline void decode_value(Reader& in, WireForm, double& out) { out = std::bit_cast<double>(in.int64()); }
 inline void decode_value(Reader& in, WireForm, bool& out) { out = in.boolean(); }
 inline void decode_value(Reader& in, WireForm, Uuid& out) { out = in.uuid(); }
 inline void decode_value(Reader& in, WireForm, ErrorCode& out) { out = static_cast<ErrorCode>(in.int16()); }

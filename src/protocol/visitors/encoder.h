@@ -5,6 +5,7 @@
 // formed, so that a slip of ours does not cost the client its connection.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -66,6 +67,14 @@ void encode_value(Sink& out, EncodeContext&, std::int32_t value) {
 template <class Sink>
 void encode_value(Sink& out, EncodeContext&, std::int64_t value) {
   out.int64(value);
+}
+template <class Sink>
+void encode_value(Sink& out, EncodeContext&, std::uint16_t value) {
+  out.int16(static_cast<std::int16_t>(value));
+}
+template <class Sink>
+void encode_value(Sink& out, EncodeContext&, double value) {
+  out.int64(std::bit_cast<std::int64_t>(value));
 }
 template <class Sink>
 void encode_value(Sink& out, EncodeContext&, bool value) {

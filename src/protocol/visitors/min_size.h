@@ -35,7 +35,7 @@ std::size_t min_size_of(WireForm form) {
 }
 
 template <class T>
-  requires std::integral<T> || std::same_as<T, ErrorCode>
+  requires std::integral<T> || std::same_as<T, double> || std::same_as<T, ErrorCode>
 struct MinSize<T> {
   static std::size_t of(WireForm) { return sizeof(T); }
 };

@@ -125,6 +125,60 @@ def delete_records():
     assert f"{name}:0:2" in out, out
 
 
+@case(limit_s=240)
+def log_dirs():
+    name = create("tool-log-dirs", 2)
+    produce(name, 50)
+    text = tool("org.apache.kafka.tools.LogDirsCommand", "--bootstrap-server", BOOTSTRAP, "--describe",
+                "--topic-list", name).stdout
+    broker = json.loads(next(line for line in text.splitlines() if line.startswith("{")))["brokers"][0]
+    assert len(broker["logDirs"]) == 1, text
+    directory = broker["logDirs"][0]
+    assert directory["error"] is None and directory["logDir"], text
+    sizes = {p["partition"]: p["size"] for p in directory["partitions"]}
+    assert set(sizes) == {f"{name}-0", f"{name}-1"}, sizes
+    assert sum(sizes.values()) > 50 * 10, sizes
+
+
+@case(limit_s=240)
+def metadata_quorum():
+    status = tool("org.apache.kafka.tools.MetadataQuorumCommand", "--bootstrap-server", BOOTSTRAP, "describe",
+                  "--status").stdout
+    assert re.search(r"LeaderId:\s+1\b", status), status
+    assert re.search(r"CurrentVoters:\s+\[.*1", status), status
+    replication = tool("org.apache.kafka.tools.MetadataQuorumCommand", "--bootstrap-server", BOOTSTRAP,
+                       "describe", "--replication").stdout
+    assert re.search(r"^1\s.*Leader", replication, re.MULTILINE), replication
+
+
+@case(limit_s=240)
+def reassignments_and_elections():
+    name = create("tool-elect", 2)
+    text = tool("org.apache.kafka.tools.reassign.ReassignPartitionsCommand", "--bootstrap-server", BOOTSTRAP,
+                "--list").stdout
+    assert "No partition reassignments found" in text, text
+    done = tool("org.apache.kafka.tools.LeaderElectionCommand", "--bootstrap-server", BOOTSTRAP,
+                "--election-type", "preferred", "--topic", name, "--partition", 1)
+    assert "Valid replica already elected for partitions" in done.text, done.text
+    done = tool("org.apache.kafka.tools.LeaderElectionCommand", "--bootstrap-server", BOOTSTRAP,
+                "--election-type", "unclean", "--topic", name, "--partition", 7, ok=False)
+    assert done.returncode != 0 and "UnknownTopicOrPartition" in done.text, done.text
+
+
+@case(limit_s=240)
+def describe_producers():
+    name = create("tool-producers", 1)
+    tool("org.apache.kafka.tools.ConsoleProducer", "--topic", name, "--bootstrap-server", BOOTSTRAP,
+         stdin="a\nb\nc\n")  # idempotent, as is the default
+    out = tool("org.apache.kafka.tools.TransactionsCommand", "--bootstrap-server", BOOTSTRAP,
+               "describe-producers", "--topic", name, "--partition", 0).stdout
+    head, *rows = [line.split() for line in out.splitlines() if line.strip()]
+    assert head[:2] == ["ProducerId", "ProducerEpoch"] and len(rows) == 1, out
+    values = dict(zip(head, rows[0]))
+    assert int(values["ProducerId"]) >= 0 and int(values["LastTimestamp"]) > 0, out
+    assert values["LastSequence"] == "2" and values["CurrentTransactionStartOffset"] == "None", out
+
+
 suite.cannot("the tools are programs around the clients of the java suite, which does it",
              "round_trip", "codecs", "large_records", "too_large", "offsets_by_time",
              "two_hundred_connections", "idempotent_retry", "restart_in_the_middle")

@@ -27,7 +27,7 @@ import org.apache.kafka.common.protocol.types.RawTaggedField;
 public class GoldenBytes {
     // The APIs that Tidegate speaks. Add a key here with the message that implements it.
     static final int[] KEYS = {0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23,
-                               32, 33, 37, 42, 44, 47, 60, 68, 69, 75};
+                               32, 33, 35, 37, 42, 43, 44, 46, 47, 48, 49, 55, 60, 61, 68, 69, 74, 75};
     static final int RANDOM_VECTORS = 8, UNKNOWN_TAG_VECTORS = 2;
     static final int UNKNOWN_TAG = 1000;
 
@@ -151,6 +151,8 @@ public class GoldenBytes {
                 case "bool": return NODES.booleanNode(!plain && random.nextBoolean());
                 case "int8": return NODES.numberNode((int) (byte) number());
                 case "int16": return NODES.numberNode((int) (short) (field.name.endsWith("ErrorCode") ? errorCode() : number()));
+                case "uint16": return NODES.numberNode((int) (number() & 0xffff));
+                case "float64": return NODES.numberNode(number() / 8.0);
                 case "int32": return NODES.numberNode((int) number());
                 case "int64": return NODES.numberNode(number());
                 case "uuid": return NODES.textNode(uuid());

@@ -25,6 +25,7 @@ template <std::integral T>
 void print_value(JsonText& out, T value, std::int16_t) {
   out.number(value);
 }
+inline void print_value(JsonText& out, double value, std::int16_t) { out.real(value); }
 inline void print_value(JsonText& out, ErrorCode value, std::int16_t) { out.number(static_cast<int>(value)); }
 inline void print_value(JsonText& out, const Uuid& value, std::int16_t) { out.string(value.to_string()); }
 inline void print_value(JsonText& out, const std::string& value, std::int16_t) { out.string(value); }

@@ -26,6 +26,8 @@ void JsonText::key(std::string_view snake_case) {
 
 void JsonText::element() { comma(); }
 void JsonText::number(std::int64_t value) { out_ += fmt::format("{}", value); }
+// The shortest text that reads back as the same number.
+void JsonText::real(double value) { out_ += fmt::format("{}", value); }
 void JsonText::boolean(bool value) { out_ += value ? "true" : "false"; }
 void JsonText::null() { out_ += "null"; }
 

@@ -19,6 +19,7 @@ class JsonText {
   // The start of an array's next element.
   void element();
   void number(std::int64_t value);
+  void real(double value);
   void boolean(bool value);
   void null();
   void string(std::string_view utf8);

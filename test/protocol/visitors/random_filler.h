@@ -53,6 +53,13 @@ struct RandomFiller {
                                    std::numeric_limits<T>::max()};
     value = rng.below(3) == 0 ? kEdges[rng.below(kEdges.size())] : static_cast<T>(rng.next());
   }
+  // No NaN: it is not equal to itself.
+  void fill(double& value) {
+    constexpr std::array kEdges = {0.0, -0.0, std::numeric_limits<double>::infinity(),
+                                   std::numeric_limits<double>::max(), std::numeric_limits<double>::denorm_min()};
+    value = rng.below(3) == 0 ? kEdges[rng.below(kEdges.size())]
+                              : static_cast<double>(static_cast<std::int64_t>(rng.next())) / 1024.0;
+  }
   void fill(ErrorCode& value) { value = static_cast<ErrorCode>(static_cast<std::int16_t>(rng.next())); }
   void fill(Uuid& value) {
     for (std::uint8_t& byte : value.bytes) byte = static_cast<std::uint8_t>(rng.next());

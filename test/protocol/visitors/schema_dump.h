@@ -65,8 +65,10 @@ std::string type_name() {
     return "bytes";
   } else if constexpr (std::same_as<T, SharedBuffer> || std::same_as<T, RecordChunks>) {
     return "records";
+  } else if constexpr (std::same_as<T, double>) {
+    return "float64";
   } else {
-    return fmt::format("int{}", 8 * sizeof(T));
+    return fmt::format("{}int{}", std::is_unsigned_v<T> ? "u" : "", 8 * sizeof(T));
   }
 }
 
@@ -75,6 +77,7 @@ template <std::integral T>
 std::string default_text(T value) {
   return fmt::format("{}", static_cast<std::int64_t>(value));
 }
+inline std::string default_text(double value) { return fmt::format("{}", value); }
 inline std::string default_text(ErrorCode value) { return fmt::format("{}", static_cast<int>(value)); }
 inline std::string default_text(const Uuid& value) { return value.is_zero() ? "zero" : value.to_string(); }
 inline std::string default_text(const std::string& value) { return fmt::format("\"{}\"", value); }
