@@ -91,7 +91,9 @@ Task<std::vector<PartitionProducers>> PartitionFacts::producers(std::vector<Part
 }
 
 Task<LogDirectory> PartitionFacts::log_directory() {
-  if (!parts_.engine.capabilities().durable) co_return LogDirectory{.path = std::string(parts_.engine.name())};
+  const storage::Capabilities can = parts_.engine.capabilities();
+  // In memory, or in a storage that others share: it is no directory of this machine.
+  if (!can.durable || can.shares_topics) co_return LogDirectory{.path = std::string(parts_.engine.name())};
   auto look = [path = server_data_dir(parts_.config)] { return look_at(path); };
   co_return co_await parts_.blocking.run(Lane::disk_read, std::move(look));
 }

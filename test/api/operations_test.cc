@@ -69,6 +69,38 @@ TEST_F(Operations, LogDirs_OfSomePartitionsLeaveOutWhatDoesNotExist) {
   EXPECT_EQ(response.results[0].topics[0].partitions[0].partition_index, 1);
 }
 
+// Two nodes: the other one leads every odd partition.
+class OddElsewhere final : public storage::Cluster {
+ public:
+  const std::string& cluster_id() const override { return id_; }
+  NodeId self() const override { return 1; }
+  std::vector<storage::Member> members() const override {
+    return {{.node = 1, .rack = {}, .endpoints = {}}, {.node = 2, .rack = {}, .endpoints = {}}};
+  }
+  Owner owner_of(const PartitionId& partition) const override {
+    return {.node = partition.index % 2 == 0 ? 1 : 2, .epoch = 0};
+  }
+  Owner owner_of_group(std::string_view) const override { return {.node = 1, .epoch = 0}; }
+  void on_lost(std::function<void(const PartitionId&)>) override {}
+
+ private:
+  std::string id_ = "odd";
+};
+
+TEST(OperationsOfTwoNodes, LogDirs_HaveThePartitionsOfThisNode) {
+  OddElsewhere cluster;
+  DataPlane plane{{.cluster = &cluster}};
+  plane.api.make_topic("t", 4);
+  DescribeLogDirsRequest request;
+  request.topics = std::nullopt;
+  const auto response = plane.api.call<DescribeLogDirsResponse>(request);
+  ASSERT_EQ(response.results.at(0).topics.size(), 1U);
+  EXPECT_EQ(response.results[0].error_code, ErrorCode::none);
+  std::vector<std::int32_t> indexes;
+  for (const auto& partition : response.results[0].topics[0].partitions) indexes.push_back(partition.partition_index);
+  EXPECT_THAT(indexes, ElementsAre(0, 2));
+}
+
 TEST_F(Operations, LogDirs_WithoutTopicsHaveOneEmptyDirectory) {
   const auto response = api.call<DescribeLogDirsResponse>(DescribeLogDirsRequest{});
   ASSERT_EQ(response.results.size(), 1U);

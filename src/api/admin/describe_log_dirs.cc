@@ -22,23 +22,26 @@ using Directory = Response::DescribeLogDirsResult;
 // Fills in names and indexes; sizes come later. `questions` has one for each partition, in order.
 class Layout {
  public:
-  explicit Layout(Directory& directory) : directory_(directory) {}
+  Layout(Directory& directory, const storage::Cluster& cluster) : directory_(directory), cluster_(cluster) {}
 
   void add_all(const broker::CatalogueTopicPtr& topic) {
     for (std::int32_t i = 0; i < topic->topic.partitions; ++i) add(topic, i);
   }
   void add(const broker::CatalogueTopicPtr& topic, std::int32_t partition) {
     if (partition < 0 || partition >= topic->topic.partitions) return;
+    const PartitionId id{topic->topic.id, partition};
+    if (cluster_.owner_of(id).node != cluster_.self()) return;  // the directory of another node has it
     if (!seen_.emplace(topic->topic.id, partition).second) return;
     auto& topics = directory_.topics;
     if (topics.empty() || topics.back().name != topic->topic.name) topics.push_back({.name = topic->topic.name});
     topics.back().partitions.push_back({.partition_index = partition});
-    questions.push_back({{topic->topic.id, partition}});
+    questions.push_back({id});
   }
   std::vector<broker::PartitionQuestion> questions;
 
  private:
   Directory& directory_;
+  const storage::Cluster& cluster_;
   std::set<std::pair<TopicId, std::int32_t>> seen_;
 };
 
@@ -52,7 +55,7 @@ Task<Response> handle(RequestContextPtr context, Request request) {
   directory.total_bytes = found.total_bytes;
   directory.usable_bytes = found.usable_bytes;
 
-  Layout layout(directory);
+  Layout layout(directory, broker.parts().cluster);
   if (!request.topics) {
     for (const auto& topic : broker.topics().list()) layout.add_all(topic);
   } else {
