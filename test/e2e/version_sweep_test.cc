@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "support/daemon.h"
 #include "support/wire_client.h"
@@ -19,7 +20,11 @@
 #include "tidegate/protocol/messages/describe_cluster.h"
 #include "tidegate/protocol/messages/describe_configs.h"
 #include "tidegate/protocol/messages/describe_groups.h"
+#include "tidegate/protocol/messages/describe_log_dirs.h"
+#include "tidegate/protocol/messages/describe_producers.h"
+#include "tidegate/protocol/messages/describe_quorum.h"
 #include "tidegate/protocol/messages/describe_topic_partitions.h"
+#include "tidegate/protocol/messages/elect_leaders.h"
 #include "tidegate/protocol/messages/fetch.h"
 #include "tidegate/protocol/messages/find_coordinator.h"
 #include "tidegate/protocol/messages/heartbeat.h"
@@ -27,8 +32,10 @@
 #include "tidegate/protocol/messages/init_producer_id.h"
 #include "tidegate/protocol/messages/join_group.h"
 #include "tidegate/protocol/messages/leave_group.h"
+#include "tidegate/protocol/messages/list_config_resources.h"
 #include "tidegate/protocol/messages/list_groups.h"
 #include "tidegate/protocol/messages/list_offsets.h"
+#include "tidegate/protocol/messages/list_partition_reassignments.h"
 #include "tidegate/protocol/messages/metadata.h"
 #include "tidegate/protocol/messages/offset_commit.h"
 #include "tidegate/protocol/messages/offset_delete.h"
@@ -78,8 +85,14 @@ bool ends_connection(std::int16_t key, std::int16_t version) {
   return client.send_frame(frame) && client.closed_by_peer();
 }
 
+std::set<std::int16_t>& swept() {
+  static std::set<std::int16_t> keys;
+  return keys;
+}
+
 template <class Request, class Response>
 void sweep(const Advertised& table, Request request = {}) {
+  swept().insert(Request::kApiKey);
   const auto row = table.find(Request::kApiKey);
   for (std::int16_t version = -1; version <= Request::versions.max + 1; ++version) {
     SCOPED_TRACE("key " + std::to_string(Request::kApiKey) + " version " + std::to_string(version));
@@ -141,6 +154,13 @@ TEST(VersionSweep, WhatIsListed_IsAnsweredAndNothingElse) {
   sweep<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(table);
   sweep<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(table);
   sweep<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(table);
+  sweep<DescribeLogDirsRequest, DescribeLogDirsResponse>(table);
+  sweep<ElectLeadersRequest, ElectLeadersResponse>(table);
+  sweep<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>(table);
+  sweep<DescribeQuorumRequest, DescribeQuorumResponse>(table);
+  sweep<DescribeProducersRequest, DescribeProducersResponse>(table);
+  sweep<ListConfigResourcesRequest, ListConfigResourcesResponse>(table);
+  for (const auto& [key, range] : table) EXPECT_TRUE(swept().contains(key)) << "key " << key << " is not in this test";
 }
 
 TEST(VersionSweep, Produce0To2_IsListedAndEndsTheConnection) {

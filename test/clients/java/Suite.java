@@ -233,6 +233,40 @@ public class Suite {
     equal(get(found.controller()).id(), nodes.iterator().next().id(), "controller");
   }
 
+  static Set<String> configNames(ConfigResource.Type type) throws Exception {
+    Set<String> names = new java.util.HashSet<>();
+    for (ConfigResource one : get(admin.listConfigResources(Set.of(type), new ListConfigResourcesOptions()).all())) {
+      equal(one.type(), type, "type of " + one.name());
+      names.add(one.name());
+    }
+    return names;
+  }
+
+  static void operations() throws Exception {
+    String topic = create("java-operations", 2);
+    TopicPartition partition = new TopicPartition(topic, 0);
+    try (var producer = producer()) {
+      sendAll(producer, List.of(new ProducerRecord<>(topic, 0, null, "v".getBytes())));
+    }
+    int node = get(admin.describeCluster().nodes()).iterator().next().id();
+    require(configNames(ConfigResource.Type.TOPIC).contains(topic), "the topic has configs");
+    require(configNames(ConfigResource.Type.BROKER).contains("" + node), "the broker has configs");
+
+    var directories = get(admin.describeLogDirs(List.of(node)).allDescriptions()).get(node);
+    equal(directories.size(), 1, "log directories");
+    var replicas = directories.values().iterator().next().replicaInfos();
+    require(replicas.get(partition).size() > 0, "size of a partition with a record");
+    equal(replicas.get(new TopicPartition(topic, 1)).size(), 0L, "size of an empty partition");
+
+    equal(get(admin.describeMetadataQuorum().quorumInfo()).leaderId(), node, "leader of the quorum");
+    equal(get(admin.listPartitionReassignments().reassignments()).size(), 0, "reassignments");
+    var elected = get(admin.electLeaders(org.apache.kafka.common.ElectionType.PREFERRED, Set.of(partition)).partitions());
+    require(elected.get(partition).orElseThrow() instanceof org.apache.kafka.common.errors.ElectionNotNeededException,
+        "election: " + elected);
+    var producers = get(admin.describeProducers(List.of(partition)).partitionResult(partition)).activeProducers();
+    equal(producers.size(), 1, "producers");
+  }
+
   static void roundTrip() throws Exception {
     String topic = create("java-rt", 2);
     byte[] all = new byte[256];
@@ -608,6 +642,7 @@ public class Suite {
     admin = Admin.create(Map.of("bootstrap.servers", BOOTSTRAP, "reconnect.backoff.ms", 20));
     Map<String, Body> cases = new LinkedHashMap<>();
     cases.put("cluster", Suite::cluster);
+    cases.put("operations", Suite::operations);
     cases.put("round_trip", Suite::roundTrip);
     cases.put("codecs", Suite::codecs);
     cases.put("topic_compression", Suite::topicCompression);
