@@ -109,6 +109,8 @@ class Churn:
         else:
             member.ask_to_leave()
             self.problems += member.left()
+            if group.static:  # it goes without a word, to come back
+                self._note_absence(group, SESSION_MS / 1000)
         return member.name
 
     def _note_problems(self, member):
