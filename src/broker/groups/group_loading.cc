@@ -101,6 +101,16 @@ Task<void> GroupShard::load(HostedGroupPtr hosted) {
   } while (!co_await try_load(hosted));
 }
 
+// A group that another node may have made. When there is none it is forgotten again.
+Task<void> GroupShard::look_in_storage(std::string id) {
+  const Busy busy(*this);
+  const auto hosted = std::make_shared<HostedGroup>(id);
+  groups_.emplace(id, hosted);
+  metrics_.loading.add(1);
+  const bool done = co_await try_load(hosted);
+  if (!done && !stopping_) shard().start(load(hosted), "group loading");
+}
+
 // False when it is to be tried again later.
 Task<bool> GroupShard::try_load(HostedGroupPtr hosted) {
   hosted->epoch = parts_.cluster.owner_of_group(hosted->id).epoch;

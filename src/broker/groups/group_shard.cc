@@ -111,6 +111,7 @@ Task<bool> GroupShard::stop(MonoTime deadline) {
 
 Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
   look_at_ownership(id);
+  if (may_be_stored_unseen(id)) co_await look_in_storage(id);
   if (auto hosted = damaged(id)) {
     if (std::holds_alternative<groups::DeleteGroup>(event)) co_return co_await delete_damaged(std::move(hosted));
     if (is_of_a_member(event)) hosted->refused_at = parts_.clock.now();
@@ -158,6 +159,12 @@ void GroupShard::look_at_ownership(const std::string& id) {
   hosted->phase = HostedGroup::Phase::loading;
   metrics_.loading.add(1);
   shard().start(load(hosted), "group loading");
+}
+
+// In epoch 0 nobody else ever owned it: what is not in the table is not stored.
+bool GroupShard::may_be_stored_unseen(const std::string& id) const {
+  return listed_ && !stopping_ && is_owned(id) && !groups_.contains(id) &&
+         parts_.cluster.owner_of_group(id).epoch != 0;
 }
 
 // Its memory goes, storage is left as it is.

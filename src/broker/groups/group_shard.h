@@ -63,6 +63,7 @@ class GroupShard {
   ErrorCode refusal(const std::string& id) const;
   bool is_owned(const std::string& id) const;
   void look_at_ownership(const std::string& id);
+  bool may_be_stored_unseen(const std::string& id) const;
   void set_away(const HostedGroupPtr& hosted);
   ErrorCode check_room(const HostedGroup* known, const groups::Event& event);
   void step(const HostedGroupPtr& hosted, groups::Event event);
@@ -95,6 +96,7 @@ class GroupShard {
   Task<void> load_queued();
   Task<void> load(HostedGroupPtr hosted);
   Task<bool> try_load(HostedGroupPtr hosted);
+  Task<void> look_in_storage(std::string id);
   void set_load_failing(HostedGroup& hosted, bool failing);
   Task<Result<Loaded>> read(std::string id);
   void finish_load(const HostedGroupPtr& hosted, Loaded loaded);

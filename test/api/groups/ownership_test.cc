@@ -151,6 +151,26 @@ TEST_F(GroupOwnership, GroupThatWentAndCameBackUnseen_IsReadAgain) {
   EXPECT_EQ(plane.fetch_offset("g", topic, 0).committed_offset, 9);
 }
 
+TEST_F(GroupOwnership, GroupThatAnotherNodeMade_IsReadBeforeAnythingIsWritten) {
+  move_to(2, 5);
+  EXPECT_EQ(plane.commit("g", topic, 0, 2), ErrorCode::not_coordinator);
+  store(5, groups::PutClassicHead{});
+  store(5, offset(9));
+  move_to(1, 6);
+  EXPECT_EQ(plane.commit("g", topic, 1, 2), ErrorCode::none);
+  EXPECT_EQ(plane.fetch_offset("g", topic, 0).committed_offset, 9);
+  EXPECT_EQ(plane.fetch_offset("g", topic, 1).committed_offset, 2);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_loading"), 0);
+}
+
+TEST_F(GroupOwnership, GroupThatNobodyMade_IsMade) {
+  EXPECT_EQ(plane.fetch_offset("new", topic, 0).committed_offset, -1);
+  EXPECT_TRUE(list().groups.empty());
+  EXPECT_EQ(plane.commit("new", topic, 0, 1), ErrorCode::none);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_loading"), 0);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups", "Empty"), 1);
+}
+
 TEST_F(GroupOwnership, WriteInTheNameOfAnEarlierOwnership_IsFencedAndForgotten) {
   ASSERT_EQ(plane.commit("g", topic, 0, 1), ErrorCode::none);
   store(5, offset(9));
