@@ -161,8 +161,10 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
   }
   const std::int64_t log_append_time = accepted->log_append_time;
   const std::size_t bytes = accepted->batch.bytes.size();
+  const protocol::BatchHeader header = accepted->batch.header;
   ProduceOutcome outcome = co_await write(partition, std::move(slot), std::move(accepted->batch), options);
   if (!partition->removed) state.follow(partition->log->offsets());
+  if (outcome.error != ErrorCode::none) state.put_off(header, outcome.error);
   if (outcome.error == ErrorCode::none) {
     outcome.log_append_time = log_append_time;
     table.produced_bytes().add(bytes);

@@ -51,12 +51,36 @@ void ProducerLog::turned_away(const protocol::BatchHeader& header, MonoTime now)
   remember(header, -1, now);
 }
 
+void ProducerLog::put_off(const protocol::BatchHeader& header, ErrorCode reason) {
+  if (header.producer_id < 0 || table_.find(header.producer_id) == nullptr) return;
+  const auto known = put_off_.find(header.producer_id);
+  // What was in front of it comes first.
+  if (known != put_off_.end() && known->second.epoch >= header.producer_epoch) return;
+  if (known == put_off_.end() && put_off_.size() >= limits_.max_producers) return;
+  put_off_[header.producer_id] = {header.producer_epoch, header.base_sequence, reason};
+}
+
+producers::Verdict ProducerLog::prepare(const protocol::BatchHeader& header, MonoTime now) {
+  auto verdict = table_.prepare(header, now);
+  const auto before = put_off_.find(header.producer_id);
+  if (before == put_off_.end()) return verdict;
+  const PutOff& first = before->second;
+  if (verdict.kind == producers::Verdict::Kind::append) {
+    put_off_.erase(before);
+  } else if (verdict.kind == producers::Verdict::Kind::refused &&
+             verdict.error.code == ErrorCode::out_of_order_sequence_number && first.epoch == header.producer_epoch &&
+             first.sequence != header.base_sequence) {
+    verdict.error = {first.reason, "a batch in front of it was refused and comes first"};
+  }
+  return verdict;
+}
+
 producers::Verdict ProducerLog::next(protocol::BatchHeader header, const storage::LogOffsets& offsets,
                                      MonoTime now) {
   header.base_offset = offsets.log_end;
   if (header.producer_id < 0) return table_.prepare(header, now);
   table_.expire(now);  // looks at the oldest first and ends there: an expired producer is an unknown one
-  if (table_.find(header.producer_id) != nullptr) return table_.prepare(header, now);
+  if (table_.find(header.producer_id) != nullptr) return prepare(header, now);
 
   producers::Verdict refused{.kind = producers::Verdict::Kind::refused};
   const auto first = first_batches_.find(header.producer_id);
@@ -78,6 +102,7 @@ producers::Verdict ProducerLog::next(protocol::BatchHeader header, const storage
 
 void ProducerLog::expire(MonoTime now) {
   table_.expire(now);
+  std::erase_if(put_off_, [this](const auto& one) { return table_.find(one.first) == nullptr; });
   std::erase_if(first_batches_, [&](const auto& first) { return now - first.second.seen >= limits_.expiration; });
   if (unsure_until_ && now >= *unsure_until_) unsure_until_.reset();
 }

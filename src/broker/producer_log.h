@@ -40,6 +40,10 @@ class ProducerLog {
   // A batch that the producer will send again was turned away before next() saw it: at a limit, or the log
   // could not be opened. When it is the first of a producer that is not known, nothing may come before it.
   void turned_away(const protocol::BatchHeader& header, MonoTime now);
+  // A batch that next() had let pass did not get into the log, for a reason that passes. What its producer has in
+  // the pipe behind it is refused for the same reason, and not as out of order: that would be the end of its epoch
+  // for some clients, who then repeat everything whose fate they do not know under another one.
+  void put_off(const protocol::BatchHeader& header, ErrorCode reason);
   // The log moved: what is below the high watermark is final, what is above the log end never was.
   void follow(const storage::LogOffsets& offsets);
   // The log lost what was final already: recover() before the next batch.
@@ -66,12 +70,20 @@ class ProducerLog {
     Offset offset = -1;  // -1: not in the log
     MonoTime seen;
   };
+  struct PutOff {
+    std::int16_t epoch = 0;
+    std::int32_t sequence = 0;
+    ErrorCode reason = ErrorCode::none;
+  };
+  producers::Verdict prepare(const protocol::BatchHeader& header, MonoTime now);
   // False when so many are remembered that there is no room for another.
   bool remember(const protocol::BatchHeader& header, Offset offset, MonoTime now);
 
   producers::ProducerLimits limits_;
   producers::ProducerStateTable table_;
   std::unordered_map<std::int64_t, FirstBatch> first_batches_;
+  // Of known producers, the first that is to come again. As many as there may be producers.
+  std::unordered_map<std::int64_t, PutOff> put_off_;
   // Until then some unknown producer may have lost its first batch without being remembered: unknown ones
   // have to begin at 0.
   std::optional<MonoTime> unsure_until_;

@@ -58,6 +58,37 @@ TEST_F(ProducerLogTest, LostTail_TakesItsSequencesWithIt) {
   EXPECT_EQ(write(batch(1, 1)).kind, Kind::append);
 }
 
+TEST_F(ProducerLogTest, BehindABatchThatWasPutOff_NothingIsOutOfOrder) {
+  write(batch(1, 0));
+  write(batch(1, 1));
+  log.sync();
+  // The log does not take this one; those behind it come when it would.
+  EXPECT_EQ(producers.next(batch(1, 2), log.offsets, MonoTime{}).kind, Kind::append);
+  producers.follow(log.offsets);
+  producers.put_off(batch(1, 2), ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(write(batch(1, 3)).error.code, ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(write(batch(1, 4)).error.code, ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(write(batch(2, 0)).kind, Kind::append) << "another producer";
+  EXPECT_EQ(write(batch(1, 1)).kind, Kind::duplicate) << "one from before";
+  EXPECT_EQ(write(batch(1, 2)).kind, Kind::append);
+  EXPECT_EQ(write(batch(1, 4)).error.code, ErrorCode::out_of_order_sequence_number) << "nothing is put off any more";
+  EXPECT_EQ(write(batch(1, 3)).kind, Kind::append);
+  EXPECT_EQ(write(batch(1, 4)).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, PutOff_BindsNeitherAnUnknownProducerNorALaterEpoch) {
+  producers.put_off(batch(9, 5), ErrorCode::kafka_storage_error);
+  EXPECT_EQ(write(batch(9, 0)).kind, Kind::append) << "nobody knew it";
+  EXPECT_EQ(write(batch(9, 7)).error.code, ErrorCode::out_of_order_sequence_number);
+  producers.put_off(batch(9, 1), ErrorCode::kafka_storage_error);
+  EXPECT_EQ(write(batch(9, 7)).error.code, ErrorCode::kafka_storage_error);
+  auto anew = batch(9, 3);
+  anew.producer_epoch = 1;
+  EXPECT_EQ(write(anew).error.code, ErrorCode::out_of_order_sequence_number) << "an epoch begins at 0";
+  anew.base_sequence = 0;
+  EXPECT_EQ(write(anew).kind, Kind::append);
+}
+
 TEST_F(ProducerLogTest, FirstBatchOfAProducerLost_ComesFirstAgain) {
   write(batch(7, 0));
   write(batch(7, 1));
