@@ -18,6 +18,7 @@ class Suite:
     label: str = "client-compat"
     timeout_s: int = 900
     settings: tuple = ()  # of the server, for all of the suite
+    seaweed: str = "fake"  # or faulty
     on_kafka: bool = True  # False: the case only means something with our own engines
 
 
@@ -97,4 +98,5 @@ SUITES = [
     Suite("seaweedmq-kcat", _kcat, "seaweedmq", "e2e", on_kafka=False),
     Suite("seaweedmq-confluent", _venv("confluent_suite.py"), "seaweedmq", "e2e", settings=QUICK_HEARTBEATS,
           on_kafka=False),
+    Suite("seaweedmq-faults", _venv("seaweed_faults_suite.py"), "seaweedmq", "e2e", seaweed="faulty", on_kafka=False),
 ]

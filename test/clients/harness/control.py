@@ -5,6 +5,8 @@ One TCP connection, one command a line, one answer line that begins with "ok" or
   kill           SIGKILL, then the same
   drop KEY N     arm the proxy: lose the answers of the next N requests with that API key
   dropped        "ok N": answers lost so far
+  fault PART MODE  of a faulty SeaweedFS: what happens to its connections (harness/seaweed.py)
+  memory         "ok N": resident kilobytes of the server
 """
 import socketserver
 import threading
@@ -48,6 +50,10 @@ class Control:
                         self.proxy.arm(int(key), int(count))
                     case ["dropped"]:
                         return f"ok {self.proxy.dropped()}"
+                    case ["fault", part, mode]:
+                        self.server.seaweed.fault(part, mode)
+                    case ["memory"]:
+                        return f"ok {self.server.resident_kb()}"
                     case _:
                         return f"error unknown command {' '.join(words)}"
                 return "ok"

@@ -44,6 +44,7 @@ def real_binary():
 
 class RealSeaweed:
     kind = "real"
+    rewrite = None
 
     def __init__(self, work_dir):
         self.binary = real_binary()
@@ -114,7 +115,7 @@ class FakeSeaweed:
 
     kind = "fake"
 
-    def __init__(self, _work_dir):
+    def __init__(self, _work_dir, faulty=False):
         named = os.environ.get("TIDEGATE_TEST_BIN_DIR")
         places = [Path(named)] if named else sorted(deps.SOURCE_DIR.glob("build/*/bin"),
                                                     key=lambda p: -p.stat().st_mtime)
@@ -122,12 +123,16 @@ class FakeSeaweed:
         if not programs:
             raise SeaweedError("fake_seaweedfs is not built")
         self.program, self.process, self.masters = programs[0], None, None
+        self.faulty, self.rewrite = faulty, None
 
     def start(self):
-        self.process = tether.popen([str(self.program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [str(self.program)] + (["--faulty"] if self.faulty else [])
+        self.process = tether.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if not select.select([self.process.stdout], [], [], START_TIMEOUT_S)[0]:
             raise SeaweedError("fake_seaweedfs says nothing")
-        self.masters = self.process.stdout.readline().split()[1]
+        words = self.process.stdout.readline().split()
+        self.masters = words[1]
+        self.rewrite = words[3] if self.faulty else None
 
     def _tell(self, line):
         self.process.stdin.write(line + "\n")
@@ -141,6 +146,10 @@ class FakeSeaweed:
     def kill_part(self, part):
         self._tell(f"kill {part}")
 
+    def fault(self, part, mode):
+        """What the proxy in front of the part does to its connections: pass, refuse, reset, hang, slow."""
+        self._tell(f"fault {part} {mode}")
+
     def close(self):
         if self.process:
             self.process.kill()
@@ -149,4 +158,5 @@ class FakeSeaweed:
 
 
 def make(kind, work_dir):
-    return RealSeaweed(work_dir) if kind == "real" else FakeSeaweed(work_dir)
+    """kind: real, fake, or faulty: the fake one behind proxies that misbehave when told."""
+    return RealSeaweed(work_dir) if kind == "real" else FakeSeaweed(work_dir, kind == "faulty")

@@ -108,6 +108,8 @@ class Tidegate(Server):
                         "--advertise", f"PROXIED://127.0.0.1:{self.proxy_port}"]
         if self.seaweed:
             command += ["--set", f"seaweedmq.masters={self.seaweed.masters}"]
+            if self.seaweed.rewrite:
+                command += ["--set", f"seaweedmq.address.rewrite={self.seaweed.rewrite}"]
         for setting in self.settings:
             command += ["--set", setting]
         return command
@@ -116,6 +118,10 @@ class Tidegate(Server):
         self.kill()
         if self.seaweed:
             self.seaweed.close()
+
+    def resident_kb(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
     def _start_seaweed(self):
         try:

@@ -1,12 +1,17 @@
 // The fake SeaweedFS as a program, for tests of the daemon's binary. Prints "masters HOST:PORT.GRPCPORT", then
 // obeys lines, each answered by "ok" or "unknown": kill PART, start PART (master, filer, volume), and
-// put PATH CONTENT, which writes an entry. Ends with its standard input.
+// put PATH CONTENT, which writes an entry. Ends with its standard input. With --faulty there is a proxy in front of
+// each part: the first line also has "rewrite FROM=TO,..." for seaweedmq.address.rewrite, and fault PART MODE (pass,
+// refuse, reset, hang, slow) tells a proxy what to do to its connections.
 #include <iostream>
+#include <map>
+#include <memory>
 #include <optional>
 #include <sstream>
 #include <string>
 
 #include "fake/cluster.h"
+#include "fake/proxy.h"
 
 namespace tidegate::test {
 namespace {
@@ -18,7 +23,24 @@ std::optional<Part> part_named(const std::string& name) {
   return std::nullopt;
 }
 
-bool obey(FakeCluster& cluster, const std::string& line) {
+using Proxies = std::map<Part, std::unique_ptr<FaultyProxy>>;
+
+bool misbehave(FaultyProxy& proxy, const std::string& mode) {
+  static const std::map<std::string, FaultyProxy::Mode> modes = {{"pass", FaultyProxy::Mode::pass},
+                                                                 {"refuse", FaultyProxy::Mode::refuse},
+                                                                 {"hang", FaultyProxy::Mode::hang},
+                                                                 {"slow", FaultyProxy::Mode::slow}};
+  if (mode == "reset") {
+    proxy.reset_all();
+    return true;
+  }
+  const auto found = modes.find(mode);
+  if (found == modes.end()) return false;
+  proxy.set(found->second);
+  return true;
+}
+
+bool obey(FakeCluster& cluster, Proxies& proxies, const std::string& line) {
   std::istringstream words(line);
   std::string what;
   std::string subject;
@@ -34,17 +56,29 @@ bool obey(FakeCluster& cluster, const std::string& line) {
     cluster.kill(*part);
   } else if (what == "start") {
     cluster.start(*part);
+  } else if (what == "fault" && proxies.contains(*part)) {
+    std::string mode;
+    words >> mode;
+    return misbehave(*proxies.at(*part), mode);
   } else {
     return false;
   }
   return true;
 }
 
-int run() {
+int run(bool faulty) {
   FakeCluster cluster;
-  std::cout << "masters " << cluster.master() << std::endl;
+  Proxies proxies;
+  std::string rules;
+  for (const auto part : {Part::master, Part::filer, Part::volume}) {
+    if (!faulty) break;
+    proxies[part] = std::make_unique<FaultyProxy>(cluster.port_of(part));
+    rules += (rules.empty() ? "" : ",") + std::string("127.0.0.1:") + std::to_string(cluster.port_of(part)) + "=" +
+             proxies[part]->address();
+  }
+  std::cout << "masters " << cluster.master() << (faulty ? " rewrite " + rules : "") << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
-    std::cout << (obey(cluster, line) ? "ok" : "unknown") << std::endl;
+    std::cout << (obey(cluster, proxies, line) ? "ok" : "unknown") << std::endl;
   }
   return 0;
 }
@@ -52,4 +86,4 @@ int run() {
 }  // namespace
 }  // namespace tidegate::test
 
-int main() { return tidegate::test::run(); }
+int main(int argc, char** argv) { return tidegate::test::run(argc > 1 && std::string(argv[1]) == "--faulty"); }

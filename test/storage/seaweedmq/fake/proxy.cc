@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include <gtest/gtest.h>
@@ -24,6 +25,9 @@ sockaddr_in loopback(std::uint16_t port) {
 }
 
 constexpr std::size_t kQueued = 1U << 20;
+// In mode slow.
+constexpr int kTickMs = 50;
+constexpr std::size_t kTickBytes = 512;
 
 // Moves bytes from `from` to the end of `queue`; false at the end of the stream.
 bool receive(int from, std::string& queue) {
@@ -32,9 +36,9 @@ bool receive(int from, std::string& queue) {
   if (n > 0) queue.append(part.data(), static_cast<std::size_t>(n));
   return n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
 }
-bool flush(int to, std::string& queue) {
+bool flush(int to, std::string& queue, std::size_t at_most) {
   if (queue.empty()) return true;
-  const auto n = ::send(to, queue.data(), queue.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const auto n = ::send(to, queue.data(), std::min(queue.size(), at_most), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (n > 0) queue.erase(0, static_cast<std::size_t>(n));
   return n > 0 || errno == EAGAIN || errno == EWOULDBLOCK;
 }
@@ -97,7 +101,7 @@ void FaultyProxy::accept_one() {
     return;
   }
   ++connections_;
-  if (mode_ == Mode::pass) {
+  if (mode_ != Mode::hang) {
     pair.server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_in at = loopback(target_);
     if (::connect(pair.server, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) {
@@ -124,8 +128,9 @@ bool FaultyProxy::pump(Pair& pair, short client_events, short server_events) {
     good = receive(pair.server, pair.to_client) && good;
   }
   if (hang) return good;
-  return good && flush(pair.client, pair.to_client) &&
-         (pair.server < 0 || flush(pair.server, pair.to_server));
+  const std::size_t at_most = mode_ == Mode::slow ? kTickBytes : kQueued;
+  return good && flush(pair.client, pair.to_client, at_most) &&
+         (pair.server < 0 || flush(pair.server, pair.to_server, at_most));
 }
 
 void FaultyProxy::loop() {
@@ -133,7 +138,7 @@ void FaultyProxy::loop() {
   while (!stopping_) {
     const bool resetting = reset_.exchange(false) || mode_ == Mode::refuse;
     for (auto& pair : pairs_) {
-      if (resetting || (pair.damaged && mode_ == Mode::pass)) drop(pair, true);
+      if (resetting || (pair.damaged && mode_ != Mode::hang)) drop(pair, true);
     }
     std::erase_if(pairs_, [](const Pair& pair) { return pair.client < 0; });
     polled.clear();
@@ -149,7 +154,13 @@ void FaultyProxy::loop() {
                         static_cast<short>((room_down ? POLLIN : 0) | (pair.to_server.empty() ? 0 : POLLOUT)),
                         0});
     }
-    ::poll(polled.data(), polled.size(), -1);
+    if (mode_ == Mode::slow) {
+      // Only the listener wakes it early: what can be sent or taken waits for the next tick.
+      ::poll(polled.data(), 2, kTickMs);
+      ::poll(polled.data(), polled.size(), 0);
+    } else {
+      ::poll(polled.data(), polled.size(), -1);
+    }
     std::array<char, 64> bytes;
     while (::read(wake_[0], bytes.data(), bytes.size()) > 0) {
     }

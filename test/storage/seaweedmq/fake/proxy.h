@@ -18,6 +18,7 @@ class FaultyProxy {
     pass,
     refuse,  // connections, open and new, are reset: the server is dead
     hang,    // accepts, takes what is sent, and nothing comes through either way; what was sent is lost
+    slow,    // a few kilobytes a second each way
   };
   explicit FaultyProxy(std::uint16_t target_port);
   ~FaultyProxy();
