@@ -31,7 +31,8 @@ struct Exchange {
         if (failed(connect_error)) return;
         http::async_write(stream, request, [this](error_code write_error, std::size_t) {
           if (failed(write_error)) return;
-          http::async_read(stream, buffer, response, [this](error_code read_error, std::size_t) { error = read_error; });
+          http::async_read(stream, buffer, response,
+                           [this](error_code read_error, std::size_t) { error = read_error; });
         });
       });
     });

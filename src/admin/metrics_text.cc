@@ -13,9 +13,12 @@ namespace {
 
 prometheus::MetricType type_of(MetricKind kind) {
   switch (kind) {
-    case MetricKind::counter: return prometheus::MetricType::Counter;
-    case MetricKind::gauge: return prometheus::MetricType::Gauge;
-    case MetricKind::histogram: return prometheus::MetricType::Histogram;
+    case MetricKind::counter:
+      return prometheus::MetricType::Counter;
+    case MetricKind::gauge:
+      return prometheus::MetricType::Gauge;
+    case MetricKind::histogram:
+      return prometheus::MetricType::Histogram;
   }
   return prometheus::MetricType::Untyped;
 }
@@ -53,9 +56,15 @@ class Bridge final : public prometheus::Collectable {
         prometheus::ClientMetric metric;
         for (const auto& [name, value] : sample.labels) metric.label.push_back({name, value});
         switch (family.kind) {
-          case MetricKind::counter: metric.counter.value = sample.value; break;
-          case MetricKind::gauge: metric.gauge.value = sample.value; break;
-          case MetricKind::histogram: metric.histogram = histogram_of(sample.histogram); break;
+          case MetricKind::counter:
+            metric.counter.value = sample.value;
+            break;
+          case MetricKind::gauge:
+            metric.gauge.value = sample.value;
+            break;
+          case MetricKind::histogram:
+            metric.histogram = histogram_of(sample.histogram);
+            break;
         }
         copy.metric.push_back(std::move(metric));
       }

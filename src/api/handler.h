@@ -82,8 +82,8 @@ ApiRow make_row(RowOptions options) {
   row.name = options.name;
   row.min_version = versions.min;
   row.max_version = versions.max;
-  row.flexible_from = versions.flexible.version == protocol::kEveryVersion ? std::int16_t{-1}
-                                                                          : versions.flexible.version;
+  row.flexible_from =
+      versions.flexible.version == protocol::kEveryVersion ? std::int16_t{-1} : versions.flexible.version;
   row.lane = options.lane;
   row.memory_factor = Request::kMemoryFactor;
   row.invoke = &invoke<Request, Handle>;

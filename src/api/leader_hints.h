@@ -14,8 +14,8 @@
 namespace tidegate::api {
 
 inline constexpr std::int16_t kProduceHintsFrom = 10;
-inline constexpr std::int16_t kFetchHintsFrom = 12;       // the leader
-inline constexpr std::int16_t kFetchEndpointsFrom = 16;   // and its address
+inline constexpr std::int16_t kFetchHintsFrom = 12;      // the leader
+inline constexpr std::int16_t kFetchEndpointsFrom = 16;  // and its address
 
 // Collects the endpoints of one response.
 template <class Response>

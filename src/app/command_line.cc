@@ -13,7 +13,8 @@ std::string settings_help(const ConfigTable& table) {
   std::string out = "Settings for --set, --config and the environment (TIDEGATE_NUM_PARTITIONS=3):\n";
   for (const auto& key : table.keys()) {
     out += "  " + std::string(key.name);
-    if (key.has_default) out += " (" + std::string(key.default_value.empty() ? "empty" : key.default_value) + ")";
+    if (key.has_default)
+      out += " (" + std::string(key.default_value.empty() ? "empty" : key.default_value) + ")";
     out += "\n      " + std::string(key.doc) + "\n";
   }
   return out;
@@ -31,17 +32,21 @@ void add_serve(CLI::App& app, CommandLine& line, const ConfigTable& table) {
   auto* serve = app.add_subcommand("serve", "Serve Kafka clients");
   serve->callback([&line] { line.command = CommandLine::Command::serve; });
   add_config_options(*serve, line);
-  serve->add_option("--listen", line.listen, "[NAME://]HOST:PORT to accept Kafka clients on; repeatable; port 0 picks one")
+  serve
+      ->add_option("--listen", line.listen,
+                   "[NAME://]HOST:PORT to accept Kafka clients on; repeatable; port 0 picks one")
       ->allow_extra_args(false)
       ->type_name("ADDRESS");
-  serve->add_option("--advertise", line.advertise,
-                    "[NAME://]HOST:PORT that clients are told to connect to; needed for a wildcard --listen; "
-                    "port 0 advertises the real port")
+  serve
+      ->add_option("--advertise", line.advertise,
+                   "[NAME://]HOST:PORT that clients are told to connect to; needed for a wildcard --listen; "
+                   "port 0 advertises the real port")
       ->allow_extra_args(false)
       ->type_name("ADDRESS");
   serve->add_option("--data-dir", line.data_dir, "Where the embedded engine keeps its log")->type_name("DIR");
   serve->add_option("--engine", line.engine, "embedded (durable, the default) or memory")->type_name("NAME");
-  serve->add_option("--admin", line.admin, "HOST:PORT of the admin endpoint (metrics, health)")->type_name("ADDRESS");
+  serve->add_option("--admin", line.admin, "HOST:PORT of the admin endpoint (metrics, health)")
+      ->type_name("ADDRESS");
   serve->add_flag("--ready-json", line.ready_json,
                   "Print one JSON line with the real addresses once clients may connect");
   serve->add_option("--log-format", line.log_format, "text or json")->type_name("FORMAT");
@@ -54,9 +59,10 @@ void add_offsets(CLI::App& app, CommandLine& line) {
   offsets->require_subcommand(1);
   auto* import = offsets->add_subcommand("import", "Commit what other programs kept to a running gateway");
   import->callback([&line] { line.command = CommandLine::Command::offsets_import; });
-  import->add_option("PATH", line.paths,
-                     "A list of 'topic:partition OFFSET' lines (or a JSON object of them), or a directory: "
-                     "SeaweedMQ's consumer_offsets or its older TOPIC/NNNN-NNNN/GROUP.offset files")
+  import
+      ->add_option("PATH", line.paths,
+                   "A list of 'topic:partition OFFSET' lines (or a JSON object of them), or a directory: "
+                   "SeaweedMQ's consumer_offsets or its older TOPIC/NNNN-NNNN/GROUP.offset files")
       ->required();
   import->add_option("--bootstrap", line.bootstrap, "Where the gateway is; default 127.0.0.1:9092")
       ->type_name("HOST:PORT");
@@ -68,7 +74,8 @@ void add_offsets(CLI::App& app, CommandLine& line) {
 void add_groups(CLI::App& app, CommandLine& line) {
   auto* groups = app.add_subcommand("groups", "Consumer groups");
   groups->require_subcommand(1);
-  auto* plan = groups->add_subcommand("plan", "Print the cooperative-sticky assignment that a membership would get");
+  auto* plan =
+      groups->add_subcommand("plan", "Print the cooperative-sticky assignment that a membership would get");
   plan->callback([&line] { line.command = CommandLine::Command::groups_plan; });
   plan->add_option("FILE", line.plan_file,
                    "JSON with partition counts and members (docs/group-plan.md); - reads the standard input")
@@ -85,7 +92,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
   app.require_subcommand(1);
   add_serve(app, line, table);
 
-  app.add_subcommand("version", "Print the version")->callback([&line] { line.command = CommandLine::Command::version; });
+  app.add_subcommand("version", "Print the version")->callback([&line] {
+    line.command = CommandLine::Command::version;
+  });
 
   auto* health = app.add_subcommand("health", "Ask a running daemon whether it is ready; exit 0 if so");
   health->callback([&line] { line.command = CommandLine::Command::health; });
@@ -150,7 +159,8 @@ Result<ConfigValues> load_config(const CommandLine& line, const ConfigTable& tab
   };
   for (const auto& [key, value] : options) {
     if (!value) continue;
-    if (auto done = values.set(key, *value, ConfigSource::command_line); !done) return fail(std::move(done.error()));
+    if (auto done = values.set(key, *value, ConfigSource::command_line); !done)
+      return fail(std::move(done.error()));
   }
   return values;
 }

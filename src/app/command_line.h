@@ -14,28 +14,28 @@ struct CommandLine {
   enum class Command { serve, version, health, config, docs, offsets_import, groups_plan };
   Command command = Command::serve;
 
-  std::string config_file;                // serve, config
-  std::vector<std::string> assignments;   // --set
+  std::string config_file;               // serve, config
+  std::vector<std::string> assignments;  // --set
   std::vector<std::string> listen;
   std::vector<std::string> advertise;
   std::optional<std::string> data_dir;
   std::optional<std::string> engine;
-  std::optional<std::string> admin;       // serve, health
+  std::optional<std::string> admin;  // serve, health
   std::optional<std::string> log_format;
   std::optional<std::string> log_level;
   bool ready_json = false;
 
-  bool check_only = false;                // config --check
+  bool check_only = false;  // config --check
 
-  std::vector<std::string> paths;         // offsets import
+  std::vector<std::string> paths;  // offsets import
   std::string bootstrap = "127.0.0.1:9092";
   std::optional<std::string> group;
   bool dry_run = false;
   bool overwrite = false;
 
-  std::string plan_file;                  // groups plan; - is the standard input
+  std::string plan_file;  // groups plan; - is the standard input
 
-  std::string docs_page;                  // docs: configuration or compatibility
+  std::string docs_page;  // docs: configuration or compatibility
 };
 
 // The command line, or the status to exit with when the parser has said all there is to say (--help,

@@ -21,11 +21,16 @@ bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\f'; }
 // The escapes of java.util.Properties, without \u beyond Latin-1 names that no key of ours has.
 char unescape(char c) {
   switch (c) {
-    case 't': return '\t';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 'f': return '\f';
-    default: return c;
+    case 't':
+      return '\t';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 'f':
+      return '\f';
+    default:
+      return c;
   }
 }
 
@@ -57,12 +62,17 @@ Result<void> flatten(const YAML::Node& node, const std::string& prefix, const st
   const auto where = at_line(name, static_cast<std::size_t>(node.Mark().line + 1));
   if (depth > 16) return fail(ErrorCode::invalid_config, where + ": nested too deeply");
   switch (node.Type()) {
-    case YAML::NodeType::Scalar: out.push_back({prefix, node.Scalar(), where}); return {};
-    case YAML::NodeType::Null: out.push_back({prefix, "", where}); return {};
+    case YAML::NodeType::Scalar:
+      out.push_back({prefix, node.Scalar(), where});
+      return {};
+    case YAML::NodeType::Null:
+      out.push_back({prefix, "", where});
+      return {};
     case YAML::NodeType::Sequence: {
       std::string joined;
       for (const auto& item : node) {
-        if (!item.IsScalar()) return fail(ErrorCode::invalid_config, where + ": a list holds plain values only");
+        if (!item.IsScalar())
+          return fail(ErrorCode::invalid_config, where + ": a list holds plain values only");
         if (!joined.empty()) joined += ',';
         joined += item.Scalar();
       }
@@ -75,7 +85,8 @@ Result<void> flatten(const YAML::Node& node, const std::string& prefix, const st
         if (auto done = flatten(entry.second, key, name, out, depth + 1); !done) return done;
       }
       return {};
-    case YAML::NodeType::Undefined: break;
+    case YAML::NodeType::Undefined:
+      break;
   }
   return fail(ErrorCode::invalid_config, where + ": not understood");
 }
@@ -119,7 +130,8 @@ Result<std::vector<Setting>> parse_properties(std::string_view text, const std::
     }
     if (logical.empty()) continue;
     auto setting = split_property(logical, at_line(name, first_line));
-    if (setting.key.empty()) return fail(ErrorCode::invalid_config, setting.where + ": no key in front of '='");
+    if (setting.key.empty())
+      return fail(ErrorCode::invalid_config, setting.where + ": no key in front of '='");
     out.push_back(std::move(setting));
   }
   return out;
@@ -159,7 +171,8 @@ Result<std::vector<Setting>> read_config_file(const std::string& path) {
 std::string environment_name(std::string_view key) {
   std::string out(kEnvironmentPrefix);
   for (const char c : key) {
-    out.push_back(c == '.' || c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+    out.push_back(c == '.' || c == '-' ? '_'
+                                       : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
   }
   return out;
 }
@@ -209,7 +222,8 @@ Result<void> apply_assignment(ConfigValues& values, std::string_view assignment)
   if (equals == std::string_view::npos || equals == 0) {
     return fail(ErrorCode::invalid_config, "--set '" + std::string(assignment) + "': expected key=value");
   }
-  auto done = values.set(assignment.substr(0, equals), assignment.substr(equals + 1), ConfigSource::command_line);
+  auto done =
+      values.set(assignment.substr(0, equals), assignment.substr(equals + 1), ConfigSource::command_line);
   if (!done) return fail(done.error().code, "--set: " + done.error().message);
   return {};
 }

@@ -47,14 +47,15 @@ void raise_descriptor_limit() {
 ShardPoolOptions shard_options(const ConfigValues& config) {
   ShardPoolOptions options;
   const auto wanted = config.integer("num.network.threads");
-  options.shards = wanted > 0 ? static_cast<unsigned>(wanted) : std::max(1U, std::thread::hardware_concurrency());
+  options.shards =
+      wanted > 0 ? static_cast<unsigned>(wanted) : std::max(1U, std::thread::hardware_concurrency());
   options.stall_warning = std::chrono::milliseconds(config.integer("shard.stall.warning.ms"));
   return options;
 }
 
 // What the drain leaves to storage for its last writes, and when the process ends whatever still hangs: with
-// the default drain.timeout.ms 4 s after the signal. SIGTERM promises 5 s; the second between is for a machine
-// that is short of cores.
+// the default drain.timeout.ms 4 s after the signal. SIGTERM promises 5 s; the second between is for a
+// machine that is short of cores.
 constexpr Duration kStorageGrace = std::chrono::milliseconds(400);
 constexpr Duration kExitGrace = std::chrono::milliseconds(700);
 
@@ -71,7 +72,8 @@ void exit_after(Duration limit, int status) {
 
 class Daemon {
  public:
-  Daemon(const CommandLine& line, const ConfigValues& config, std::vector<Listener> listeners, HostPort admin_address)
+  Daemon(const CommandLine& line, const ConfigValues& config, std::vector<Listener> listeners,
+         HostPort admin_address)
       : line_(line),
         config_(config),
         listeners_(std::move(listeners)),
@@ -84,7 +86,8 @@ class Daemon {
     options.host = admin_address.host;
     options.port = admin_address.port;
     admin_ = std::make_unique<admin::AdminServer>(
-        options, admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion)}, shards_.at(0));
+        options, admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion)},
+        shards_.at(0));
   }
 
   int run();
@@ -143,8 +146,10 @@ storage::Health Daemon::readiness() const {
     case Phase::starting:
       if (waits_for_engine_) return {false, "starting: " + engine_->health().reason};
       return {false, "starting: recovering the log"};
-    case Phase::draining: return {false, "draining: the daemon is about to stop"};
-    case Phase::ready: break;
+    case Phase::draining:
+      return {false, "draining: the daemon is about to stop"};
+    case Phase::ready:
+      break;
   }
   if (!server_->trouble().empty()) return {false, server_->trouble()};
   return engine_->health();
@@ -209,8 +214,8 @@ Task<Result<void>> Daemon::start_engine() {
 Task<Result<void>> Daemon::start_server() {
   auto options = make_server_options(config_, listeners_);
   options.waits_for_broker = !broker_;
-  server_ = std::make_unique<server::Server>(std::move(options), api::api_table(), broker_.get(), shards_, clock_,
-                                             metrics_);
+  server_ = std::make_unique<server::Server>(std::move(options), api::api_table(), broker_.get(), shards_,
+                                             clock_, metrics_);
   auto server_up = co_await server_->start();
   if (!server_up) co_return fail(std::move(server_up.error()));
   server_started_ = true;
@@ -247,8 +252,9 @@ void Daemon::print_ready() const {
   std::string first;
   for (const auto& endpoint : server_->endpoints()) {
     // Nobody can connect to a wildcard: then it is the advertised address, which has the real port too.
-    const auto address = is_wildcard(endpoint.host) ? to_text({endpoint.advertised_host, endpoint.advertised_port})
-                                                    : to_text({endpoint.host, endpoint.port});
+    const auto address = is_wildcard(endpoint.host)
+                             ? to_text({endpoint.advertised_host, endpoint.advertised_port})
+                             : to_text({endpoint.host, endpoint.port});
     if (first.empty()) first = address;
     listeners[endpoint.name] = address;
   }
@@ -270,7 +276,8 @@ void Daemon::warn_of_open_listeners() const {
                  endpoint.name, to_text({endpoint.host, endpoint.port}));
   }
   if (!is_loopback(admin_host_)) {
-    spdlog::warn("admin={} is open to anyone who can reach it: there is no authentication", admin_->endpoint());
+    spdlog::warn("admin={} is open to anyone who can reach it: there is no authentication",
+                 admin_->endpoint());
   }
 }
 
@@ -278,7 +285,8 @@ Task<void> Daemon::stop() {
   phase_ = Phase::draining;
   const MonoTime drained = clock_.now() + std::chrono::milliseconds(config_.integer("drain.timeout.ms"));
   if (waits_for_engine_) co_await stop_waiting_();
-  // Nothing is taken down under a start that still builds on it; one that takes too long meets the exit watch.
+  // Nothing is taken down under a start that still builds on it; one that takes too long meets the exit
+  // watch.
   while (!start_ended_) co_await start_end_.wait();
   if (server_started_) co_await server_->drain(drained);
   // False: storage hangs, and closing it would too. The exit watch ends the process.

@@ -24,19 +24,24 @@ constexpr std::int64_t kMaxPartitions = 1'000'000;  // of all topics
 // Two settle everything: one in which partitions are given up, one in which they are handed out.
 constexpr std::size_t kMaxRounds = 8;
 
-std::unexpected<Error> bad(std::string message) { return fail(ErrorCode::invalid_request, std::move(message)); }
+std::unexpected<Error> bad(std::string message) {
+  return fail(ErrorCode::invalid_request, std::move(message));
+}
 
-Result<void> check_keys(const json& object, const std::string& where, std::initializer_list<std::string_view> known) {
+Result<void> check_keys(const json& object, const std::string& where,
+                        std::initializer_list<std::string_view> known) {
   if (!object.is_object()) return bad(where + " is not an object");
   for (const auto& [key, value] : object.items()) {
-    if (std::ranges::find(known, key) == known.end()) return bad(where + " has an unknown field '" + key + "'");
+    if (std::ranges::find(known, key) == known.end())
+      return bad(where + " has an unknown field '" + key + "'");
   }
   return {};
 }
 
 Result<std::int32_t> number(const json& value, const std::string& where, std::int64_t least) {
-  const bool fits = value.is_number_integer() && (!value.is_number_unsigned() ||
-                    value.get<std::uint64_t>() <= std::numeric_limits<std::int32_t>::max());
+  const bool fits =
+      value.is_number_integer() &&
+      (!value.is_number_unsigned() || value.get<std::uint64_t>() <= std::numeric_limits<std::int32_t>::max());
   if (!fits || value.get<std::int64_t>() < least ||
       value.get<std::int64_t>() > std::numeric_limits<std::int32_t>::max()) {
     return bad(where + " is not a number from " + std::to_string(least));
@@ -46,7 +51,8 @@ Result<std::int32_t> number(const json& value, const std::string& where, std::in
 
 Result<TopicCounts> read_topics(const json& root) {
   const auto topics = root.find("topics");
-  if (topics == root.end() || !topics->is_object()) return bad("'topics' is not an object of partition counts");
+  if (topics == root.end() || !topics->is_object())
+    return bad("'topics' is not an object of partition counts");
   TopicCounts counts;
   std::int64_t all = 0;
   for (const auto& [name, count] : topics->items()) {
@@ -113,14 +119,16 @@ Result<CooperativeMember> read_member(const json& member, const std::string& whe
 
 Result<std::vector<CooperativeMember>> read_members(const json& root) {
   const auto list = root.find("members");
-  if (list == root.end() || !list->is_array() || list->empty()) return bad("'members' is not a list with members");
+  if (list == root.end() || !list->is_array() || list->empty())
+    return bad("'members' is not a list with members");
   if (list->size() > kMaxMembers) return bad("more than " + std::to_string(kMaxMembers) + " members");
   std::vector<CooperativeMember> members;
   std::set<std::string> ids;
   for (const auto& one : *list) {
     auto member = read_member(one, "member " + std::to_string(members.size() + 1));
     if (!member) return std::unexpected(member.error());
-    if (!ids.insert(member->member_id).second) return bad("two members have the id '" + member->member_id + "'");
+    if (!ids.insert(member->member_id).second)
+      return bad("two members have the id '" + member->member_id + "'");
     members.push_back(std::move(*member));
   }
   return members;
@@ -145,7 +153,8 @@ std::int32_t newest_generation(const std::vector<CooperativeMember>& members) {
 Result<std::string> plan_groups(std::string_view text) {
   const auto root = json::parse(text, nullptr, false);
   if (root.is_discarded()) return bad("not JSON");
-  if (auto done = check_keys(root, "the plan", {"topics", "members"}); !done) return std::unexpected(done.error());
+  if (auto done = check_keys(root, "the plan", {"topics", "members"}); !done)
+    return std::unexpected(done.error());
   const auto topics = read_topics(root);
   if (!topics) return std::unexpected(topics.error());
   auto members = read_members(root);

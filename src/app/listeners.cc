@@ -18,10 +18,13 @@ Result<Named> parse_named(std::string_view text, std::string_view what) {
   auto rest = text;
   if (const auto at = text.find("://"); at != std::string_view::npos) {
     std::string name(text.substr(0, at));
-    const auto legal = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.'; };
+    const auto legal = [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+    };
     if (name.empty() || !std::all_of(name.begin(), name.end(), legal)) {
-      return fail(ErrorCode::invalid_config, std::string(what) + " '" + std::string(text) +
-                                                 "': a listener name is made of letters, digits, '_', '-' and '.'");
+      return fail(ErrorCode::invalid_config,
+                  std::string(what) + " '" + std::string(text) +
+                      "': a listener name is made of letters, digits, '_', '-' and '.'");
     }
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
@@ -38,7 +41,8 @@ Result<Named> parse_named(std::string_view text, std::string_view what) {
 
 Result<HostPort> parse_host_port(std::string_view text, std::string_view what) {
   const auto bad = [&](std::string_view why) {
-    return fail(ErrorCode::invalid_config, std::string(what) + " '" + std::string(text) + "': " + std::string(why));
+    return fail(ErrorCode::invalid_config,
+                std::string(what) + " '" + std::string(text) + "': " + std::string(why));
   };
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad("expected HOST:PORT");
@@ -84,7 +88,8 @@ Result<std::vector<Listener>> make_listeners(const std::vector<std::string>& lis
     if (named->name) listener.name = *named->name;
     listener.bind = named->address;
     if (by_name(listener.name) != out.end()) {
-      return fail(ErrorCode::invalid_config, "--listen '" + text + "': there is a listener named " + listener.name +
+      return fail(ErrorCode::invalid_config, "--listen '" + text + "': there is a listener named " +
+                                                 listener.name +
                                                  " already; name this one, as in INTERNAL://HOST:PORT");
     }
     out.push_back(std::move(listener));
@@ -98,13 +103,16 @@ Result<std::vector<Listener>> make_listeners(const std::vector<std::string>& lis
     const auto name = named->name.value_or(out.front().name);
     const auto listener = by_name(name);
     if (listener == out.end()) {
-      return fail(ErrorCode::invalid_config, "--advertise '" + text + "': there is no listener named " + name);
+      return fail(ErrorCode::invalid_config,
+                  "--advertise '" + text + "': there is no listener named " + name);
     }
     if (std::find(advertised_names.begin(), advertised_names.end(), name) != advertised_names.end()) {
-      return fail(ErrorCode::invalid_config, "--advertise '" + text + "': listener " + name + " has an address already");
+      return fail(ErrorCode::invalid_config,
+                  "--advertise '" + text + "': listener " + name + " has an address already");
     }
     if (is_wildcard(named->address.host)) {
-      return fail(ErrorCode::invalid_config, "--advertise '" + text + "': clients cannot connect to a wildcard address");
+      return fail(ErrorCode::invalid_config,
+                  "--advertise '" + text + "': clients cannot connect to a wildcard address");
     }
     listener->advertised = named->address;
     advertised_names.push_back(name);
@@ -112,10 +120,10 @@ Result<std::vector<Listener>> make_listeners(const std::vector<std::string>& lis
   for (auto& listener : out) {
     if (!listener.advertised.host.empty()) continue;
     if (is_wildcard(listener.bind.host)) {
-      return fail(ErrorCode::invalid_config,
-                  "--listen " + listener.name + "://" + to_text(listener.bind) +
-                      " listens on every address: say with --advertise " + listener.name +
-                      "://HOST:PORT which one clients are to connect to");
+      return fail(ErrorCode::invalid_config, "--listen " + listener.name + "://" + to_text(listener.bind) +
+                                                 " listens on every address: say with --advertise " +
+                                                 listener.name +
+                                                 "://HOST:PORT which one clients are to connect to");
     }
     listener.advertised.host = listener.bind.host;
   }

@@ -39,10 +39,14 @@ int health(const CommandLine& line, const ConfigTable& table) {
 
 const char* source_name(ConfigSource source) {
   switch (source) {
-    case ConfigSource::default_value: return "default";
-    case ConfigSource::file: return "file";
-    case ConfigSource::environment: return "environment";
-    case ConfigSource::command_line: return "command line";
+    case ConfigSource::default_value:
+      return "default";
+    case ConfigSource::file:
+      return "file";
+    case ConfigSource::environment:
+      return "environment";
+    case ConfigSource::command_line:
+      return "command line";
   }
   return "";
 }
@@ -58,14 +62,17 @@ int config(const CommandLine& line, const ConfigValues& values) {
   }
   for (const auto& key : values.table().keys()) {
     const bool secret = key.type == ConfigType::password;
-    const auto value = secret ? std::string(values.is_set(key.name) ? "(hidden)" : "") : values.text(key.name);
-    std::printf("%s=%s  # %s\n", std::string(key.name).c_str(), value.c_str(), source_name(values.source(key.name)));
+    const auto value =
+        secret ? std::string(values.is_set(key.name) ? "(hidden)" : "") : values.text(key.name);
+    std::printf("%s=%s  # %s\n", std::string(key.name).c_str(), value.c_str(),
+                source_name(values.source(key.name)));
   }
   return 0;
 }
 
 int docs(const CommandLine& line) {
-  const auto page = line.docs_page == "configuration" ? broker::configuration_markdown() : api::compatibility_markdown();
+  const auto page =
+      line.docs_page == "configuration" ? broker::configuration_markdown() : api::compatibility_markdown();
   std::fputs(page.c_str(), stdout);
   return 0;
 }
@@ -78,7 +85,8 @@ Result<std::string> read_whole(const std::string& path) {
   std::string text;
   char part[65536];
   std::size_t got = 0;
-  while (text.size() <= kMaxPlanBytes && (got = std::fread(part, 1, sizeof part, file)) > 0) text.append(part, got);
+  while (text.size() <= kMaxPlanBytes && (got = std::fread(part, 1, sizeof part, file)) > 0)
+    text.append(part, got);
   const bool failed = std::ferror(file) != 0;
   if (file != stdin) std::fclose(file);
   if (failed) return fail(ErrorCode::invalid_request, path + ": cannot be read");
@@ -101,13 +109,20 @@ int run(int argc, const char* const* argv) {
   if (parsed.exit_status) return *parsed.exit_status;
   const auto& line = parsed.line;
   switch (line.command) {
-    case CommandLine::Command::version: std::printf("tidegate %s\n", std::string(kVersion).c_str()); return 0;
-    case CommandLine::Command::health: return health(line, table);
-    case CommandLine::Command::docs: return docs(line);
-    case CommandLine::Command::offsets_import: return import_offsets(line);
-    case CommandLine::Command::groups_plan: return plan(line);
+    case CommandLine::Command::version:
+      std::printf("tidegate %s\n", std::string(kVersion).c_str());
+      return 0;
+    case CommandLine::Command::health:
+      return health(line, table);
+    case CommandLine::Command::docs:
+      return docs(line);
+    case CommandLine::Command::offsets_import:
+      return import_offsets(line);
+    case CommandLine::Command::groups_plan:
+      return plan(line);
     case CommandLine::Command::serve:
-    case CommandLine::Command::config: break;
+    case CommandLine::Command::config:
+      break;
   }
   const auto values = load_config(line, table, environment);
   if (!values) return complain(values.error());

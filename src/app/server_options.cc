@@ -2,13 +2,14 @@
 
 namespace tidegate::app {
 
-server::ServerOptions make_server_options(const ConfigValues& config, const std::vector<Listener>& listeners) {
+server::ServerOptions make_server_options(const ConfigValues& config,
+                                          const std::vector<Listener>& listeners) {
   const auto size = [&](std::string_view key) { return static_cast<std::size_t>(config.integer(key)); };
   const auto ms = [&](std::string_view key) { return std::chrono::milliseconds(config.integer(key)); };
   server::ServerOptions options;
   for (const auto& listener : listeners) {
-    options.listeners.push_back({listener.name, listener.bind.host, listener.bind.port, listener.advertised.host,
-                                 listener.advertised.port});
+    options.listeners.push_back({listener.name, listener.bind.host, listener.bind.port,
+                                 listener.advertised.host, listener.advertised.port});
   }
   options.listen_backlog = static_cast<int>(config.integer("socket.listen.backlog.size"));
   options.max_request_bytes = size("socket.request.max.bytes");

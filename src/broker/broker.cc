@@ -119,14 +119,16 @@ Task<bool> Broker::stop(MonoTime deadline) {
     abandoned += co_await submit_to(parts_.shards.at(i), std::move(stop_table));
   }
   if (abandoned > 0) {
-    spdlog::warn("event=storage_hangs_at_stop appends={} reason=\"none of them was acknowledged\"", abandoned);
+    spdlog::warn("event=storage_hangs_at_stop appends={} reason=\"none of them was acknowledged\"",
+                 abandoned);
     co_return false;
   }
   Timers& timers = parts_.shards.at(0).timers();
   for (std::shared_ptr<Event> State::* task : {&State::housekeeping, &State::refreshing}) {
     while (const std::shared_ptr<Event> running = (*state_).*task) {
       if (co_await running->wait_until(timers, deadline)) continue;
-      spdlog::warn("event=storage_hangs_at_stop task={}", task == &State::housekeeping ? "housekeeping" : "refresh");
+      spdlog::warn("event=storage_hangs_at_stop task={}",
+                   task == &State::housekeeping ? "housekeeping" : "refresh");
       co_return false;
     }
   }

@@ -25,8 +25,10 @@ class Waiting {
 }  // namespace
 
 FetchMemoryMetrics::FetchMemoryMetrics(MetricRegistry& metrics)
-    : bytes(metrics.gauge("tidegate_broker_fetch_memory_bytes", "Records of Fetch answers being read or written")),
-      waiting(metrics.gauge("tidegate_broker_fetches_waiting_for_memory", "Fetches that wait for such memory")),
+    : bytes(metrics.gauge("tidegate_broker_fetch_memory_bytes",
+                          "Records of Fetch answers being read or written")),
+      waiting(
+          metrics.gauge("tidegate_broker_fetches_waiting_for_memory", "Fetches that wait for such memory")),
       refused(metrics.counter("tidegate_broker_fetches_without_memory_total",
                               "Fetches answered without records because memory came too late")) {}
 
@@ -87,7 +89,8 @@ Task<FetchCharge> FetchMemory::admit(std::uint64_t connection, std::size_t bytes
     planned = charge.own_.size();
   }
   if (planned > 0) {
-    charge.shared_ = co_await budget_.acquire_until(planned, std::min(planned, least), timers, deadline, wait);
+    charge.shared_ =
+        co_await budget_.acquire_until(planned, std::min(planned, least), timers, deadline, wait);
   }
   if (charge.shared_.size() == 0) {
     metrics_.refused.add();

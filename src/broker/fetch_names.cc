@@ -38,7 +38,8 @@ void resolve(const TopicCatalogue& catalogue, const FetchQuery& query, std::vect
   }
 }
 
-FetchedPartition to_partition(const FetchWant& want, ErrorCode refused, FetchedItem* item, bool zstd_allowed) {
+FetchedPartition to_partition(const FetchWant& want, ErrorCode refused, FetchedItem* item,
+                              bool zstd_allowed) {
   FetchedPartition out;
   out.key = want.key;
   out.error = item ? item->error : refused;

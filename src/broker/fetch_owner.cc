@@ -100,7 +100,8 @@ Task<void> FetchOwner::open_all(std::vector<Result<PartitionPtr>>& found) {
   const std::size_t count = closed->partitions.size();
   closed->outcomes.resize(count);
   Gather gather;
-  for (std::size_t i = 0; i < std::min(count, kOpenAtOnce); ++i) gather.add(open_some(table_, closed), "fetch open");
+  for (std::size_t i = 0; i < std::min(count, kOpenAtOnce); ++i)
+    gather.add(open_some(table_, closed), "fetch open");
   co_await gather.all();
   for (std::size_t i = 0; i < count; ++i) {
     if (!closed->outcomes[i]) found[closed->places[i]] = fail(std::move(closed->outcomes[i].error()));
@@ -161,7 +162,8 @@ Task<FetchVisited> FetchOwner::visit(FetchVisit visit) {
     co_await read_into(*found[only], visit.items[only], items, only);
   } else if (!reads.empty()) {
     Gather gather;
-    for (const std::size_t i : reads) gather.add(read_into(*found[i], visit.items[i], items, i), "fetch read");
+    for (const std::size_t i : reads)
+      gather.add(read_into(*found[i], visit.items[i], items, i), "fetch read");
     co_await gather.all();
   }
   out.items = std::move(*items);
@@ -173,7 +175,7 @@ std::uint64_t FetchOwner::watch(const FetchVisit& visit, const std::vector<Resul
   if (waiters_.size() >= max_waiters_) return 0;  // the fetch then waits for its deadline alone
   const std::uint64_t id = ++last_waiter_;
   auto report = [home = visit.home, collector = visit.collector, place = visit.place](std::size_t bytes,
-                                                                                     bool trouble) {
+                                                                                      bool trouble) {
     auto tell = [collector, place, bytes, trouble] {
       if (const auto alive = collector.lock()) alive->report(place, bytes, trouble);
     };
@@ -204,7 +206,8 @@ std::uint64_t FetchOwner::watch(const FetchVisit& visit, const std::vector<Resul
 void FetchOwner::cancel(std::uint64_t waiter) {
   const auto at = waiters_.find(waiter);
   if (at == waiters_.end()) return;
-  for (const PartitionPtr& partition : at->second.partitions) partition->watches.remove(at->second.waiter.get());
+  for (const PartitionPtr& partition : at->second.partitions)
+    partition->watches.remove(at->second.waiter.get());
   waiters_.erase(at);
   gauge_.add(-1);
 }

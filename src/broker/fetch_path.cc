@@ -34,8 +34,9 @@ Task<FetchReply> FetchPath::fetch(FetchQuery query, std::shared_ptr<FetchCancel>
   q.wants = std::move(opened.session.wants);
   q.max_wait_ms = static_cast<std::int32_t>(std::clamp<std::int64_t>(q.max_wait_ms, 0, state.max_wait_ms));
   if (state.local().stopping) q.max_wait_ms = 0;
-  round->max_bytes = std::min(static_cast<std::size_t>(std::clamp<std::int64_t>(q.max_bytes, 0, state.max_bytes)),
-                              state.local().memory.largest_answer());
+  round->max_bytes =
+      std::min(static_cast<std::size_t>(std::clamp<std::int64_t>(q.max_bytes, 0, state.max_bytes)),
+               state.local().memory.largest_answer());
   // More than there can be in an answer would never come.
   round->min_bytes = std::min(static_cast<std::size_t>(std::max(q.min_bytes, 0)), round->max_bytes);
   round->deadline = state.parts.clock.now() + std::chrono::milliseconds(q.max_wait_ms);
@@ -62,7 +63,8 @@ Task<FetchReply> FetchPath::State::answer(std::shared_ptr<Round> round) {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < q.wants.size(); ++i) {
     FetchedItem* item = nullptr;
-    if (next_item < round->places.size() && round->places[next_item] == i) item = &round->fetched[next_item++];
+    if (next_item < round->places.size() && round->places[next_item] == i)
+      item = &round->fetched[next_item++];
     if (item) bytes += item->size_bytes;
     reply.partitions.push_back(to_partition(q.wants[i], round->refused[i], item, q.zstd_allowed));
     if (opens_session || round->session_id != kNoSession) seen.push_back(to_seen(reply.partitions.back()));

@@ -15,8 +15,8 @@ struct FetchSize {
 };
 
 struct FetchAllotment {
-  std::size_t max_bytes = 0;   // 0: do not read
-  bool at_least_one = false;   // the first batch whole, however large: every fetch makes progress
+  std::size_t max_bytes = 0;  // 0: do not read
+  bool at_least_one = false;  // the first batch whole, however large: every fetch makes progress
 };
 
 // In request order until `max_bytes` are spent; the first partition with anything to read gets at

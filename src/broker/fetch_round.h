@@ -39,14 +39,19 @@ struct FetchPath::State {
         catalogue(c),
         tables(t),
         slots(static_cast<std::size_t>(p.config.integer("max.incremental.fetch.session.cache.slots")),
-              static_cast<std::size_t>(p.config.integer("fetch.session.memory.bytes")), kFetchSessionEviction),
+              static_cast<std::size_t>(p.config.integer("fetch.session.memory.bytes")),
+              kFetchSessionEviction),
         max_bytes(p.config.integer("fetch.max.bytes")),
         max_wait_ms(p.config.integer("fetch.max.wait.ms")),
-        fetched_bytes(p.metrics.counter("tidegate_broker_fetched_bytes_total", "Record bytes given to Fetch")),
-        waiters(p.metrics.gauge("tidegate_broker_fetch_waiters", "Waiters of long-poll fetches, on all shards")),
+        fetched_bytes(
+            p.metrics.counter("tidegate_broker_fetched_bytes_total", "Record bytes given to Fetch")),
+        waiters(
+            p.metrics.gauge("tidegate_broker_fetch_waiters", "Waiters of long-poll fetches, on all shards")),
         memory_metrics(p.metrics),
-        session_count(p.metrics.gauge("tidegate_broker_fetch_sessions", "Fetch sessions (KIP-227) of all shards")),
-        session_bytes(p.metrics.gauge("tidegate_broker_fetch_session_bytes", "Memory of what fetch sessions remember")) {
+        session_count(
+            p.metrics.gauge("tidegate_broker_fetch_sessions", "Fetch sessions (KIP-227) of all shards")),
+        session_bytes(p.metrics.gauge("tidegate_broker_fetch_session_bytes",
+                                      "Memory of what fetch sessions remember")) {
     for (unsigned i = 0; i < parts.shards.size(); ++i) shards.push_back(std::make_unique<PerShard>(i, *this));
   }
   void show_sessions() {
@@ -69,7 +74,8 @@ struct FetchPath::State {
   Task<Opened> advance_session(unsigned at, FetchQuery query);
   void drop_session(std::int32_t id);
   std::int32_t create_session(const FetchQuery& query, const std::vector<FetchSeen>& seen);
-  Task<FetchReply> trim_to_changes(std::shared_ptr<Round> round, FetchReply reply, std::vector<FetchSeen> seen);
+  Task<FetchReply> trim_to_changes(std::shared_ptr<Round> round, FetchReply reply,
+                                   std::vector<FetchSeen> seen);
   // Charges round->charge for `bytes`, for a part of them, or for nothing.
   Task<void> admit(std::shared_ptr<Round> round, std::size_t bytes);
   Task<void> fetch_one_shard(std::shared_ptr<Round> round);
@@ -138,17 +144,17 @@ struct FetchPath::Round {
   std::size_t min_bytes = 0;
   std::size_t max_bytes = 0;
   MonoTime deadline;
-  bool trouble = false;                     // some partition has an error already
-  std::vector<FetchItem> items;             // of partitions that exist
-  std::vector<std::size_t> places;          // of items among query.wants
-  std::vector<FetchedItem> fetched;         // one an item
-  std::vector<ErrorCode> refused;           // one a want; none where there is an item
+  bool trouble = false;              // some partition has an error already
+  std::vector<FetchItem> items;      // of partitions that exist
+  std::vector<std::size_t> places;   // of items among query.wants
+  std::vector<FetchedItem> fetched;  // one an item
+  std::vector<ErrorCode> refused;    // one a want; none where there is an item
   std::shared_ptr<FetchCollector> collector;
   std::vector<Waiting> waiters;
   bool ended = false;
   MemoryWait admission;
   FetchCharge charge;
-  std::int32_t session_id = kNoSession;     // of an incremental request
+  std::int32_t session_id = kNoSession;  // of an incremental request
   std::shared_ptr<SessionTurn> turn;
 };
 

@@ -40,7 +40,8 @@ struct FetchSeen {
 
 // A request's place in the order of its session, while it holds it. Given up on the session's shard.
 struct SessionTurn {
-  SessionTurn(std::shared_ptr<TurnQueue> of, TurnQueue::Turn taken) : queue(std::move(of)), turn(std::move(taken)) {}
+  SessionTurn(std::shared_ptr<TurnQueue> of, TurnQueue::Turn taken)
+      : queue(std::move(of)), turn(std::move(taken)) {}
   std::shared_ptr<TurnQueue> queue;  // outlives the turn, even when the session is closed
   TurnQueue::Turn turn;
 };
@@ -51,7 +52,8 @@ struct FetchSessionSize {
   std::size_t bytes = 0;
 };
 
-// The session slots of the whole process, and the memory behind them. Thread-safe; held for a few instructions.
+// The session slots of the whole process, and the memory behind them. Thread-safe; held for a few
+// instructions.
 class FetchSessionSlots {
  public:
   FetchSessionSlots(std::size_t limit, std::size_t max_bytes, Duration evict_after)
@@ -73,7 +75,9 @@ class FetchSessionSlots {
     MonoTime last_used;
     FetchSessionSize size;
   };
-  bool has_room(std::size_t more_bytes) const { return bytes_ <= max_bytes_ && more_bytes <= max_bytes_ - bytes_; }
+  bool has_room(std::size_t more_bytes) const {
+    return bytes_ <= max_bytes_ && more_bytes <= max_bytes_ - bytes_;
+  }
   void erase(std::unordered_map<std::int32_t, Slot>::iterator at);
 
   std::size_t limit_;

@@ -13,7 +13,9 @@ Task<FetchPath::State::Opened> FetchPath::State::open_session(FetchQuery query) 
     co_return Opened{.session = {.wants = std::move(query.wants)}, .turn = nullptr};
   }
   const unsigned at = FetchSessions::shard_of(query.session_id, parts.shards.size());
-  auto advance = [this, at, query = std::move(query)]() mutable { return advance_session(at, std::move(query)); };
+  auto advance = [this, at, query = std::move(query)]() mutable {
+    return advance_session(at, std::move(query));
+  };
   co_return co_await submit_to(parts.shards.at(at), std::move(advance));
 }
 

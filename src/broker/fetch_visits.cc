@@ -47,7 +47,8 @@ Task<void> FetchPath::State::fetch_one_shard(std::shared_ptr<Round> round) {
 
 namespace {
 
-Task<void> visit_shard(Shard& target, FetchOwner& owner, FetchVisit visit, std::shared_ptr<FetchVisited> out) {
+Task<void> visit_shard(Shard& target, FetchOwner& owner, FetchVisit visit,
+                       std::shared_ptr<FetchVisited> out) {
   auto call = [&owner, visit = std::move(visit)]() mutable { return owner.visit(std::move(visit)); };
   *out = co_await submit_to(target, std::move(call));
 }
@@ -68,8 +69,8 @@ Task<bool> FetchPath::State::look_everywhere(std::shared_ptr<Round> round, bool 
                      .collector = round->collector,
                      .place = i};
     answers.push_back(std::make_shared<FetchVisited>());
-    gather.add(visit_shard(parts.shards.at(shares[i].shard), shards[shares[i].shard]->owner,
-                           std::move(visit), answers.back()),
+    gather.add(visit_shard(parts.shards.at(shares[i].shard), shards[shares[i].shard]->owner, std::move(visit),
+                           answers.back()),
                "fetch look");
   }
   co_await gather.all();
@@ -125,8 +126,8 @@ Task<void> FetchPath::State::fetch_many_shards(std::shared_ptr<Round> round) {
   for (auto& share : shares) {
     FetchVisit visit{.items = std::move(share.items), .then = FetchVisit::Then::read_allotted};
     answers.push_back(std::make_shared<FetchVisited>());
-    gather.add(visit_shard(parts.shards.at(share.shard), shards[share.shard]->owner,
-                           std::move(visit), answers.back()),
+    gather.add(visit_shard(parts.shards.at(share.shard), shards[share.shard]->owner, std::move(visit),
+                           answers.back()),
                "fetch read");
   }
   co_await gather.all();

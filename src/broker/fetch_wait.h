@@ -38,7 +38,7 @@ class FetchWatches {
 
 // What a waiter watches of one partition. Owner shard.
 struct FetchWaiterEntry {
-  std::size_t bytes = 0;                          // readable when last looked
+  std::size_t bytes = 0;                           // readable when last looked
   std::function<std::size_t(bool& trouble)> look;  // readable now; trouble: answer at once
 };
 

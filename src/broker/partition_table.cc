@@ -19,7 +19,8 @@ PartitionTable::PartitionTable(const BrokerParts& parts, TopicCatalogue& catalog
       shard_(shard),
       max_appends_(static_cast<std::size_t>(parts.config.integer("partition.max.queued.appends"))),
       producer_limits_(producer_limits(parts.config)),
-      open_partitions_(parts.metrics.gauge("tidegate_broker_open_partitions", "Partitions used since the start")),
+      open_partitions_(
+          parts.metrics.gauge("tidegate_broker_open_partitions", "Partitions used since the start")),
       appends_in_flight_(parts.metrics.gauge("tidegate_broker_appends_in_flight",
                                              "Batches between their place in the order and their outcome")),
       produced_bytes_(parts.metrics.counter("tidegate_broker_produced_bytes_total",
@@ -121,8 +122,8 @@ Task<std::size_t> PartitionTable::stop(MonoTime deadline) {
   }
   for (const auto& [id, partition] : partitions_) {
     if (partition->appends == 0) continue;
-    spdlog::warn("event=appends_abandoned topic={} partition={} appends={}", partition->topic->topic.name, id.index,
-                 partition->appends);
+    spdlog::warn("event=appends_abandoned topic={} partition={} appends={}", partition->topic->topic.name,
+                 id.index, partition->appends);
   }
   co_return appends_;
 }
@@ -174,7 +175,8 @@ Task<void> PartitionTable::erase_key(std::string scope_prefix, std::string key) 
       ops.push_back({.kind = storage::MetaOp::Kind::erase, .key = key, .value = {}});
       auto erased = co_await meta.put_batch(scope, 0, std::move(ops), storage::MetaDurability::policy);
       // Nothing reads a damaged one again either.
-      if (!erased && erased.error().code == ErrorCode::corrupt_message) erased = co_await meta.erase_damaged(scope);
+      if (!erased && erased.error().code == ErrorCode::corrupt_message)
+        erased = co_await meta.erase_damaged(scope);
       if (!erased) co_return;
     }
     after = scopes->back();
@@ -204,8 +206,8 @@ Task<void> PartitionTable::open_for_retention(std::size_t limit) {
     if (stopping_) co_return;
     auto opened = co_await find_open(id);
     if (opened || opened.error().code != ErrorCode::kafka_storage_error) continue;
-    spdlog::warn("event=retention_skipped topic_id={} partition={} error=\"{}\"", id.topic.to_string(), id.index,
-                 opened.error().message);
+    spdlog::warn("event=retention_skipped topic_id={} partition={} error=\"{}\"", id.topic.to_string(),
+                 id.index, opened.error().message);
   }
 }
 

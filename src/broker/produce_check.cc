@@ -23,13 +23,14 @@ TimestampType timestamp_type(const TopicSettings& settings) {
 
 protocol::RecordLimits limits_for(const RecordBatch& batch, const TopicSettings& settings) {
   protocol::RecordLimits limits;
-  limits.max_inflated_bytes =
-      std::min(static_cast<std::size_t>(settings.max_decompressed_bytes),
-               protocol::inflated_limit(batch.bytes.size(), static_cast<std::size_t>(settings.max_message_bytes)));
+  limits.max_inflated_bytes = std::min(
+      static_cast<std::size_t>(settings.max_decompressed_bytes),
+      protocol::inflated_limit(batch.bytes.size(), static_cast<std::size_t>(settings.max_message_bytes)));
   return limits;
 }
 
-protocol::RecordRules rules_for(const RecordBatch& batch, const TopicSettings& settings, std::int64_t now_ms) {
+protocol::RecordRules rules_for(const RecordBatch& batch, const TopicSettings& settings,
+                                std::int64_t now_ms) {
   return {.keys_required = settings.log.cleanup_compact,
           .timestamp_type = timestamp_type(settings),
           .now_ms = now_ms,

@@ -82,7 +82,8 @@ Task<ProduceOutcome> write(PartitionPtr partition, AppendOrder::Slot slot, proto
   slot.release();  // the next one runs after append() has begun below and taken its offset
   auto appended = co_await std::move(appending);
   if (!appended) co_return storage_failed(std::move(appended.error()));
-  ProduceOutcome outcome{.base_offset = appended->base_offset, .log_start = partition->log->offsets().log_start};
+  ProduceOutcome outcome{.base_offset = appended->base_offset,
+                         .log_start = partition->log->offsets().log_start};
   if (options.acks == 0) co_return outcome;
   auto durable = co_await partition->log->wait_durable(appended->log_end);
   if (!durable) co_return storage_failed(std::move(durable.error()));
@@ -293,7 +294,8 @@ void ProducePath::hold_for_rest(const std::vector<ProduceOutcome>& outcomes, std
   for (const ProduceOutcome& outcome : outcomes) {
     if (outcome.rest && std::ranges::find(rests, outcome.rest) == rests.end()) rests.push_back(outcome.rest);
   }
-  if (!rests.empty()) Shard::current()->start(hold(std::move(rests), std::move(charge)), "produce behind its answer");
+  if (!rests.empty())
+    Shard::current()->start(hold(std::move(rests), std::move(charge)), "produce behind its answer");
 }
 
 }  // namespace tidegate::broker

@@ -68,8 +68,8 @@ producers::Verdict ProducerLog::prepare(const protocol::BatchHeader& header, Mon
   if (verdict.kind == producers::Verdict::Kind::append) {
     put_off_.erase(before);
   } else if (verdict.kind == producers::Verdict::Kind::refused &&
-             verdict.error.code == ErrorCode::out_of_order_sequence_number && first.epoch == header.producer_epoch &&
-             first.sequence != header.base_sequence) {
+             verdict.error.code == ErrorCode::out_of_order_sequence_number &&
+             first.epoch == header.producer_epoch && first.sequence != header.base_sequence) {
     verdict.error = {first.reason, "a batch in front of it was refused and comes first"};
   }
   return verdict;
@@ -86,24 +86,27 @@ producers::Verdict ProducerLog::next(protocol::BatchHeader header, const storage
   const auto first = first_batches_.find(header.producer_id);
   if (first != first_batches_.end() && first->second.epoch == header.producer_epoch &&
       first->second.sequence != header.base_sequence) {
-    refused.error = {ErrorCode::out_of_order_sequence_number, "the producer's first batch failed and comes first"};
+    refused.error = {ErrorCode::out_of_order_sequence_number,
+                     "the producer's first batch failed and comes first"};
     return refused;
   }
   const bool unsure = unsure_until_ && now < *unsure_until_;
-  if ((first == first_batches_.end() && unsure && header.base_sequence != 0) ||
-      !remember(header, -1, now)) {
-    refused.error = {ErrorCode::request_timed_out, "too many producers of this partition wait for their first batch"};
+  if ((first == first_batches_.end() && unsure && header.base_sequence != 0) || !remember(header, -1, now)) {
+    refused.error = {ErrorCode::request_timed_out,
+                     "too many producers of this partition wait for their first batch"};
     return refused;
   }
   auto verdict = table_.prepare(header, now);
-  if (verdict.kind == producers::Verdict::Kind::append) first_batches_[header.producer_id].offset = header.base_offset;
+  if (verdict.kind == producers::Verdict::Kind::append)
+    first_batches_[header.producer_id].offset = header.base_offset;
   return verdict;
 }
 
 void ProducerLog::expire(MonoTime now) {
   table_.expire(now);
   std::erase_if(put_off_, [this](const auto& one) { return table_.find(one.first) == nullptr; });
-  std::erase_if(first_batches_, [&](const auto& first) { return now - first.second.seen >= limits_.expiration; });
+  std::erase_if(first_batches_,
+                [&](const auto& first) { return now - first.second.seen >= limits_.expiration; });
   if (unsure_until_ && now >= *unsure_until_) unsure_until_.reset();
 }
 
@@ -128,12 +131,12 @@ Task<Result<void>> ProducerLog::recover(const BrokerParts& parts, PartitionId pa
     if (!stored && !damaged) co_return fail(std::move(stored.error()));
     if (damaged) {
       // The log has it all: only a snapshot is lost, and its place is made free for the next.
-      spdlog::warn("event=producer_snapshot_unreadable partition={}/{} error=\"{}\"", partition.topic.to_string(),
-                   partition.index, stored.error().message);
+      spdlog::warn("event=producer_snapshot_unreadable partition={}/{} error=\"{}\"",
+                   partition.topic.to_string(), partition.index, stored.error().message);
       static_cast<void>(co_await parts.engine.meta().erase_damaged(scope_of(partition)));
     } else if (*stored) {
-      auto parsed = producers::ProducerStateTable::parse(SharedBuffer::copy_of(as_bytes(**stored)),
-                                                         limits_, now);
+      auto parsed =
+          producers::ProducerStateTable::parse(SharedBuffer::copy_of(as_bytes(**stored)), limits_, now);
       if (!parsed) {
         spdlog::warn("event=producer_snapshot_unreadable partition={}/{} error=\"{}\"",
                      partition.topic.to_string(), partition.index, parsed.error().message);
@@ -172,7 +175,9 @@ Task<Result<void>> ProducerLog::write_snapshot(const BrokerParts& parts, Partiti
   const std::size_t bytes = unsaved_bytes_;
   const SharedBuffer state = table_.serialise(parts.clock.now());
   std::vector<storage::MetaOp> ops;
-  ops.push_back({.kind = storage::MetaOp::Kind::put, .key = ProducerLog::kSnapshotKey, .value = std::string(as_text(state.bytes()))});
+  ops.push_back({.kind = storage::MetaOp::Kind::put,
+                 .key = ProducerLog::kSnapshotKey,
+                 .value = std::string(as_text(state.bytes()))});
   auto written = co_await parts.engine.meta().put_batch(scope_of(partition), 0, std::move(ops),
                                                         storage::MetaDurability::policy);
   saving_ = false;

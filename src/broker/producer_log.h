@@ -40,9 +40,9 @@ class ProducerLog {
   // A batch that the producer will send again was turned away before next() saw it: at a limit, or the log
   // could not be opened. When it is the first of a producer that is not known, nothing may come before it.
   void turned_away(const protocol::BatchHeader& header, MonoTime now);
-  // A batch that next() had let pass did not get into the log, for a reason that passes. What its producer has in
-  // the pipe behind it is refused for the same reason, and not as out of order: that would be the end of its epoch
-  // for some clients, who then repeat everything whose fate they do not know under another one.
+  // A batch that next() had let pass did not get into the log, for a reason that passes. What its producer
+  // has in the pipe behind it is refused for the same reason, and not as out of order: that would be the end
+  // of its epoch for some clients, who then repeat everything whose fate they do not know under another one.
   void put_off(const protocol::BatchHeader& header, ErrorCode reason);
   // The log moved: what is below the high watermark is final, what is above the log end never was.
   void follow(const storage::LogOffsets& offsets);
@@ -89,7 +89,7 @@ class ProducerLog {
   std::optional<MonoTime> unsure_until_;
   bool lost_ = false;
   bool saving_ = false;
-  Offset saved_end_ = 0;           // that the snapshot in the store stands for
+  Offset saved_end_ = 0;  // that the snapshot in the store stands for
   std::size_t unsaved_bytes_ = 0;
 };
 

@@ -464,7 +464,8 @@ Result<void> check_protocol_map(const ConfigValues& values) {
   }
   for (const std::string& listener : values.list("listeners")) {
     const std::size_t scheme = listener.find("://");
-    const auto protocol = protocols.find(scheme == std::string::npos ? "PLAINTEXT" : listener.substr(0, scheme));
+    const auto protocol =
+        protocols.find(scheme == std::string::npos ? "PLAINTEXT" : listener.substr(0, scheme));
     if (protocol == protocols.end() || protocol->second == "PLAINTEXT") continue;
     return fail(ErrorCode::invalid_config,
                 fmt::format("Listener '{}' would speak {}; only PLAINTEXT is supported.", listener,
@@ -475,8 +476,9 @@ Result<void> check_protocol_map(const ConfigValues& values) {
 
 Result<void> check_groups(const ConfigValues& values) {
   if (values.integer("group.min.session.timeout.ms") > values.integer("group.max.session.timeout.ms")) {
-    return fail(ErrorCode::invalid_config,
-                "group.min.session.timeout.ms is larger than group.max.session.timeout.ms: no member could join.");
+    return fail(
+        ErrorCode::invalid_config,
+        "group.min.session.timeout.ms is larger than group.max.session.timeout.ms: no member could join.");
   }
   const auto protocols = values.list("group.coordinator.rebalance.protocols");
   if (std::ranges::find(protocols, "classic") == protocols.end()) {

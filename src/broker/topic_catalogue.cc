@@ -98,7 +98,8 @@ struct TopicCatalogue::State {
   Shard& owner_shard() const { return shards.at(0); }
 
   CatalogueTopicPtr make_entry(storage::Topic topic) const {
-    TopicSettings settings = topic.configs.empty() ? default_settings : make_topic_settings(topic.configs, server);
+    TopicSettings settings =
+        topic.configs.empty() ? default_settings : make_topic_settings(topic.configs, server);
     return std::make_shared<const CatalogueTopic>(CatalogueTopic{std::move(topic), std::move(settings)});
   }
 
@@ -144,7 +145,8 @@ struct TopicCatalogue::State {
 // only one change is under way. A large one goes in pieces, so that no shard stands still for it.
 Task<void> TopicCatalogue::State::publish(CatalogueDelta delta) {
   using Topics = std::vector<CatalogueTopicPtr>;
-  for (Topics CatalogueDelta::* part : {&CatalogueDelta::removed, &CatalogueDelta::added, &CatalogueDelta::changed}) {
+  for (Topics CatalogueDelta::* part :
+       {&CatalogueDelta::removed, &CatalogueDelta::added, &CatalogueDelta::changed}) {
     const Topics& all = delta.*part;
     for (std::size_t from = 0; from < all.size(); from += kPublishedAtOnce) {
       const auto some = std::span(all).subspan(from, std::min(kPublishedAtOnce, all.size() - from));
@@ -194,14 +196,16 @@ Task<Result<void>> TopicCatalogue::State::refresh() {
     drop_bad_configs(topic);
     present.insert(topic.id);
     const CatalogueTopicPtr known = owner().find(topic.id);
-    if (known && known->topic.partitions == topic.partitions && known->topic.configs == topic.configs) continue;
+    if (known && known->topic.partitions == topic.partitions && known->topic.configs == topic.configs)
+      continue;
     auto& where = known ? delta.changed : delta.added;
     where.push_back(make_entry(std::move(topic)));
   }
   for (const CatalogueTopicPtr& topic : owner().list()) {
     if (!present.contains(topic->topic.id)) delta.removed.push_back(topic);
   }
-  if (!delta.added.empty() || !delta.changed.empty() || !delta.removed.empty()) co_await publish(std::move(delta));
+  if (!delta.added.empty() || !delta.changed.empty() || !delta.removed.empty())
+    co_await publish(std::move(delta));
   co_return Result<void>{};
 }
 
@@ -419,7 +423,8 @@ Task<TopicResult> TopicCatalogue::State::set_configs(std::string name, ConfigCha
   if (!wanted) co_return fail(std::move(wanted.error()));
   auto configs = check_topic_configs(*wanted, server, engine.capabilities());
   if (!configs) co_return fail(std::move(configs.error()));
-  if (auto good = check_fixed(topic->topic.configs, *configs, server); !good) co_return fail(std::move(good.error()));
+  if (auto good = check_fixed(topic->topic.configs, *configs, server); !good)
+    co_return fail(std::move(good.error()));
   storage::Topic next = topic->topic;
   next.configs = *configs;
   const CatalogueTopicPtr entry = make_entry(std::move(next));
@@ -465,11 +470,14 @@ Task<std::vector<TopicResult>> TopicCatalogue::create(std::vector<NewTopic> topi
 }
 
 Task<std::vector<Result<void>>> TopicCatalogue::remove(std::vector<TopicId> ids) {
-  auto call = [state = state_.get(), ids = std::move(ids)]() mutable { return state->remove(std::move(ids)); };
+  auto call = [state = state_.get(), ids = std::move(ids)]() mutable {
+    return state->remove(std::move(ids));
+  };
   co_return co_await submit_to(state_->owner_shard(), std::move(call));
 }
 
-Task<std::vector<TopicResult>> TopicCatalogue::add_partitions(std::vector<TopicGrowth> growths, bool validate_only) {
+Task<std::vector<TopicResult>> TopicCatalogue::add_partitions(std::vector<TopicGrowth> growths,
+                                                              bool validate_only) {
   auto call = [state = state_.get(), growths = std::move(growths), validate_only]() mutable {
     return state->add_partitions(std::move(growths), validate_only);
   };

@@ -345,9 +345,11 @@ Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const Conf
     const auto key = topic_config_table().require(name);
     if (!key) return fail(key.error());
     if (!is_setting_of(**key, engine)) {
-      return fail(ErrorCode::invalid_config,
-                  fmt::format("{} is a setting of topics in a SeaweedFS: this server's storage engine has no use for it.",
-                              name));
+      return fail(
+          ErrorCode::invalid_config,
+          fmt::format(
+              "{} is a setting of topics in a SeaweedFS: this server's storage engine has no use for it.",
+              name));
     }
     auto normal = ConfigTable::normalise(**key, value);
     if (!normal) return fail(std::move(normal.error()));
@@ -359,9 +361,11 @@ Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const Conf
 
 Result<void> check_creatable(const TopicConfigs& configs, const storage::Capabilities& engine) {
   const auto path = configs.find(std::string(kPathKey));
-  if (path == configs.end() || std::ranges::find(engine.write_paths, path->second) != engine.write_paths.end()) return {};
-  return fail(ErrorCode::invalid_config, fmt::format("{}={} is not available yet; there is: {}.", kPathKey, path->second,
-                                                     fmt::join(engine.write_paths, ", ")));
+  if (path == configs.end() ||
+      std::ranges::find(engine.write_paths, path->second) != engine.write_paths.end())
+    return {};
+  return fail(ErrorCode::invalid_config, fmt::format("{}={} is not available yet; there is: {}.", kPathKey,
+                                                     path->second, fmt::join(engine.write_paths, ", ")));
 }
 
 Result<void> check_fixed(const TopicConfigs& before, const TopicConfigs& after, const ConfigValues& server) {

@@ -133,7 +133,8 @@ void ShardPool::stop(Duration grace) {
   TIDEGATE_ASSERT(Shard::current() == nullptr);
   const SystemClock clock;
   const MonoTime deadline = clock.now() + grace;
-  while (live_tasks() > 0 && clock.now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (live_tasks() > 0 && clock.now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   if (const auto left = live_tasks(); left > 0)
     spdlog::warn("stopping the shards with tasks under way tasks={}", left);
   stall_detector_->stop();

@@ -106,13 +106,19 @@ Standing standing_of(const HttpReply& reply, std::string& problem) {
 
 std::string_view status_label(const HttpReply& reply) {
   switch (reply.failure) {
-    case HttpReply::Failure::none: break;
-    case HttpReply::Failure::no_connection: return "no_connection";
-    case HttpReply::Failure::timed_out: return "timed_out";
-    case HttpReply::Failure::too_large: return "too_large";
-    case HttpReply::Failure::tls: return "tls";
+    case HttpReply::Failure::none:
+      break;
+    case HttpReply::Failure::no_connection:
+      return "no_connection";
+    case HttpReply::Failure::timed_out:
+      return "timed_out";
+    case HttpReply::Failure::too_large:
+      return "too_large";
+    case HttpReply::Failure::tls:
+      return "tls";
     case HttpReply::Failure::stopped:
-    case HttpReply::Failure::other: return "other";
+    case HttpReply::Failure::other:
+      return "other";
   }
   if (reply.status >= 200 && reply.status < 300) return "2xx";
   if (reply.status == 404) return "404";
@@ -143,7 +149,8 @@ Result<RegisteredSchema> parse_schema(const std::string& body) {
   RegisteredSchema schema{.type = *type, .text = text->get<std::string>(), .references = {}};
   const json* references = member(value, "references");
   if (references == nullptr || references->is_null()) return schema;
-  if (!references->is_array() || references->size() > kMaxReferences) return not_understood("list of references");
+  if (!references->is_array() || references->size() > kMaxReferences)
+    return not_understood("list of references");
   for (const json& each : *references) {
     const json* name = each.is_object() ? member(each, "name") : nullptr;
     const json* subject = each.is_object() ? member(each, "subject") : nullptr;

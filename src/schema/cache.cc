@@ -27,7 +27,8 @@ std::optional<Membership> SubjectCache::find(std::string_view subject, std::int3
   return entry->membership;
 }
 
-void SubjectCache::put(std::string_view subject, std::int32_t id, Membership membership, MonoTime good_until) {
+void SubjectCache::put(std::string_view subject, std::int32_t id, Membership membership,
+                       MonoTime good_until) {
   std::string key = key_of(subject, id);
   const std::lock_guard lock(mutex_);
   if (const auto at = entries_.find(key); at != entries_.end()) {

@@ -17,8 +17,9 @@ constexpr std::size_t kInlineBytes = 16U << 10;
 
 }  // namespace
 
-RegistryCaller::RegistryCaller(const RegistryOptions& options, std::unique_ptr<HttpTransport> transport, Shard& home,
-                               BlockingPool& blocking, const Clock& clock, Rng& rng, MetricRegistry& metrics)
+RegistryCaller::RegistryCaller(const RegistryOptions& options, std::unique_ptr<HttpTransport> transport,
+                               Shard& home, BlockingPool& blocking, const Clock& clock, Rng& rng,
+                               MetricRegistry& metrics)
     : options_(options),
       transport_(std::move(transport)),
       home_(home),
@@ -62,7 +63,10 @@ void RegistryCaller::note_failure(std::size_t index, const std::string& problem)
   const bool opened = !was_open && endpoints_.is_open(index);
   spdlog::warn("event=schema_registry_failed url={} error=\"{}\" breaker={} suppressed={}",
                without_credentials(endpoints_.url(index)), problem,
-               opened ? "opened" : endpoints_.is_open(index) ? "open" : "closed", suppressed);
+               opened                      ? "opened"
+               : endpoints_.is_open(index) ? "open"
+                                           : "closed",
+               suppressed);
 }
 
 Task<std::optional<HttpReply>> RegistryCaller::get_in_turn(HttpRequest request, MonoTime deadline) {
@@ -85,8 +89,8 @@ Task<std::string> RegistryCaller::read_body(Reader* read, std::string body) {
   co_return co_await blocking_.run(Lane::cpu, std::move(work));
 }
 
-Task<void> RegistryCaller::ask_one(std::string_view operation, std::size_t index, std::string path, Reader* read,
-                                   MonoTime deadline, Round* round) {
+Task<void> RegistryCaller::ask_one(std::string_view operation, std::size_t index, std::string path,
+                                   Reader* read, MonoTime deadline, Round* round) {
   const MonoTime began = clock_.now();
   // What is left is shared with those behind: one that hangs must not take the time of all.
   HttpRequest request{.url = endpoints_.url(index) + path,
@@ -99,8 +103,9 @@ Task<void> RegistryCaller::ask_one(std::string_view operation, std::size_t index
     co_return;
   }
   seconds_.record(static_cast<std::uint64_t>((clock_.now() - began).count()));
-  metrics_.counter("tidegate_schema_registry_requests_total", "HTTP requests to the schema registry",
-                   {{"operation", std::string(operation)}, {"status", std::string(status_label(*reply))}})
+  metrics_
+      .counter("tidegate_schema_registry_requests_total", "HTTP requests to the schema registry",
+               {{"operation", std::string(operation)}, {"status", std::string(status_label(*reply))}})
       .add();
   std::string problem;
   Standing standing = standing_of(*reply, problem);
@@ -112,15 +117,16 @@ Task<void> RegistryCaller::ask_one(std::string_view operation, std::size_t index
     note_success(index);
   } else {
     round->some_failed = true;
-    if (reply->retry_after) round->retry_after = std::max(round->retry_after.value_or(Duration{}), *reply->retry_after);
+    if (reply->retry_after)
+      round->retry_after = std::max(round->retry_after.value_or(Duration{}), *reply->retry_after);
     if (reply->failure != HttpReply::Failure::stopped) note_failure(index, problem);
   }
   round->told = {standing, std::move(problem)};
 }
 
 // Through the base URLs once, until one has an answer.
-Task<RegistryCaller::Round> RegistryCaller::ask_round(std::string_view operation, std::string path, Reader* read,
-                                                      MonoTime deadline) {
+Task<RegistryCaller::Round> RegistryCaller::ask_round(std::string_view operation, std::string path,
+                                                      Reader* read, MonoTime deadline) {
   Round round;
   round.told.problem = "it is left alone for a moment after failures";
   for (std::size_t i = 0; i < endpoints_.size() && clock_.now() < deadline && !stopped_; ++i) {
@@ -131,13 +137,14 @@ Task<RegistryCaller::Round> RegistryCaller::ask_round(std::string_view operation
   co_return round;
 }
 
-Task<RegistryCaller::Told> RegistryCaller::ask_all(std::string_view operation, std::string path, Reader* read) {
+Task<RegistryCaller::Told> RegistryCaller::ask_all(std::string_view operation, std::string path,
+                                                   Reader* read) {
   const MonoTime deadline = clock_.now() + options_.timeout;
   for (int round = 0;; ++round) {
     Round asked = co_await ask_round(operation, path, read, deadline);
-    const bool answered =
-        asked.told.standing == Standing::good || asked.told.standing == Standing::not_found;
-    if (answered || !asked.some_failed || stopped_ || round + 1 >= options_.tries) co_return std::move(asked.told);
+    const bool answered = asked.told.standing == Standing::good || asked.told.standing == Standing::not_found;
+    if (answered || !asked.some_failed || stopped_ || round + 1 >= options_.tries)
+      co_return std::move(asked.told);
     const MonoTime next = clock_.now() + pause(round, asked.retry_after);
     if (next >= deadline) co_return std::move(asked.told);
     co_await home_.timers().sleep_until(next);

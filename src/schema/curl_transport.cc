@@ -76,18 +76,23 @@ int look_at_progress(void* of, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 
 HttpReply::Failure failure_of(CURLcode code) {
   switch (code) {
-    case CURLE_OPERATION_TIMEDOUT: return HttpReply::Failure::timed_out;
+    case CURLE_OPERATION_TIMEDOUT:
+      return HttpReply::Failure::timed_out;
     case CURLE_COULDNT_CONNECT:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_GOT_NOTHING:
     case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR: return HttpReply::Failure::no_connection;
-    case CURLE_FILESIZE_EXCEEDED: return HttpReply::Failure::too_large;
+    case CURLE_SEND_ERROR:
+      return HttpReply::Failure::no_connection;
+    case CURLE_FILESIZE_EXCEEDED:
+      return HttpReply::Failure::too_large;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CACERT_BADFILE: return HttpReply::Failure::tls;
-    default: return HttpReply::Failure::other;
+    case CURLE_SSL_CACERT_BADFILE:
+      return HttpReply::Failure::tls;
+    default:
+      return HttpReply::Failure::other;
   }
 }
 
@@ -199,10 +204,12 @@ HttpReply Client::get(const HttpRequest& request) {
     reply.status = static_cast<int>(status);
   } else {
     reply.body.clear();
-    reply.failure = exchange.too_large ? HttpReply::Failure::too_large
-                    : code == CURLE_ABORTED_BY_CALLBACK ? HttpReply::Failure::stopped : failure_of(code);
-    reply.problem = exchange.too_large ? "the answer is larger than allowed"
-                    : detail[0] != '\0' ? detail : curl_easy_strerror(code);
+    reply.failure = exchange.too_large                  ? HttpReply::Failure::too_large
+                    : code == CURLE_ABORTED_BY_CALLBACK ? HttpReply::Failure::stopped
+                                                        : failure_of(code);
+    reply.problem = exchange.too_large  ? "the answer is larger than allowed"
+                    : detail[0] != '\0' ? detail
+                                        : curl_easy_strerror(code);
   }
   give_back(std::move(handle));
   return std::move(reply);

@@ -6,7 +6,8 @@
 namespace tidegate::schema {
 
 Endpoints::Endpoints(std::vector<std::string> urls) {
-  for (auto& url : urls) all_.push_back({.url = std::move(url), .failures = {}, .next_probe = {}, .last_problem = {}});
+  for (auto& url : urls)
+    all_.push_back({.url = std::move(url), .failures = {}, .next_probe = {}, .last_problem = {}});
 }
 
 bool Endpoints::may_ask(std::size_t index, MonoTime now) {

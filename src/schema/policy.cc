@@ -8,9 +8,12 @@ std::string_view field_name(Field field) { return field == Field::key ? "key" : 
 
 std::string_view validation_name(Validation validation) {
   switch (validation) {
-    case Validation::off: return "off";
-    case Validation::id: return "id";
-    case Validation::full: return "full";
+    case Validation::off:
+      return "off";
+    case Validation::id:
+      return "id";
+    case Validation::full:
+      return "full";
   }
   return "off";
 }
@@ -18,9 +21,12 @@ std::string_view validation_name(Validation validation) {
 std::string subject_of(SubjectStrategy strategy, std::string_view topic, Field field,
                        std::string_view record_name) {
   switch (strategy) {
-    case SubjectStrategy::topic: return fmt::format("{}-{}", topic, field_name(field));
-    case SubjectStrategy::record: return std::string(record_name);
-    case SubjectStrategy::topic_record: return fmt::format("{}-{}", topic, record_name);
+    case SubjectStrategy::topic:
+      return fmt::format("{}-{}", topic, field_name(field));
+    case SubjectStrategy::record:
+      return std::string(record_name);
+    case SubjectStrategy::topic_record:
+      return fmt::format("{}-{}", topic, record_name);
   }
   return {};
 }

@@ -42,9 +42,12 @@ struct Bucket {
 
 std::string_view schema_type_name(SchemaType type) {
   switch (type) {
-    case SchemaType::avro: return "AVRO";
-    case SchemaType::protobuf: return "PROTOBUF";
-    case SchemaType::json: return "JSON";
+    case SchemaType::avro:
+      return "AVRO";
+    case SchemaType::protobuf:
+      return "PROTOBUF";
+    case SchemaType::json:
+      return "JSON";
   }
   return "AVRO";
 }
@@ -55,8 +58,10 @@ struct Registry::State {
       : options(std::move(o)),
         home(shard),
         clock(c),
-        evicted(metrics.counter("tidegate_schema_cache_evictions_total", "Entries that left a schema cache for others")),
-        unknown(metrics.counter("tidegate_schema_unknown_ids_total", "Look-ups of schema ids that do not exist")),
+        evicted(metrics.counter("tidegate_schema_cache_evictions_total",
+                                "Entries that left a schema cache for others")),
+        unknown(
+            metrics.counter("tidegate_schema_unknown_ids_total", "Look-ups of schema ids that do not exist")),
         shared(metrics.counter("tidegate_schema_registry_shared_requests_total",
                                "Look-ups that another one's request answered")),
         hits(metrics.counter("tidegate_schema_cache_lookups_total", "Look-ups in the schema caches",
@@ -79,8 +84,8 @@ struct Registry::State {
 
   // Joins the flight for `id`, or starts it; nullptr at the limit.
   template <class T>
-  static std::shared_ptr<Flight<T>> join(const std::shared_ptr<State>& self, Flights<T>& flights, std::int32_t id,
-                                         std::string_view operation, std::string path,
+  static std::shared_ptr<Flight<T>> join(const std::shared_ptr<State>& self, Flights<T>& flights,
+                                         std::int32_t id, std::string_view operation, std::string path,
                                          Result<T> (*parse)(const std::string&)) {
     if (const auto at = flights.find(id); at != flights.end()) {
       self->shared.add();
@@ -89,12 +94,14 @@ struct Registry::State {
     if (flights.size() >= kMaxFlights) return nullptr;
     auto flight = std::make_shared<Flight<T>>();
     flights.emplace(id, flight);
-    self->home.start(fly(self, &flights, id, operation, std::move(path), parse, flight), "schema registry look-up");
+    self->home.start(fly(self, &flights, id, operation, std::move(path), parse, flight),
+                     "schema registry look-up");
     return flight;
   }
   template <class T>
-  static Task<void> fly(std::shared_ptr<State> self, Flights<T>* flights, std::int32_t id, std::string_view operation,
-                        std::string path, Result<T> (*parse)(const std::string&), std::shared_ptr<Flight<T>> flight) {
+  static Task<void> fly(std::shared_ptr<State> self, Flights<T>* flights, std::int32_t id,
+                        std::string_view operation, std::string path, Result<T> (*parse)(const std::string&),
+                        std::shared_ptr<Flight<T>> flight) {
     flight->asked = co_await self->caller.ask(operation, std::move(path), parse);
     flights->erase(id);
     flight->ended = true;
@@ -140,13 +147,15 @@ bool Registry::State::spend(const std::string& subject, double tokens) {
   auto& bucket = buckets.try_emplace(subject, Bucket{options.unknown_ids_per_second, now}).first->second;
   const double since = std::chrono::duration<double>(now - bucket.at).count();
   bucket.at = now;
-  bucket.tokens = std::min(options.unknown_ids_per_second, bucket.tokens + since * options.unknown_ids_per_second);
+  bucket.tokens =
+      std::min(options.unknown_ids_per_second, bucket.tokens + since * options.unknown_ids_per_second);
   if (bucket.tokens < 1) return false;
   bucket.tokens -= tokens;
   return true;
 }
 
-Task<MembershipAnswer> Registry::State::membership(std::shared_ptr<State> self, std::string subject, std::int32_t id) {
+Task<MembershipAnswer> Registry::State::membership(std::shared_ptr<State> self, std::string subject,
+                                                   std::int32_t id) {
   if (const auto known = self->memberships.find(subject, id)) co_return MembershipAnswer{*known, {}};
   if (id < 0) co_return MembershipAnswer{Membership::unknown_id, {}};
   MonoTime now = self->clock.now();
@@ -159,7 +168,8 @@ Task<MembershipAnswer> Registry::State::membership(std::shared_ptr<State> self, 
   const MonoTime negative_until = now + self->options.negative_ttl;
   if (!flight) co_return unavailable(problem_of(flight));
   switch (flight->asked.standing) {
-    case Standing::good: break;
+    case Standing::good:
+      break;
     case Standing::not_found:
       self->unknown.add();
       self->spend(subject, 1);
@@ -167,7 +177,8 @@ Task<MembershipAnswer> Registry::State::membership(std::shared_ptr<State> self, 
       self->memberships.put(subject, id, Membership::unknown_id, negative_until);
       co_return MembershipAnswer{Membership::unknown_id, {}};
     case Standing::refused:
-    case Standing::failed: co_return unavailable(problem_of(flight));
+    case Standing::failed:
+      co_return unavailable(problem_of(flight));
   }
   const auto& subjects = flight->asked.value;
   for (std::size_t i = 0; i < std::min(subjects.size(), kMaxSubjectsOfId); ++i) {
@@ -182,9 +193,10 @@ Task<MembershipAnswer> Registry::State::membership(std::shared_ptr<State> self, 
 
 Task<SchemaAnswer> Registry::State::schema(std::shared_ptr<State> self, std::int32_t id) {
   if (auto known = self->schemas.find(id)) co_return SchemaAnswer{.schema = std::move(known), .problem = {}};
-  if (id < 0 || self->unknown_ids.contains(id, self->clock.now())) co_return SchemaAnswer{.unknown_id = true, .problem = {}};
-  const auto flight = join(self, self->schema_flights, id, "schema_by_id", fmt::format("/schemas/ids/{}", id),
-                           &parse_schema);
+  if (id < 0 || self->unknown_ids.contains(id, self->clock.now()))
+    co_return SchemaAnswer{.unknown_id = true, .problem = {}};
+  const auto flight =
+      join(self, self->schema_flights, id, "schema_by_id", fmt::format("/schemas/ids/{}", id), &parse_schema);
   while (flight && !flight->ended) co_await flight->done.wait();
   if (!flight) co_return SchemaAnswer{.problem = problem_of(flight)};
   if (flight->asked.standing == Standing::not_found) {
@@ -202,7 +214,8 @@ Task<SchemaAnswer> Registry::State::schema(std::shared_ptr<State> self, std::int
   co_return SchemaAnswer{.schema = std::move(schema), .problem = {}};
 }
 
-Task<SchemaAnswer> Registry::State::version(std::shared_ptr<State> self, std::string subject, std::int32_t version) {
+Task<SchemaAnswer> Registry::State::version(std::shared_ptr<State> self, std::string subject,
+                                            std::int32_t version) {
   // A reference may go to a version that was deleted since.
   auto asked = co_await self->caller.ask(
       "schema_by_version",
@@ -229,7 +242,8 @@ Task<void> Registry::State::keep_subjects(std::shared_ptr<State> self) {
 
 Registry::Registry(RegistryOptions options, std::unique_ptr<HttpTransport> transport, Shard& home,
                    BlockingPool& blocking, const Clock& clock, Rng& rng, MetricRegistry& metrics)
-    : state_(std::make_shared<State>(std::move(options), std::move(transport), home, blocking, clock, rng, metrics)) {}
+    : state_(std::make_shared<State>(std::move(options), std::move(transport), home, blocking, clock, rng,
+                                     metrics)) {}
 Registry::~Registry() = default;
 
 std::optional<MembershipAnswer> Registry::cached_membership(std::string_view subject, std::int32_t id) {
@@ -246,7 +260,9 @@ RegisteredSchemaPtr Registry::cached_schema(std::int32_t id) { return state_->sc
 
 Task<MembershipAnswer> Registry::membership(std::string subject, std::int32_t id) {
   if (auto known = cached_membership(subject, id)) co_return std::move(*known);
-  auto visit = [state = state_, subject = std::move(subject), id] { return State::membership(state, subject, id); };
+  auto visit = [state = state_, subject = std::move(subject), id] {
+    return State::membership(state, subject, id);
+  };
   co_return co_await submit_to(state_->home, std::move(visit));
 }
 

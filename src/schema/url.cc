@@ -39,7 +39,8 @@ Result<std::string> check_registry_url(std::string_view url) {
   if (url.find_first_of("?#") != std::string_view::npos) return bad_url("has a query or a fragment");
   const std::size_t host = host_begin(url);
   // DescribeConfigs and the log show the URL.
-  if (host != scheme_bytes(url)) return bad_url("has a password; schema.registry.basic.auth.user.info is for that");
+  if (host != scheme_bytes(url))
+    return bad_url("has a password; schema.registry.basic.auth.user.info is for that");
   if (host == url.size() || url[host] == '/' || url[host] == ':') return bad_url("names no host");
   while (url.ends_with('/')) url.remove_suffix(1);
   return std::string(url);
@@ -53,8 +54,8 @@ std::string percent_encoded(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
     if (plain) {
       out += c;
     } else {

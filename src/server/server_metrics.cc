@@ -125,9 +125,9 @@ void ApiMetrics::count_reply(const api::ApiRow& row, std::int16_t version, std::
   if (!counter) {
     MetricLabels labels = labels_of(row, version);
     labels.emplace_back("error", std::string(error_name(static_cast<ErrorCode>(error_code))));
-    counter = &metrics_.registry.counter(
-        "tidegate_server_errors_total", "Kafka requests answered with an error; the first one counts.",
-        std::move(labels));
+    counter = &metrics_.registry.counter("tidegate_server_errors_total",
+                                         "Kafka requests answered with an error; the first one counts.",
+                                         std::move(labels));
   }
   counter->add();
 }

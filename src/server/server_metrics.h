@@ -80,7 +80,8 @@ class ApiMetrics {
   ServerMetrics& metrics_;
   std::span<const api::ApiRow> rows_;
   std::vector<PerRow> per_row_;
-  std::map<std::tuple<const api::ApiRow*, std::size_t, std::int16_t>, Counter*> errors_;  // by row, place, code
+  std::map<std::tuple<const api::ApiRow*, std::size_t, std::int16_t>, Counter*>
+      errors_;  // by row, place, code
 };
 
 }  // namespace tidegate::server

@@ -31,7 +31,8 @@ Result<void> visit(const protocol::RecordBatch& batch, OffsetRange within, Each 
 }  // namespace
 
 Result<std::optional<TimestampedOffset>> first_record_at_or_after(const protocol::RecordBatch& batch,
-                                                                  std::int64_t timestamp_ms, OffsetRange within) {
+                                                                  std::int64_t timestamp_ms,
+                                                                  OffsetRange within) {
   std::optional<TimestampedOffset> first;
   auto visited = visit(batch, within, [&](const TimestampedOffset& record) {
     if (record.timestamp >= timestamp_ms) first = record;
@@ -41,7 +42,8 @@ Result<std::optional<TimestampedOffset>> first_record_at_or_after(const protocol
   return first;
 }
 
-Result<std::optional<TimestampedOffset>> latest_record(const protocol::RecordBatch& batch, OffsetRange within) {
+Result<std::optional<TimestampedOffset>> latest_record(const protocol::RecordBatch& batch,
+                                                       OffsetRange within) {
   std::optional<TimestampedOffset> latest;
   auto visited = visit(batch, within, [&](const TimestampedOffset& record) {
     const std::int64_t so_far = latest ? latest->timestamp : protocol::kNoTimestamp;

@@ -47,7 +47,8 @@ TEST_F(ApiVersions, AboveOurs_IsAnsweredInVersionZeroWithoutLookingAtTheBody) {
   const auto reply = plane.api.invoke(18, 6, SharedBuffer::copy_of(as_bytes("anything at all")));
   EXPECT_TRUE(reply.send);
   EXPECT_FALSE(reply.close);
-  const auto answer = protocol::decode_response<protocol::ApiVersionsResponse>(test::ApiHarness::joined(reply), 0);
+  const auto answer =
+      protocol::decode_response<protocol::ApiVersionsResponse>(test::ApiHarness::joined(reply), 0);
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->response.error_code, ErrorCode::unsupported_version);
   ASSERT_EQ(answer->response.api_keys.size(), 1U);

@@ -36,7 +36,8 @@ class CompactionPlane {
   void put(const broker::CatalogueTopicPtr& topic, const std::string& key, std::optional<std::string> value) {
     if (value) value->resize(kValueBytes, '.');
     const auto now = plane.api.shards().clock().wall_ms();
-    const std::vector<protocol::NewRecord> records{{.timestamp = now, .key = key, .value = value, .headers = {}}};
+    const std::vector<protocol::NewRecord> records{
+        {.timestamp = now, .key = key, .value = value, .headers = {}}};
     const auto batch = protocol::build_batch(records, {});
     ASSERT_EQ(plane.produce(topic, 0, batch->bytes).error_code, ErrorCode::none);
   }
@@ -225,10 +226,12 @@ TEST(CompactedTopic, DeletedOne_LeavesNoCheckpoint) {
   at.put_many(topic, 20, 3);
   at.turn_clock();
   const auto scopes = [&] {
-    return at.plane.api.run([&] { return at.plane.api.engine().meta().scopes("compaction/", "", 10); })->size();
+    return at.plane.api.run([&] { return at.plane.api.engine().meta().scopes("compaction/", "", 10); })
+        ->size();
   };
   ASSERT_TRUE(at.wait_until([&] { return scopes() == 1; }));
-  ASSERT_TRUE(at.plane.api.run([&] { return at.plane.api.broker().topics().remove({topic->topic.id}); }).at(0));
+  ASSERT_TRUE(
+      at.plane.api.run([&] { return at.plane.api.broker().topics().remove({topic->topic.id}); }).at(0));
   EXPECT_TRUE(at.wait_until([&] { return scopes() == 0; }));
 }
 
@@ -250,9 +253,8 @@ TEST(CompactedTopic, Stop_DoesNotWaitForTheThrottle) {
   at.put_many(topic, 20, 3);
   at.turn_clock();
   ASSERT_TRUE(at.wait_until([&] { return at.gauge("running_partitions") == 1; }));
-  auto stopped = std::async(std::launch::async, [&] {
-    return at.plane.api.run([&] { return at.plane.api.broker().stop(); });
-  });
+  auto stopped = std::async(std::launch::async,
+                            [&] { return at.plane.api.run([&] { return at.plane.api.broker().stop(); }); });
   // At this rate the cleaning would take more than an hour.
   int steps = 0;
   for (; steps < 1200 && stopped.wait_for(std::chrono::seconds(0)) != std::future_status::ready; ++steps) {
@@ -288,7 +290,8 @@ TEST_P(FailingCleaner, TellsOfIt_AndGoesOnAfterAPause) {
   at.turn_clock();
   ASSERT_TRUE(at.wait_for("failures_total", 1));
   ASSERT_TRUE(at.wait_until([&] { return at.gauge("paused_partitions") == 1; }));
-  ASSERT_TRUE(at.wait_until([&] { return log.count("event=compaction_failed topic=prices partition=0") == 1; }));
+  ASSERT_TRUE(
+      at.wait_until([&] { return log.count("event=compaction_failed topic=prices partition=0") == 1; }));
   engine->faults().heal();
   at.let_workers_look();
   EXPECT_EQ(at.read(topic).records, 20U) << "left alone for a while";

@@ -312,13 +312,15 @@ TEST_F(AlterConfigs, Refusals_HaveKafkasCodesAndChangeNothing) {
 class FixedConfigs : public ::testing::Test {
  protected:
   static constexpr std::string_view kPaths[] = {"direct"};
-  static std::unique_ptr<storage::Engine> with_paths(std::unique_ptr<storage::Engine> inner, ShardPool& shards) {
+  static std::unique_ptr<storage::Engine> with_paths(std::unique_ptr<storage::Engine> inner,
+                                                     ShardPool& shards) {
     auto engine = std::make_unique<test::FaultEngine>(std::move(inner), shards, 1);
     engine->pretend({.write_paths = kPaths});
     return engine;
   }
   using Created = protocol::CreateTopicsResponse::CreatableTopicResult;
-  static Created create(ApiHarness& harness, std::string name, std::vector<std::pair<std::string, std::string>> configs) {
+  static Created create(ApiHarness& harness, std::string name,
+                        std::vector<std::pair<std::string, std::string>> configs) {
     protocol::CreateTopicsRequest request;
     auto& topic = request.topics.emplace_back();
     topic.name = std::move(name);
@@ -352,7 +354,8 @@ TEST_F(FixedConfigs, AreSetAtCreationAndNeverAgain) {
   EXPECT_EQ(shown("seaweedmq.layout"), "batch@1");
   EXPECT_EQ(shown("seaweedmq.path"), "direct@5");
   EXPECT_EQ(set("seaweedmq.layout", kSet, "record"), ErrorCode::invalid_config);
-  EXPECT_EQ(set("seaweedmq.layout", kDelete, std::nullopt), ErrorCode::invalid_config) << "the default is another";
+  EXPECT_EQ(set("seaweedmq.layout", kDelete, std::nullopt), ErrorCode::invalid_config)
+      << "the default is another";
   EXPECT_EQ(set("seaweedmq.path", kSet, "broker"), ErrorCode::invalid_config);
   EXPECT_EQ(set("seaweedmq.layout", kSet, "batch"), ErrorCode::none);
   EXPECT_EQ(set("seaweedmq.path", kSet, "direct"), ErrorCode::none);
@@ -365,7 +368,8 @@ TEST_F(FixedConfigs, AreSetAtCreationAndNeverAgain) {
   resource.resource_name = "t";
   resource.configs.push_back({"retention.ms", "9"});
   EXPECT_EQ(harness_.call<AlterConfigsResponse>(replace).responses.at(0).error_code, ErrorCode::none);
-  EXPECT_EQ(shown("seaweedmq.layout"), "batch@1") << "a tool that replaces all of them knows nothing of this one";
+  EXPECT_EQ(shown("seaweedmq.layout"), "batch@1")
+      << "a tool that replaces all of them knows nothing of this one";
 }
 
 TEST_F(FixedConfigs, ServersSettingIsTheDefault) {

@@ -41,8 +41,9 @@ class DataPlane {
   using ProducePartition = protocol::ProduceResponse::PartitionProduceResponse;
   using FetchPartition = protocol::FetchResponse::PartitionData;
 
-  static protocol::ProduceRequest produce_request(const broker::CatalogueTopicPtr& topic, std::int32_t partition,
-                                                  SharedBuffer records, std::int16_t acks = -1) {
+  static protocol::ProduceRequest produce_request(const broker::CatalogueTopicPtr& topic,
+                                                  std::int32_t partition, SharedBuffer records,
+                                                  std::int16_t acks = -1) {
     protocol::ProduceRequest request;
     request.acks = acks;
     request.timeout_ms = 30'000;
@@ -52,8 +53,8 @@ class DataPlane {
     data.partition_data.push_back({partition, std::move(records)});
     return request;
   }
-  ProducePartition produce(const broker::CatalogueTopicPtr& topic, std::int32_t partition, SharedBuffer records,
-                           std::int16_t version = 13, std::int16_t acks = -1) {
+  ProducePartition produce(const broker::CatalogueTopicPtr& topic, std::int32_t partition,
+                           SharedBuffer records, std::int16_t version = 13, std::int16_t acks = -1) {
     const auto response = api.call<protocol::ProduceResponse>(
         produce_request(topic, partition, std::move(records), acks), version);
     EXPECT_EQ(response.responses.size(), 1U);
@@ -69,7 +70,8 @@ class DataPlane {
     wanted.topic = topic->topic.name;
     wanted.topic_id = topic->topic.id;
     for (const auto& [partition, offset] : from) {
-      wanted.partitions.push_back({.partition = partition, .fetch_offset = offset, .partition_max_bytes = 1 << 20});
+      wanted.partitions.push_back(
+          {.partition = partition, .fetch_offset = offset, .partition_max_bytes = 1 << 20});
     }
     return request;
   }

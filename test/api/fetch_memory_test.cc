@@ -21,7 +21,8 @@ class FetchMemory : public ::testing::Test {
   using Reply = std::future<broker::FetchReply>;
 
   FetchMemory() {
-    protocol::NewRecord record{.timestamp = 1'700'000'000'000, .key = "k", .value = std::string(100'000, 'v')};
+    protocol::NewRecord record{
+        .timestamp = 1'700'000'000'000, .key = "k", .value = std::string(100'000, 'v')};
     batch = *protocol::build_batch(std::vector<protocol::NewRecord>{record}, {});
     for (int i = 0; i < 3; ++i) plane.produce(topic, 0, batch.bytes);
   }
@@ -34,8 +35,11 @@ class FetchMemory : public ::testing::Test {
   std::int64_t gauge(const char* name) { return plane.api.shards().metrics().gauge(name, "").value(); }
 
   broker::FetchQuery query(std::uint64_t connection, std::int32_t max_wait_ms = 500) const {
-    broker::FetchQuery query{
-        .max_wait_ms = max_wait_ms, .min_bytes = 1, .max_bytes = 50 << 20, .by_id = true, .connection = connection};
+    broker::FetchQuery query{.max_wait_ms = max_wait_ms,
+                             .min_bytes = 1,
+                             .max_bytes = 50 << 20,
+                             .by_id = true,
+                             .connection = connection};
     query.wants.push_back({.key = {.id = topic->topic.id, .partition = 0}, .max_bytes = 50 << 20});
     return query;
   }
@@ -66,7 +70,9 @@ class FetchMemory : public ::testing::Test {
     for (std::uint64_t connection = 1; connection <= 5; ++connection) {
       auto reply = start(query(connection, 0));
       EXPECT_TRUE(is_ready(reply));
-      if (gauge("tidegate_broker_fetch_memory_bytes") + static_cast<std::int64_t>(batch.bytes.size()) > kLimit) return;
+      if (gauge("tidegate_broker_fetch_memory_bytes") + static_cast<std::int64_t>(batch.bytes.size()) >
+          kLimit)
+        return;
     }
   }
 
@@ -174,7 +180,9 @@ TEST(FetchWaiterLimit, OneMore_WaitsForItsDeadlineAlone) {
       auto reply = co_await broker.fetch().fetch(std::move(q), nullptr);
       to->set_value(std::move(reply));
     };
-    auto go = [&] { Shard::current()->start(fetch(plane.api.broker(), std::move(query), done.back()), "test"); };
+    auto go = [&] {
+      Shard::current()->start(fetch(plane.api.broker(), std::move(query), done.back()), "test");
+    };
     plane.api.shards().call(go);
   }
   plane.api.shards().settle();
@@ -217,7 +225,11 @@ class SessionTurns : public ::testing::Test {
     return start(std::move(query), plane.api.last_shard()).get().session_id;
   }
   static broker::FetchQuery next(std::int32_t id, std::int32_t epoch, std::int32_t max_bytes = 1 << 20) {
-    return {.max_wait_ms = 500, .min_bytes = 1, .max_bytes = max_bytes, .session_id = id, .session_epoch = epoch,
+    return {.max_wait_ms = 500,
+            .min_bytes = 1,
+            .max_bytes = max_bytes,
+            .session_id = id,
+            .session_epoch = epoch,
             .by_id = true};
   }
 

@@ -81,7 +81,8 @@ TEST_F(FetchSession, EpochZero_ReplacesAndMinusOneCloses) {
 
 TEST_F(FetchSession, Forgotten_AreLeftOutAndTheLastOneCloses) {
   const auto full = open();
-  for (std::int32_t partition = 0; partition < 3; ++partition) plane.produce(topic, partition, make_batch(1).bytes);
+  for (std::int32_t partition = 0; partition < 3; ++partition)
+    plane.produce(topic, partition, make_batch(1).bytes);
   auto request = next(full.session_id, 1);
   request.forgotten_topics_data.push_back({.topic = "", .topic_id = topic->topic.id, .partitions = {0, 2}});
   const auto one = plane.fetch(request);

@@ -14,17 +14,20 @@ using test::make_batch;
 class Fetch : public ::testing::Test {
  protected:
   // Starts a fetch and leaves it waiting; the clock stands still.
-  std::future<broker::FetchReply> start(broker::FetchQuery query, std::shared_ptr<broker::FetchCancel> cancel = {}) {
+  std::future<broker::FetchReply> start(broker::FetchQuery query,
+                                        std::shared_ptr<broker::FetchCancel> cancel = {}) {
     auto done = std::make_shared<std::promise<broker::FetchReply>>();
     auto future = done->get_future();
     const unsigned shard = plane.api.last_shard();
     auto& broker = plane.api.broker();
     plane.api.shards().call(
-        [&] { Shard::current()->start(run(broker, std::move(query), std::move(cancel), done), "test"); }, shard);
+        [&] { Shard::current()->start(run(broker, std::move(query), std::move(cancel), done), "test"); },
+        shard);
     plane.api.shards().settle();
     return future;
   }
-  static Task<void> run(broker::Broker& broker, broker::FetchQuery query, std::shared_ptr<broker::FetchCancel> cancel,
+  static Task<void> run(broker::Broker& broker, broker::FetchQuery query,
+                        std::shared_ptr<broker::FetchCancel> cancel,
                         std::shared_ptr<std::promise<broker::FetchReply>> done) {
     done->set_value(co_await broker.fetch().fetch(std::move(query), std::move(cancel)));
   }
@@ -80,7 +83,8 @@ TEST_F(Fetch, Unknown_IsToldPerPartition) {
   EXPECT_EQ(by_id.responses[1].partitions[0].error_code, ErrorCode::unknown_topic_id);
   EXPECT_EQ(by_id.responses[1].partitions[0].high_watermark, -1);
   EXPECT_TRUE(by_id.responses[1].partitions[0].records.has_value());
-  EXPECT_EQ(plane.fetch(request, 12).responses[1].partitions[0].error_code, ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(plane.fetch(request, 12).responses[1].partitions[0].error_code,
+            ErrorCode::unknown_topic_or_partition);
 }
 
 TEST_F(Fetch, Offsets_OutsideTheLogAreOutOfRange) {
@@ -163,7 +167,8 @@ TEST_F(Fetch, Followers_AreNotServed) {
   EXPECT_EQ(plane.fetch(request).responses[0].partitions[0].error_code, ErrorCode::not_leader_or_follower);
   request.replica_state.replica_id = -1;
   request.replica_id = 3;
-  EXPECT_EQ(plane.fetch(request, 12).responses[0].partitions[0].error_code, ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(plane.fetch(request, 12).responses[0].partitions[0].error_code,
+            ErrorCode::not_leader_or_follower);
 }
 
 TEST_F(Fetch, LongPoll_EndsWithTheFirstRecordOfAnyPartition) {
@@ -241,8 +246,8 @@ TEST_F(Fetch, LongPoll_EndsWhenTheTopicGoes) {
       partitions, [](const auto& one) { return one.error == ErrorCode::unknown_topic_or_partition; }));
   auto again = start(query(topic, 3));
   const auto next = take(again).partitions;
-  EXPECT_TRUE(std::ranges::all_of(
-      next, [](const auto& one) { return one.error == ErrorCode::unknown_topic_id; }));
+  EXPECT_TRUE(
+      std::ranges::all_of(next, [](const auto& one) { return one.error == ErrorCode::unknown_topic_id; }));
 }
 
 TEST_F(Fetch, LongPoll_EndsWhenTheClientIsGone) {

@@ -284,7 +284,8 @@ class HeldMetaEngine final : public storage::Engine {
       std::vector<storage::MetaOp> ops;
       for (auto& entry : *entries) ops.push_back({storage::MetaOp::Kind::erase, std::move(entry.key), {}});
       engine_.damaged_.clear();
-      co_return co_await engine_.inner_->meta().put_batch(scope, 0, std::move(ops), storage::MetaDurability::synced);
+      co_return co_await engine_.inner_->meta().put_batch(scope, 0, std::move(ops),
+                                                          storage::MetaDurability::synced);
     }
 
    private:

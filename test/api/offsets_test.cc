@@ -15,7 +15,8 @@ using test::make_batch;
 class Offsets : public ::testing::Test {
  protected:
   using Found = protocol::ListOffsetsResponse::ListOffsetsPartitionResponse;
-  Found list(std::int64_t timestamp, std::int16_t version = 11, std::int32_t epoch = -1, std::int32_t partition = 0) {
+  Found list(std::int64_t timestamp, std::int16_t version = 11, std::int32_t epoch = -1,
+             std::int32_t partition = 0) {
     protocol::ListOffsetsRequest request;
     request.replica_id = -1;
     request.topics.push_back({.name = "t", .partitions = {{partition, epoch, timestamp}}});
@@ -79,7 +80,8 @@ TEST_F(Offsets, WithoutTiers_LocalIsAllThereIs) {
 TEST_F(Offsets, SpecialValues_NeedTheirVersion) {
   const std::pair<std::int64_t, std::int16_t> since[] = {{-3, 7}, {-4, 8}, {-5, 9}, {-6, 11}};
   for (const auto& [timestamp, version] : since) {
-    EXPECT_EQ(list(timestamp, static_cast<std::int16_t>(version - 1)).error_code, ErrorCode::unsupported_version);
+    EXPECT_EQ(list(timestamp, static_cast<std::int16_t>(version - 1)).error_code,
+              ErrorCode::unsupported_version);
     EXPECT_EQ(list(timestamp, version).error_code, ErrorCode::none);
   }
   EXPECT_EQ(list(-7).error_code, ErrorCode::unsupported_version);

@@ -97,7 +97,8 @@ TEST(OperationsOfTwoNodes, LogDirs_HaveThePartitionsOfThisNode) {
   ASSERT_EQ(response.results.at(0).topics.size(), 1U);
   EXPECT_EQ(response.results[0].error_code, ErrorCode::none);
   std::vector<std::int32_t> indexes;
-  for (const auto& partition : response.results[0].topics[0].partitions) indexes.push_back(partition.partition_index);
+  for (const auto& partition : response.results[0].topics[0].partitions)
+    indexes.push_back(partition.partition_index);
   EXPECT_THAT(indexes, ElementsAre(0, 2));
 }
 
@@ -125,7 +126,9 @@ TEST_F(Operations, Reassignments_AreNoneWhateverIsAskedFor) {
   api.make_topic("t", 2);
   ListPartitionReassignmentsRequest request;
   for (const bool all : {true, false}) {
-    if (!all) request.topics = {{.name = "t", .partition_indexes = {0, 7}}, {.name = "none", .partition_indexes = {0}}};
+    if (!all)
+      request.topics = {{.name = "t", .partition_indexes = {0, 7}},
+                        {.name = "none", .partition_indexes = {0}}};
     const auto response = api.call<ListPartitionReassignmentsResponse>(request);
     EXPECT_EQ(response.error_code, ErrorCode::none);
     EXPECT_FALSE(response.error_message);
@@ -170,8 +173,8 @@ TEST_F(Operations, Quorum_IsThisServerAloneInEveryVersion) {
 
 TEST_F(Operations, Quorum_OfAnythingElseIsUnknown) {
   api.make_topic("t");
-  for (const auto& request : {quorum_of("t", {0}), quorum_of("__cluster_metadata", {1}),
-                              quorum_of("__cluster_metadata", {0, 1})}) {
+  for (const auto& request :
+       {quorum_of("t", {0}), quorum_of("__cluster_metadata", {1}), quorum_of("__cluster_metadata", {0, 1})}) {
     const auto response = api.call<DescribeQuorumResponse>(request);
     EXPECT_EQ(response.error_code, ErrorCode::none);
     ASSERT_EQ(response.topics.size(), 1U);
@@ -188,7 +191,8 @@ TEST_F(Operations, Quorum_OfAnythingElseIsUnknown) {
 
 std::vector<std::pair<int, std::string>> names(const ListConfigResourcesResponse& response) {
   std::vector<std::pair<int, std::string>> out;
-  for (const auto& resource : response.config_resources) out.emplace_back(resource.resource_type, resource.resource_name);
+  for (const auto& resource : response.config_resources)
+    out.emplace_back(resource.resource_type, resource.resource_name);
   return out;
 }
 
@@ -277,7 +281,8 @@ TEST_F(Operations, Elections_AreNotNeededInEveryVersion) {
   for (std::int16_t version = 0; version <= 2; ++version) {
     SCOPED_TRACE(version);
     ElectLeadersRequest request;
-    request.topic_partitions = {{.topic = "t", .partitions = {0, 1, 2}}, {.topic = "none", .partitions = {0}}};
+    request.topic_partitions = {{.topic = "t", .partitions = {0, 1, 2}},
+                                {.topic = "none", .partitions = {0}}};
     request.election_type = version >= 1 ? 1 : 0;
     const auto response = api.call<ElectLeadersResponse>(request, version);
     EXPECT_EQ(response.error_code, ErrorCode::none);

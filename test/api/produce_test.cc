@@ -15,10 +15,12 @@ constexpr std::int64_t kNow = 1'700'000'000'000;
 
 class Produce : public ::testing::Test {
  protected:
-  ErrorCode error_of(const broker::CatalogueTopicPtr& topic, SharedBuffer records, std::int16_t version = 13) {
+  ErrorCode error_of(const broker::CatalogueTopicPtr& topic, SharedBuffer records,
+                     std::int16_t version = 13) {
     return plane.produce(topic, 0, std::move(records), version).error_code;
   }
-  static SharedBuffer changed(const protocol::RecordBatch& batch, std::function<void(protocol::BatchHeader&)> change) {
+  static SharedBuffer changed(const protocol::RecordBatch& batch,
+                              std::function<void(protocol::BatchHeader&)> change) {
     MutableBuffer bytes(batch.bytes.size());
     std::copy_n(batch.bytes.data(), batch.bytes.size(), bytes.data());
     protocol::BatchHeader header = batch.header;
@@ -80,7 +82,8 @@ TEST_F(Produce, UnknownTopics_AreToldByNameOrById) {
 TEST_F(Produce, Acks_OutsideTheThreeAreRefusedForAllPartitions) {
   const auto topic = plane.api.make_topic("t");
   for (const std::int16_t acks : {std::int16_t{2}, std::int16_t{-2}}) {
-    EXPECT_EQ(plane.produce(topic, 0, make_batch(1).bytes, 13, acks).error_code, ErrorCode::invalid_required_acks);
+    EXPECT_EQ(plane.produce(topic, 0, make_batch(1).bytes, 13, acks).error_code,
+              ErrorCode::invalid_required_acks);
   }
   EXPECT_EQ(plane.fetch_one(topic, 0, 0).high_watermark, 0);
 }
@@ -111,8 +114,10 @@ TEST_F(Produce, Shape_MustBeOneWholeBatchOfMagicTwo) {
   EXPECT_EQ(error_of(topic, {}), ErrorCode::invalid_record);
   EXPECT_EQ(error_of(topic, SharedBuffer::copy_of(as_bytes(two))), ErrorCode::invalid_record);
   EXPECT_EQ(error_of(topic, batch.bytes.slice(0, batch.bytes.size() - 1)), ErrorCode::invalid_record);
-  EXPECT_EQ(error_of(topic, changed(batch, [](auto& header) { header.magic = 1; })), ErrorCode::invalid_record);
-  EXPECT_EQ(error_of(topic, changed(batch, [](auto& header) { header.base_offset = 5; })), ErrorCode::invalid_record);
+  EXPECT_EQ(error_of(topic, changed(batch, [](auto& header) { header.magic = 1; })),
+            ErrorCode::invalid_record);
+  EXPECT_EQ(error_of(topic, changed(batch, [](auto& header) { header.base_offset = 5; })),
+            ErrorCode::invalid_record);
   EXPECT_EQ(error_of(topic, changed(batch, [](auto& header) { header.records_count = 3; })),
             ErrorCode::invalid_record);
   EXPECT_EQ(error_of(topic, changed(batch, [](auto& header) { header.attributes |= 0x20; })),

@@ -92,8 +92,8 @@ TEST_F(ProducerId, Sequences_SurviveARestart) {
     const auto append = [&](std::int32_t sequence) {
       return plane.api.run([&]() -> Task<broker::ProduceOutcome> {
         std::vector<broker::ProduceItem> items;
-        items.push_back(
-            {.partition = {topic->topic.id, 0}, .records = make_batch(2, from_producer(8, 0, sequence)).bytes});
+        items.push_back({.partition = {topic->topic.id, 0},
+                         .records = make_batch(2, from_producer(8, 0, sequence)).bytes});
         auto outcomes = co_await second.produce().append(std::move(items), {}, [] {});
         co_return std::move(outcomes.front());
       });

@@ -29,7 +29,8 @@ class RestartedEngine final : public storage::Engine {
   std::string cluster_id() const override { return inner_->cluster_id(); }
   storage::TopicStore& topics() override { return inner_->topics(); }
   storage::MetaStore& meta() override { return inner_->meta(); }
-  Task<Result<std::shared_ptr<storage::PartitionLog>>> partition(PartitionId id, storage::LogConfig config) override {
+  Task<Result<std::shared_ptr<storage::PartitionLog>>> partition(PartitionId id,
+                                                                 storage::LogConfig config) override {
     opened.push_back(id);
     return inner_->partition(id, config);
   }
@@ -70,7 +71,8 @@ TEST_F(Retention, LogsThatNobodyAskedFor_AreOpenedForIt) {
   const auto by_size = api.make_topic("by-size", 1, {{"retention.ms", "-1"}, {"retention.bytes", "1000"}});
   TopicId gone;
   gone.bytes.fill(9);
-  engine->stored = {{old->topic.id, 0}, {gone, 0}, {kept->topic.id, 0}, {by_size->topic.id, 0}, {old->topic.id, 2}};
+  engine->stored = {
+      {old->topic.id, 0}, {gone, 0}, {kept->topic.id, 0}, {by_size->topic.id, 0}, {old->topic.id, 2}};
   keep_house();
   const std::vector<PartitionId> wanted{{old->topic.id, 0}, {by_size->topic.id, 0}, {old->topic.id, 2}};
   EXPECT_EQ(engine->opened, wanted);
@@ -92,13 +94,14 @@ TEST_F(Retention, OneRound_OpensABoundedNumberOfLogs) {
 TEST(LogOpenedByAFailedAttempt, TakesOverSettingsThatChangedSince) {
   test::FaultEngine* faulty = nullptr;
   RestartedEngine* engine = nullptr;
-  test::DataPlane plane({.shards = 1, .wrap_engine = [&](std::unique_ptr<storage::Engine> inner, ShardPool& shards) {
-                           auto faults = std::make_unique<test::FaultEngine>(std::move(inner), shards, 1);
-                           faulty = faults.get();
-                           auto wrapped = std::make_unique<RestartedEngine>(std::move(faults));
-                           engine = wrapped.get();
-                           return wrapped;
-                         }});
+  test::DataPlane plane(
+      {.shards = 1, .wrap_engine = [&](std::unique_ptr<storage::Engine> inner, ShardPool& shards) {
+         auto faults = std::make_unique<test::FaultEngine>(std::move(inner), shards, 1);
+         faulty = faults.get();
+         auto wrapped = std::make_unique<RestartedEngine>(std::move(faults));
+         engine = wrapped.get();
+         return wrapped;
+       }});
   const auto topic = plane.api.make_topic("t");
   ASSERT_EQ(plane.produce(topic, 0, test::make_batch(1).bytes).error_code, ErrorCode::none);
   broker::Broker second(plane.api.broker().parts());

@@ -27,7 +27,8 @@ class StorageFaults : public ::testing::Test {
   ~StorageFaults() override { engine->faults().heal(); }
 
   // Sends the batches of one idempotent producer at once, in order, and waits for all outcomes.
-  std::vector<ProduceOutcome> send(const broker::CatalogueTopicPtr& topic, std::vector<protocol::RecordBatch> batches) {
+  std::vector<ProduceOutcome> send(const broker::CatalogueTopicPtr& topic,
+                                   std::vector<protocol::RecordBatch> batches) {
     auto outcomes = std::make_shared<std::vector<ProduceOutcome>>(batches.size());
     plane.api.run(
         [&]() -> Task<void> {
@@ -42,8 +43,8 @@ class StorageFaults : public ::testing::Test {
     return *outcomes;
   }
   Task<void> send_one(broker::CatalogueTopicPtr topic, SharedBuffer records, std::size_t place,
-                      std::shared_ptr<std::vector<ProduceOutcome>> outcomes, std::shared_ptr<std::size_t> left,
-                      std::shared_ptr<Event> done) {
+                      std::shared_ptr<std::vector<ProduceOutcome>> outcomes,
+                      std::shared_ptr<std::size_t> left, std::shared_ptr<Event> done) {
     std::vector<broker::ProduceItem> items;
     items.push_back({.partition = {topic->topic.id, 0}, .records = std::move(records)});
     auto got = co_await plane.api.broker().produce().append(std::move(items), {}, [] {});
@@ -51,10 +52,13 @@ class StorageFaults : public ::testing::Test {
     if (--*left == 0) done->notify_all();
   }
   static protocol::RecordBatch nth(std::int32_t i) { return make_batch(1, from_producer(5, 0, i)); }
-  static Task<void> stop_broker(broker::Broker& broker, MonoTime deadline, std::shared_ptr<std::promise<bool>> done) {
+  static Task<void> stop_broker(broker::Broker& broker, MonoTime deadline,
+                                std::shared_ptr<std::promise<bool>> done) {
     done->set_value(co_await broker.stop(deadline));
   }
-  Offset high_watermark(const broker::CatalogueTopicPtr& topic) { return plane.fetch_one(topic, 0, 0).high_watermark; }
+  Offset high_watermark(const broker::CatalogueTopicPtr& topic) {
+    return plane.fetch_one(topic, 0, 0).high_watermark;
+  }
 
   test::FaultEngine* engine = nullptr;
   DataPlane plane;
@@ -184,8 +188,8 @@ class HungDisk : public StorageFaults {
     std::weak_ptr<int> memory;
     bool answered() const { return error.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
   };
-  Sent produce(const broker::CatalogueTopicPtr& topic, const protocol::RecordBatch& batch, std::int32_t timeout_ms,
-               std::int16_t acks = -1) {
+  Sent produce(const broker::CatalogueTopicPtr& topic, const protocol::RecordBatch& batch,
+               std::int32_t timeout_ms, std::int16_t acks = -1) {
     auto request = DataPlane::produce_request(topic, 0, batch.bytes, acks);
     request.timeout_ms = timeout_ms;
     auto context = std::make_shared<Context>();
@@ -318,12 +322,14 @@ TEST(AppendQueueLimit, FirstBatchTurnedAwayThere_IsStillTheFirst) {
     return plane.api.run([&]() -> Task<ProduceOutcome> {
       std::vector<broker::ProduceItem> items;
       items.push_back({.partition = {topic->topic.id, 0}, .records = batch.bytes});
-      auto got = co_await plane.api.broker().produce().append(std::move(items), {.deadline = deadline}, [] {});
+      auto got =
+          co_await plane.api.broker().produce().append(std::move(items), {.deadline = deadline}, [] {});
       co_return std::move(got.front());
     });
   };
   engine->faults().hang();
-  EXPECT_EQ(append(make_batch(1), MonoTime{}).error, ErrorCode::request_timed_out);  // goes on, and fills the queue
+  EXPECT_EQ(append(make_batch(1), MonoTime{}).error,
+            ErrorCode::request_timed_out);  // goes on, and fills the queue
   const auto refused = append(make_batch(1, from_producer(5, 0, 0)), MonoTime::max());
   EXPECT_EQ(refused.error, ErrorCode::request_timed_out);
   EXPECT_EQ(refused.rest, nullptr) << "refused at the limit";
@@ -348,8 +354,10 @@ TEST(ProducerLimit, OneMoreThanFitWhileNoneIsIdle_IsRefusedForNow) {
   const auto append = [&](std::int64_t producer, MonoTime deadline) {
     return plane.api.run([&]() -> Task<ProduceOutcome> {
       std::vector<broker::ProduceItem> items;
-      items.push_back({.partition = {topic->topic.id, 0}, .records = make_batch(1, from_producer(producer, 0, 0)).bytes});
-      auto got = co_await plane.api.broker().produce().append(std::move(items), {.deadline = deadline}, [] {});
+      items.push_back(
+          {.partition = {topic->topic.id, 0}, .records = make_batch(1, from_producer(producer, 0, 0)).bytes});
+      auto got =
+          co_await plane.api.broker().produce().append(std::move(items), {.deadline = deadline}, [] {});
       co_return std::move(got.front());
     });
   };

@@ -10,7 +10,8 @@ namespace tidegate::app {
 namespace {
 
 constexpr std::array kKeys = {
-    ConfigKey{.name = "num.partitions", .type = ConfigType::int32, .default_value = "1", .doc = "d", .min = 1},
+    ConfigKey{
+        .name = "num.partitions", .type = ConfigType::int32, .default_value = "1", .doc = "d", .min = 1},
     ConfigKey{.name = "log.retention.ms", .type = ConfigType::int64, .default_value = "1000", .doc = "d"},
     ConfigKey{.name = "listeners", .type = ConfigType::list, .default_value = "", .doc = "d"},
 };
@@ -21,7 +22,8 @@ const ConfigTable& table() {
 
 TEST(ConfigSources, Properties_FollowJavasRules) {
   const auto settings = parse_properties(
-      "# a comment\n! another\n\n  num.partitions = 3  \nlog.retention.ms:5\\\n   00\nlisteners PLAINTEXT\\://a:1\r\n",
+      "# a comment\n! another\n\n  num.partitions = 3  \nlog.retention.ms:5\\\n   00\nlisteners "
+      "PLAINTEXT\\://a:1\r\n",
       "server.properties");
   ASSERT_TRUE(settings) << settings.error().message;
   ASSERT_EQ(settings->size(), 3U);
@@ -34,7 +36,8 @@ TEST(ConfigSources, Properties_FollowJavasRules) {
 }
 
 TEST(ConfigSources, Yaml_JoinsNestedNamesAndLists) {
-  const auto settings = parse_yaml("num.partitions: 3\nlog:\n  retention:\n    ms: 7\nlisteners: [a, b]\n", "t.yaml");
+  const auto settings =
+      parse_yaml("num.partitions: 3\nlog:\n  retention:\n    ms: 7\nlisteners: [a, b]\n", "t.yaml");
   ASSERT_TRUE(settings) << settings.error().message;
   ASSERT_EQ(settings->size(), 3U);
   EXPECT_EQ((*settings)[1].key, "log.retention.ms");
@@ -51,7 +54,8 @@ TEST(ConfigSources, BadYaml_NamesTheLine) {
 }
 
 TEST(ConfigSources, Yaml_RefusesANameGivenTwice) {
-  const auto twice = parse_yaml("log.retention.ms: 1\nnum.partitions: 3\nlog:\n  retention.ms: 2\n", "t.yaml");
+  const auto twice =
+      parse_yaml("log.retention.ms: 1\nnum.partitions: 3\nlog:\n  retention.ms: 2\n", "t.yaml");
   ASSERT_FALSE(twice);
   EXPECT_EQ(twice.error().message, "t.yaml:4: log.retention.ms is there already, at t.yaml:1");
 }
@@ -61,7 +65,8 @@ TEST(ConfigSources, UnknownEnvironmentNames_AreTold) {
                                      "TIDEGATE_PORT_9092_TCP=tcp://10.0.0.1:9092", nullptr};
   const auto told = unknown_environment(table(), environment);
   ASSERT_EQ(told.size(), 2U);
-  EXPECT_EQ(told[0], "TIDEGATE_NUM_PARTITION is no setting and has no effect. Did you mean TIDEGATE_NUM_PARTITIONS?");
+  EXPECT_EQ(told[0],
+            "TIDEGATE_NUM_PARTITION is no setting and has no effect. Did you mean TIDEGATE_NUM_PARTITIONS?");
   EXPECT_TRUE(told[1].starts_with("TIDEGATE_PORT_9092_TCP is no setting")) << told[1];
 }
 

@@ -22,7 +22,8 @@ std::string refused(const std::string& text) {
 }
 
 TEST(GroupsPlan, NewGroup_IsSharedOutInOneRound) {
-  const auto told = plan(R"({"topics": {"t": 4}, "members": [{"id": "a", "topics": ["t"]}, {"id": "b", "topics": ["t"]}]})");
+  const auto told = plan(
+      R"({"topics": {"t": 4}, "members": [{"id": "a", "topics": ["t"]}, {"id": "b", "topics": ["t"]}]})");
   EXPECT_EQ(told["rounds"].size(), 1U);
   EXPECT_EQ(told["assignment"]["a"]["t"].size(), 2U);
   EXPECT_EQ(told["assignment"]["b"]["t"].size(), 2U);
@@ -40,7 +41,8 @@ TEST(GroupsPlan, WhatMoves_IsGivenUpFirst) {
 }
 
 TEST(GroupsPlan, MemberWithoutTopics_GetsNothing) {
-  const auto told = plan(R"({"topics": {"t": 1}, "members": [{"id": "a", "topics": ["t"]}, {"id": "b", "topics": []}]})");
+  const auto told =
+      plan(R"({"topics": {"t": 1}, "members": [{"id": "a", "topics": ["t"]}, {"id": "b", "topics": []}]})");
   EXPECT_EQ(told["assignment"]["b"], json::object());
 }
 
@@ -61,18 +63,22 @@ TEST(GroupsPlan, BadInput_IsNamed) {
   EXPECT_EQ(with(R"({"id": ""})"), "member 1 has no 'id'");
   EXPECT_EQ(with(R"({"id": "a"})"), "member 1: 'topics' is not a list of names");
   EXPECT_EQ(with(R"({"id": "a", "topics": [1]})"), "member 1: 'topics' is not a list of names");
-  EXPECT_EQ(with(R"({"id": "a", "topics": [], "owned": []})"), "member 1: 'owned' is not an object of partition lists");
-  EXPECT_EQ(with(R"({"id": "a", "topics": [], "owned": {"t": 1}})"), "member 1: 'owned' of topic 't' is not a list");
+  EXPECT_EQ(with(R"({"id": "a", "topics": [], "owned": []})"),
+            "member 1: 'owned' is not an object of partition lists");
+  EXPECT_EQ(with(R"({"id": "a", "topics": [], "owned": {"t": 1}})"),
+            "member 1: 'owned' of topic 't' is not a list");
   EXPECT_EQ(with(R"({"id": "a", "topics": [], "owned": {"t": [-1]}})"),
             "member 1: a partition of topic 't' is not a number from 0");
-  EXPECT_EQ(with(R"({"id": "a", "topics": [], "generation": "x"})"), "member 1: 'generation' is not a number from -1");
+  EXPECT_EQ(with(R"({"id": "a", "topics": [], "generation": "x"})"),
+            "member 1: 'generation' is not a number from -1");
   EXPECT_EQ(with(R"({"id": "a", "topics": []}, {"id": "a", "topics": []})"), "two members have the id 'a'");
 }
 
 TEST(GroupsPlan, Members_AreBounded) {
   json members = json::array();
   for (int i = 0; i <= 10'000; ++i) members.push_back({{"id", std::to_string(i)}, {"topics", json::array()}});
-  EXPECT_EQ(refused(json{{"topics", json::object()}, {"members", members}}.dump()), "more than 10000 members");
+  EXPECT_EQ(refused(json{{"topics", json::object()}, {"members", members}}.dump()),
+            "more than 10000 members");
 }
 
 }  // namespace

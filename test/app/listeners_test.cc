@@ -34,7 +34,8 @@ TEST(Listeners, Wildcard_NeedsAnAdvertisedAddress) {
 }
 
 TEST(Listeners, SeveralNames_AreMatched) {
-  const auto listeners = make_listeners({"IN://127.0.0.1:9092", "out://0.0.0.0:9093"}, {"OUT://kafka.example:0"});
+  const auto listeners =
+      make_listeners({"IN://127.0.0.1:9092", "out://0.0.0.0:9093"}, {"OUT://kafka.example:0"});
   ASSERT_TRUE(listeners) << listeners.error().message;
   EXPECT_EQ((*listeners)[0].advertised.host, "127.0.0.1");
   EXPECT_EQ((*listeners)[1].name, "OUT");

@@ -33,7 +33,8 @@ TEST(Metrics, Counter_SumsOverThreads) {
 }
 
 TEST(Metrics, HistogramBuckets_CoverEveryValueInOrder) {
-  for (std::uint64_t value : {0ULL, 1ULL, 1023ULL, 1024ULL, 1279ULL, 1280ULL, 5000ULL, 1'000'000ULL, 1'000'000'000ULL}) {
+  for (std::uint64_t value :
+       {0ULL, 1ULL, 1023ULL, 1024ULL, 1279ULL, 1280ULL, 5000ULL, 1'000'000ULL, 1'000'000'000ULL}) {
     const unsigned bucket = Histogram::bucket_of(value);
     EXPECT_LE(value, Histogram::upper_bound_ns(bucket)) << value;
     if (bucket > 0) EXPECT_GT(value, Histogram::upper_bound_ns(bucket - 1)) << value;

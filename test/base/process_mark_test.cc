@@ -80,7 +80,8 @@ TEST(ProcessMark, OfElsewhere_CannotBeTold) {
     // Also when no process here has that id.
     EXPECT_FALSE(process_has_ended(with_part(with_part(child.mark, 3, "999999999"), part, "other"))) << part;
   }
-  for (const char* bad : {"", "/", "a/b/c/1/2", "////", "a/b/c/d"}) EXPECT_FALSE(process_has_ended(bad)) << bad;
+  for (const char* bad : {"", "/", "a/b/c/1/2", "////", "a/b/c/d"})
+    EXPECT_FALSE(process_has_ended(bad)) << bad;
   EXPECT_FALSE(process_has_ended(with_part(process_mark(), 3, "0")));
   EXPECT_FALSE(process_has_ended(with_part(process_mark(), 3, "-1")));
   EXPECT_FALSE(process_has_ended(with_part(process_mark(), 3, "1x")));

@@ -125,7 +125,9 @@ class OneTopic final : public TopicView {
   explicit OneTopic(std::int32_t partitions) : topic_{.name = "topic", .id = {}, .partitions = partitions} {
     topic_.id.bytes[15] = 1;
   }
-  const TopicInfo* find(std::string_view name) const override { return name == topic_.name ? &topic_ : nullptr; }
+  const TopicInfo* find(std::string_view name) const override {
+    return name == topic_.name ? &topic_ : nullptr;
+  }
   const TopicInfo* find(const TopicId& id) const override { return id == topic_.id ? &topic_ : nullptr; }
   void for_each(const std::function<bool(const TopicInfo&)>& visit) const override { visit(topic_); }
 
@@ -152,7 +154,8 @@ void consumer_joins(benchmark::State& state) {
       request.owned_partitions.emplace();
       benchmark::DoNotOptimize(group.on(std::move(request), now));
     }
-    if (group.counts().members != static_cast<std::size_t>(members)) state.SkipWithError("not all have joined");
+    if (group.counts().members != static_cast<std::size_t>(members))
+      state.SkipWithError("not all have joined");
   }
   state.SetItemsProcessed(state.iterations() * members);
 }

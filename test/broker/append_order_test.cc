@@ -17,7 +17,8 @@ Task<void> take_turn(AppendOrder::Slot slot, std::vector<int>* order, int name) 
   co_await slot.turn();
   order->push_back(name);
 }
-Task<void> take_turn_after(AppendOrder::Slot slot, std::vector<int>* order, int name, std::shared_ptr<Event> gate) {
+Task<void> take_turn_after(AppendOrder::Slot slot, std::vector<int>* order, int name,
+                           std::shared_ptr<Event> gate) {
   co_await gate->wait();
   co_await slot.turn();
   order->push_back(name);
@@ -110,7 +111,8 @@ TEST(Scatter, Answers_StandWhereTheQuestionsStood) {
     for (int i = 0; i < 12; ++i) questions.push_back({.partition = {Uuid{}, i}, .value = i});
     bool sent = false;
     auto visit = [](std::vector<Question> mine) { return answer_slowly(std::move(mine)); };
-    auto got = co_await scatter<int>(shards.pool(), std::move(questions), std::move(visit), [&] { sent = true; });
+    auto got =
+        co_await scatter<int>(shards.pool(), std::move(questions), std::move(visit), [&] { sent = true; });
     EXPECT_TRUE(sent);
     co_return got;
   });

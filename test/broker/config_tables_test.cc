@@ -266,7 +266,8 @@ TEST(TopicConfig, Check_NormalisesValues) {
 TEST(TopicConfig, Engines_HaveSettingsOfTheirOwn) {
   static constexpr std::string_view kDirect[] = {"direct"};
   const storage::Capabilities seaweed{.write_paths = kDirect};
-  EXPECT_THAT(check_error({{"seaweedmq.layout", "batch"}}), HasSubstr("seaweedmq.layout is a setting of topics in a SeaweedFS"));
+  EXPECT_THAT(check_error({{"seaweedmq.layout", "batch"}}),
+              HasSubstr("seaweedmq.layout is a setting of topics in a SeaweedFS"));
   for (const ConfigKey& key : topic_config_table().keys()) {
     EXPECT_EQ(is_setting_of(key, {}), !is_fixed(key)) << key.name;
     EXPECT_TRUE(is_setting_of(key, seaweed)) << key.name;

@@ -73,7 +73,8 @@ struct Reports {
 
 TEST(FetchWaiter, ReportsGrowthOnceItReachesTheNeed) {
   Reports reports;
-  FetchWaiter waiter(100, [&](std::size_t bytes, bool trouble) { reports = {bytes, trouble, reports.count + 1}; });
+  FetchWaiter waiter(100,
+                     [&](std::size_t bytes, bool trouble) { reports = {bytes, trouble, reports.count + 1}; });
   std::size_t now[2] = {0, 0};
   FetchWatches watches[2];
   for (int i = 0; i < 2; ++i) {
@@ -95,7 +96,8 @@ TEST(FetchWaiter, ReportsGrowthOnceItReachesTheNeed) {
 
 TEST(FetchWaiter, ReportsTroubleAtOnce) {
   Reports reports;
-  FetchWaiter waiter(100, [&](std::size_t bytes, bool trouble) { reports = {bytes, trouble, reports.count + 1}; });
+  FetchWaiter waiter(100,
+                     [&](std::size_t bytes, bool trouble) { reports = {bytes, trouble, reports.count + 1}; });
   FetchWatches watches;
   watches.add(&waiter, waiter.add({0, [](bool& trouble) {
                                      trouble = true;

@@ -11,7 +11,9 @@ using ::testing::ElementsAre;
 constexpr MonoTime kStart{};
 constexpr Duration kEvictAfter = std::chrono::minutes(2);
 
-FetchKey key(std::int32_t partition, std::string name = "t") { return {.name = std::move(name), .partition = partition}; }
+FetchKey key(std::int32_t partition, std::string name = "t") {
+  return {.name = std::move(name), .partition = partition};
+}
 FetchWant want(std::int32_t partition, Offset offset = 0) {
   return {.key = key(partition), .fetch_offset = offset, .max_bytes = 100};
 }

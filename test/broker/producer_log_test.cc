@@ -71,7 +71,8 @@ TEST_F(ProducerLogTest, BehindABatchThatWasPutOff_NothingIsOutOfOrder) {
   EXPECT_EQ(write(batch(2, 0)).kind, Kind::append) << "another producer";
   EXPECT_EQ(write(batch(1, 1)).kind, Kind::duplicate) << "one from before";
   EXPECT_EQ(write(batch(1, 2)).kind, Kind::append);
-  EXPECT_EQ(write(batch(1, 4)).error.code, ErrorCode::out_of_order_sequence_number) << "nothing is put off any more";
+  EXPECT_EQ(write(batch(1, 4)).error.code, ErrorCode::out_of_order_sequence_number)
+      << "nothing is put off any more";
   EXPECT_EQ(write(batch(1, 3)).kind, Kind::append);
   EXPECT_EQ(write(batch(1, 4)).kind, Kind::append);
 }

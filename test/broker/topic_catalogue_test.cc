@@ -221,7 +221,8 @@ TEST_F(Catalogue, AddPartitions_OnlyGrows) {
   start({{"max.partitions", "10"}, {"max.partitions.per.request", "5"}});
   ASSERT_TRUE(create_one({.name = "t", .partitions = 3}));
   const auto grow = [&](std::string name, std::int32_t total, bool validate_only = false) {
-    return shards_->run([&] { return topics_->add_partitions({{name, total}}, validate_only); }, last()).at(0);
+    return shards_->run([&] { return topics_->add_partitions({{name, total}}, validate_only); }, last())
+        .at(0);
   };
   EXPECT_EQ(grow("none", 4).error().code, ErrorCode::unknown_topic_or_partition);
   EXPECT_EQ(grow("t", 3).error().code, ErrorCode::invalid_partitions);
@@ -262,7 +263,8 @@ Task<void> count_turns(const std::atomic<bool>& stop, int& turns) {
 TEST_F(Catalogue, ThousandsInOneCall_ComeAndGoWithoutHoldingUpTheShard) {
   start();
   std::vector<NewTopic> wanted(2600);
-  for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] = {.name = "t" + std::to_string(i), .partitions = 1};
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    wanted[i] = {.name = "t" + std::to_string(i), .partitions = 1};
   std::vector<TopicId> ids;
   for (const auto& made : create(wanted)) ids.push_back((*made)->topic.id);
   EXPECT_EQ(topic_count_.value(), 2600);

@@ -50,12 +50,14 @@ TEST_P(AppendContract, Append_AssignsConsecutiveOffsets) {
 TEST_P(AppendContract, Append_KeepsEveryKindOfBatchVerbatim) {
   auto log = new_log();
   std::vector<protocol::RecordBatch> given;
-  for (const auto codec : {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
+  for (const auto codec :
+       {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
     given.push_back(numbered_batch("codec", 0, 20, {.compression = codec}));
   }
   given.push_back(batch_of({"stamped"}, {.timestamp_type = protocol::TimestampType::log_append_time}));
   given.push_back(batch_of({"producer"}, {.producer_id = 7, .producer_epoch = 2, .base_sequence = 5}));
-  given.push_back(batch_of({"txn"}, {.producer_id = 7, .producer_epoch = 2, .base_sequence = 6, .transactional = true}));
+  given.push_back(
+      batch_of({"txn"}, {.producer_id = 7, .producer_epoch = 2, .base_sequence = 6, .transactional = true}));
   given.push_back(protocol::build_control_batch(protocol::ControlType::commit, 7, 2, 0, kFirstTimestamp));
   given.push_back(batch_of({"elsewhere"}, {.base_offset = 4711, .leader_epoch = 9}));
   log.must_append(given);
@@ -126,7 +128,8 @@ TEST_P(AppendContract, ConcurrentAppends_GetOffsetsInCallOrder) {
     int done = 0;
   };
   auto shared = std::make_shared<Shared>();
-  static constexpr auto one = [](storage::PartitionLog* to, std::shared_ptr<Shared> into, int i) -> Task<void> {
+  static constexpr auto one = [](storage::PartitionLog* to, std::shared_ptr<Shared> into,
+                                 int i) -> Task<void> {
     auto batches = list(numbered_batch("r" + std::to_string(i) + "-", 0, 1 + i % 3));
     auto appended = co_await to->append(to->leader_epoch(), std::move(batches));
     if (appended) into->bases[static_cast<std::size_t>(i)] = appended->base_offset;

@@ -69,7 +69,8 @@ TEST_P(CompactionContract, SmallRanges_BecomeOneAndStayReadable) {
   Offset end = 0;
   for (int round = 0; round < 40; ++round) {
     const auto ranges = log.cleanable();
-    const auto next = std::ranges::find_if(ranges, [&](const CleanableRange& range) { return range.end > end; });
+    const auto next =
+        std::ranges::find_if(ranges, [&](const CleanableRange& range) { return range.end > end; });
     if (next == ranges.end()) break;
     auto kept = batches_in(log, *next);
     if (kept.size() > 1) kept.erase(kept.begin() + 1, kept.end());
@@ -124,7 +125,8 @@ TEST_P(CompactionContract, Replace_LeavesGapsAndMovesNoEnds) {
 TEST_P(CompactionContract, RebuiltBatches_KeepTheirOffsets) {
   auto log = filled_log();
   const auto range = log.cleanable().at(0);
-  const auto rebuilt = build({{.timestamp = 7, .value = "survivor"}}, {.base_offset = range.begin + 1, .leader_epoch = 0});
+  const auto rebuilt =
+      build({{.timestamp = 7, .value = "survivor"}}, {.base_offset = range.begin + 1, .leader_epoch = 0});
   ASSERT_TRUE(log.replace(range, list(rebuilt)));
   const auto records = log.read_all(0);
   ASSERT_FALSE(records.empty());

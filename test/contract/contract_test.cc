@@ -34,8 +34,9 @@ Result<storage::Appended> LogHandle::append(std::vector<protocol::RecordBatch> b
 
 Result<storage::Appended> LogHandle::append_in_epoch(LeaderEpoch epoch,
                                                      std::vector<protocol::RecordBatch> batches) const {
-  return on_shard(
-      [epoch, batches = std::move(batches)](storage::PartitionLog& log) { return log.append(epoch, batches); });
+  return on_shard([epoch, batches = std::move(batches)](storage::PartitionLog& log) {
+    return log.append(epoch, batches);
+  });
 }
 
 storage::Appended LogHandle::must_append(std::vector<protocol::RecordBatch> batches) const {
@@ -112,7 +113,8 @@ std::vector<storage::CleanableRange> LogHandle::cleanable(Offset end) const {
   return on_shard([end](storage::PartitionLog& log) { return log.cleanable(end); });
 }
 
-Result<void> LogHandle::replace(storage::CleanableRange range, std::vector<protocol::RecordBatch> batches) const {
+Result<void> LogHandle::replace(storage::CleanableRange range,
+                                std::vector<protocol::RecordBatch> batches) const {
   return on_shard([range, batches = std::move(batches)](storage::PartitionLog& log) {
     return log.replace(range, storage::source_of(batches));
   });
@@ -135,7 +137,8 @@ void LogHandle::apply_config(storage::LogConfig config) {
 
 ContractTest::ContractTest() {
   const auto& variant = GetParam();
-  host_ = std::make_unique<EngineHost>(variant.engine, HostOptions{.wrapped = variant.delayed, .seed = seed()});
+  host_ =
+      std::make_unique<EngineHost>(variant.engine, HostOptions{.wrapped = variant.delayed, .seed = seed()});
   if (variant.delayed) host_->faults().set({.delay = 500, .short_read = 300});
   RecordProperty("seed", std::to_string(seed()));
 }
@@ -150,12 +153,14 @@ std::uint64_t ContractTest::seed() {
 }
 
 Topic ContractTest::new_topic(std::string name, std::int32_t partitions) {
-  return {.name = std::move(name), .id = random_uuid(host().rng()), .partitions = partitions, .created_ms = 1};
+  return {
+      .name = std::move(name), .id = random_uuid(host().rng()), .partitions = partitions, .created_ms = 1};
 }
 
 Topic ContractTest::must_create(std::string name, std::int32_t partitions) {
   Topic topic = new_topic(std::move(name), partitions);
-  if (auto created = create({topic}); !created) throw std::runtime_error("create: " + created.error().message);
+  if (auto created = create({topic}); !created)
+    throw std::runtime_error("create: " + created.error().message);
   return topic;
 }
 
@@ -168,7 +173,10 @@ LogHandle ContractTest::new_log(storage::LogConfig config) {
 }
 
 storage::LogConfig ContractTest::small_segments(std::int64_t segment_bytes) {
-  return {.retention_ms = -1, .segment_bytes = segment_bytes, .index_interval_bytes = 512, .cleanup_compact = true};
+  return {.retention_ms = -1,
+          .segment_bytes = segment_bytes,
+          .index_interval_bytes = 512,
+          .cleanup_compact = true};
 }
 
 Result<void> ContractTest::create(std::vector<Topic> topics) {
@@ -216,7 +224,8 @@ Result<std::vector<storage::MetaEntry>> ContractTest::scan(std::string scope, st
   return host().call(0, [=, this] { return host().engine().meta().scan(scope, prefix, after, limit); });
 }
 
-Result<std::vector<std::string>> ContractTest::scopes(std::string prefix, std::string after, std::size_t limit) {
+Result<std::vector<std::string>> ContractTest::scopes(std::string prefix, std::string after,
+                                                      std::size_t limit) {
   return host().call(0, [=, this] { return host().engine().meta().scopes(prefix, after, limit); });
 }
 

@@ -35,10 +35,13 @@ class LogHandle {
       : host_(&host), id_(id), config_(config) {}
 
   Result<storage::Appended> append(std::vector<protocol::RecordBatch> batches) const;
-  Result<storage::Appended> append_in_epoch(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) const;
+  Result<storage::Appended> append_in_epoch(LeaderEpoch epoch,
+                                            std::vector<protocol::RecordBatch> batches) const;
   // Appends and waits until it is durable; a failure of the test when either does not work.
   storage::Appended must_append(std::vector<protocol::RecordBatch> batches) const;
-  storage::Appended must_append(protocol::RecordBatch batch) const { return must_append(list(std::move(batch))); }
+  storage::Appended must_append(protocol::RecordBatch batch) const {
+    return must_append(list(std::move(batch)));
+  }
   Result<void> wait_durable(Offset end) const;
   Result<storage::ReadResult> read(Offset from, storage::ReadLimits limits = {}) const;
   // Reads on until nothing more comes.
@@ -50,7 +53,8 @@ class LogHandle {
   std::vector<storage::EpochStart> epochs() const;
   Result<storage::TimestampedOffset> offset_for_time(std::int64_t timestamp_ms, Offset end = kEnd) const;
   Result<storage::TimestampedOffset> max_timestamp(Offset end = kEnd) const;
-  Result<std::vector<protocol::BatchHeader>> scan_headers(Offset from, Offset end, std::size_t max_batches) const;
+  Result<std::vector<protocol::BatchHeader>> scan_headers(Offset from, Offset end,
+                                                          std::size_t max_batches) const;
   Result<Offset> trim_before(Offset offset) const;
   std::size_t size_bytes() const;
   std::vector<storage::CleanableRange> cleanable(Offset end = kEnd) const;
@@ -64,12 +68,14 @@ class LogHandle {
   // Runs `fn(PartitionLog&)` on the owner shard.
   template <class F>
   auto on_shard(F fn) const {
-    return host_->call(host_->shard_of(id_), [log = log(), fn = std::move(fn)]() mutable { return fn(*log); });
+    return host_->call(host_->shard_of(id_),
+                       [log = log(), fn = std::move(fn)]() mutable { return fn(*log); });
   }
 
   template <class F>
   auto start_on_shard(F fn) const {
-    return host_->start(host_->shard_of(id_), [log = log(), fn = std::move(fn)]() mutable { return fn(*log); });
+    return host_->start(host_->shard_of(id_),
+                        [log = log(), fn = std::move(fn)]() mutable { return fn(*log); });
   }
 
   static constexpr Offset kEnd = std::numeric_limits<Offset>::max();
@@ -107,10 +113,12 @@ class ContractTest : public testing::TestWithParam<ContractVariant> {
   Result<void> set_config(TopicId id, std::map<std::string, std::string> configs);
 
   Result<std::optional<std::string>> get(std::string scope, std::string key, unsigned shard = 0);
-  Result<void> put(std::string scope, std::int32_t epoch, std::vector<storage::MetaOp> ops, unsigned shard = 0);
+  Result<void> put(std::string scope, std::int32_t epoch, std::vector<storage::MetaOp> ops,
+                   unsigned shard = 0);
   Result<std::vector<storage::MetaEntry>> scan(std::string scope, std::string prefix, std::string after = {},
                                                std::size_t limit = 1000);
-  Result<std::vector<std::string>> scopes(std::string prefix, std::string after = {}, std::size_t limit = 1000);
+  Result<std::vector<std::string>> scopes(std::string prefix, std::string after = {},
+                                          std::size_t limit = 1000);
 
  private:
   std::unique_ptr<EngineHost> host_;

@@ -31,7 +31,8 @@ struct EngineFactory {
   std::string name;  // of the test parameter: letters, digits, underscores
   std::function<std::unique_ptr<storage::Engine>(const EngineEnvironment&)> make;
   // The same with room for about `max_bytes` of data; empty when the engine has no such limit.
-  std::function<std::unique_ptr<storage::Engine>(const EngineEnvironment&, std::size_t max_bytes)> make_small = {};
+  std::function<std::unique_ptr<storage::Engine>(const EngineEnvironment&, std::size_t max_bytes)>
+      make_small = {};
 };
 
 // Defined once in each program of the suite.

@@ -15,7 +15,8 @@ namespace {
 
 std::filesystem::path fresh_directory() {
   static std::atomic<unsigned> made{0};
-  const auto dir = std::filesystem::temp_directory_path() / fmt::format("tidegate-contract-{}-{}", ::getpid(), made++);
+  const auto dir =
+      std::filesystem::temp_directory_path() / fmt::format("tidegate-contract-{}-{}", ::getpid(), made++);
   std::filesystem::create_directories(dir);
   return dir;
 }
@@ -25,7 +26,8 @@ std::filesystem::path fresh_directory() {
 EngineHost::EngineHost(EngineFactory factory, HostOptions options)
     : factory_(std::move(factory)), options_(options), dir_(fresh_directory()), rng_(options.seed) {
   shards_ = std::make_unique<ShardPool>(
-      ShardPoolOptions{.shards = options_.shards, .stall_warning = std::chrono::minutes(1)}, clock_, metrics_);
+      ShardPoolOptions{.shards = options_.shards, .stall_warning = std::chrono::minutes(1)}, clock_,
+      metrics_);
   blocking_ = std::make_unique<BlockingPool>(BlockingPoolOptions{}, metrics_);
   shards_->start();
   start_engine();
@@ -40,8 +42,12 @@ EngineHost::~EngineHost() {
 }
 
 void EngineHost::start_engine() {
-  const EngineEnvironment environment{
-      .dir = dir_, .shards = *shards_, .blocking = *blocking_, .clock = clock_, .rng = rng_, .metrics = metrics_};
+  const EngineEnvironment environment{.dir = dir_,
+                                      .shards = *shards_,
+                                      .blocking = *blocking_,
+                                      .clock = clock_,
+                                      .rng = rng_,
+                                      .metrics = metrics_};
   engine_ = options_.max_bytes == 0 ? factory_.make(environment)
                                     : factory_.make_small(environment, options_.max_bytes);
   if (options_.wrapped) {
@@ -70,7 +76,8 @@ void EngineHost::housekeeping() {
 
 FaultEngine& EngineHost::fault_engine() { return dynamic_cast<FaultEngine&>(*engine_); }
 
-std::shared_ptr<storage::PartitionLog> EngineHost::log(const PartitionId& id, const storage::LogConfig& config) {
+std::shared_ptr<storage::PartitionLog> EngineHost::log(const PartitionId& id,
+                                                       const storage::LogConfig& config) {
   if (const auto found = logs_.find(id); found != logs_.end()) return found->second;
   auto opened = call(shard_of(id), [this, id, config] { return engine_->partition(id, config); });
   if (!opened) throw std::runtime_error("open partition: " + opened.error().message);

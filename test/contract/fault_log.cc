@@ -80,8 +80,8 @@ Appended FaultLog::hold(const std::vector<protocol::RecordBatch>& batches) {
     protocol::RecordBatch kept = batch;
     kept.header.base_offset = held_end();
     kept.header.partition_leader_epoch = inner_->leader_epoch();
-    kept.bytes = storage::patched_copy(
-        batch.bytes, {.base_offset = kept.header.base_offset, .leader_epoch = kept.header.partition_leader_epoch});
+    kept.bytes = storage::patched_copy(batch.bytes, {.base_offset = kept.header.base_offset,
+                                                     .leader_epoch = kept.header.partition_leader_epoch});
     held_.push_back(std::move(kept));
   }
   appended.log_end = held_end();
@@ -233,7 +233,9 @@ std::size_t FaultLog::size_bytes() const {
   return bytes;
 }
 
-void FaultLog::set_listener(std::function<void(const LogOffsets&)> listener) { listener_ = std::move(listener); }
+void FaultLog::set_listener(std::function<void(const LogOffsets&)> listener) {
+  listener_ = std::move(listener);
+}
 
 void FaultLog::tell() {
   const LogOffsets now = offsets();

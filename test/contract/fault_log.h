@@ -23,7 +23,8 @@ class FaultLog final : public storage::PartitionLog {
   const std::shared_ptr<storage::PartitionLog>& inner() const { return inner_; }
   void lose_tail();
 
-  Task<Result<storage::Appended>> append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) override;
+  Task<Result<storage::Appended>> append(LeaderEpoch epoch,
+                                         std::vector<protocol::RecordBatch> batches) override;
   Task<Result<void>> wait_durable(Offset end) override;
   Task<Result<storage::ReadResult>> read(Offset from, storage::ReadLimits limits) override;
   std::size_t readable_bytes(Offset from, Offset end) const override;

@@ -14,7 +14,9 @@ class FaultContract : public testing::TestWithParam<EngineFactory> {
   static constexpr std::uint64_t kSeed = 77;
 
   EngineHost& host(bool hold_tails = false) {
-    if (!host_) host_ = std::make_unique<EngineHost>(GetParam(), HostOptions{.wrapped = true, .hold_tails = hold_tails, .seed = kSeed});
+    if (!host_)
+      host_ = std::make_unique<EngineHost>(
+          GetParam(), HostOptions{.wrapped = true, .hold_tails = hold_tails, .seed = kSeed});
     return *host_;
   }
   LogHandle new_log() {
@@ -183,7 +185,8 @@ TEST_P(FaultContract, TailsLostAtRandom_TakeNothingThatWasAcked) {
 
 TEST_P(FaultContract, Crash_LosesOnlyTheUnsyncedTail) {
   host(true);
-  if (!host().engine().capabilities().durable) GTEST_SKIP() << GetParam().name << " keeps nothing over a restart";
+  if (!host().engine().capabilities().durable)
+    GTEST_SKIP() << GetParam().name << " keeps nothing over a restart";
   auto log = new_log();
   for (int i = 0; i < 10; ++i) log.must_append(numbered_batch("synced", 2 * i, 2));
   const auto before = log.read_all(0);
@@ -203,7 +206,8 @@ TEST_P(FaultContract, FailingMetaWrites_WriteNothing) {
     const std::string key = "k" + std::to_string(i % 7);
     const std::string value = std::to_string(i);
     auto put = host().call(0, [&] {
-      return engine.meta().put_batch("s", 0, {put_op(key, value), put_op(key + "/twin", value)}, storage::MetaDurability::policy);
+      return engine.meta().put_batch("s", 0, {put_op(key, value), put_op(key + "/twin", value)},
+                                     storage::MetaDurability::policy);
     });
     if (put) {
       expected[key] = expected[key + "/twin"] = value;
@@ -227,7 +231,8 @@ TEST_P(FaultContract, FailingTopicChanges_ChangeNothing) {
   std::set<std::string> expected;
   int failed = 0;
   for (int i = 0; i < 40; ++i) {
-    const storage::Topic topic{.name = "t" + std::to_string(i), .id = random_uuid(host().rng()), .partitions = 1};
+    const storage::Topic topic{
+        .name = "t" + std::to_string(i), .id = random_uuid(host().rng()), .partitions = 1};
     auto created = host().call(0, [&] { return engine.topics().create({topic}); });
     if (!created) {
       EXPECT_EQ(created.error().code, ErrorCode::kafka_storage_error);

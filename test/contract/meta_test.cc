@@ -6,7 +6,8 @@ namespace {
 
 class MetaContract : public ContractTest {
  protected:
-  std::vector<std::string> keys(std::string scope, std::string prefix, std::string after = {}, std::size_t limit = 1000) {
+  std::vector<std::string> keys(std::string scope, std::string prefix, std::string after = {},
+                                std::size_t limit = 1000) {
     std::vector<std::string> all;
     const auto found = scan(std::move(scope), std::move(prefix), std::move(after), limit);
     EXPECT_TRUE(found);
@@ -33,7 +34,9 @@ TEST_P(MetaContract, PutThenGet) {
 }
 
 TEST_P(MetaContract, OpsOfABatch_ApplyInOrder) {
-  ASSERT_TRUE(put("s", 0, {put_op("a", "1"), erase_op("a"), put_op("b", "1"), put_op("b", "2"), erase_op("c"), put_op("c", "3")}));
+  ASSERT_TRUE(put("s", 0,
+                  {put_op("a", "1"), erase_op("a"), put_op("b", "1"), put_op("b", "2"), erase_op("c"),
+                   put_op("c", "3")}));
   EXPECT_EQ(*get("s", "a"), std::nullopt);
   EXPECT_EQ(*get("s", "b"), "2");
   EXPECT_EQ(*get("s", "c"), "3");
@@ -50,8 +53,9 @@ TEST_P(MetaContract, KeysAndValues_AreBytes) {
 }
 
 TEST_P(MetaContract, Scan_IsInByteOrderWithPrefixAfterAndLimit) {
-  ASSERT_TRUE(put("s", 0, {put_op("b/2", "2"), put_op("a", ""), put_op("b/10", "10"), put_op("b/1", "1"),
-                           put_op("c", ""), put_op("b", ""), put_op("b0", ""), put_op("\xff", "")}));
+  ASSERT_TRUE(put("s", 0,
+                  {put_op("b/2", "2"), put_op("a", ""), put_op("b/10", "10"), put_op("b/1", "1"),
+                   put_op("c", ""), put_op("b", ""), put_op("b0", ""), put_op("\xff", "")}));
   EXPECT_EQ(keys("s", ""), (Keys{"a", "b", "b/1", "b/10", "b/2", "b0", "c", "\xff"}));
   EXPECT_EQ(keys("s", "b/"), (Keys{"b/1", "b/10", "b/2"}));
   EXPECT_EQ(keys("s", "b/", "b/1"), (Keys{"b/10", "b/2"}));
@@ -78,7 +82,8 @@ TEST_P(MetaContract, PagedScan_GivesEveryKeyOnce) {
     after = page.back();
   }
   ASSERT_EQ(all.size(), 250U);
-  for (int i = 0; i < 250; ++i) EXPECT_EQ(all[static_cast<std::size_t>(i)], ops[static_cast<std::size_t>(i)].key);
+  for (int i = 0; i < 250; ++i)
+    EXPECT_EQ(all[static_cast<std::size_t>(i)], ops[static_cast<std::size_t>(i)].key);
 }
 
 TEST_P(MetaContract, Scopes_ThatHoldAnything) {

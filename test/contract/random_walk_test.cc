@@ -21,7 +21,8 @@ class RandomWalkContract : public ContractTest {
     std::uint64_t below(std::uint64_t bound) { return rng.below(bound); }
     Offset some_offset() {
       // Mostly within, sometimes just outside.
-      return model.start() - 2 + static_cast<Offset>(below(static_cast<std::uint64_t>(model.end() - model.start() + 5)));
+      return model.start() - 2 +
+             static_cast<Offset>(below(static_cast<std::uint64_t>(model.end() - model.start() + 5)));
     }
     Offset some_end() { return below(2) == 0 ? model.end() : std::max<Offset>(0, some_offset()); }
   };
@@ -33,7 +34,8 @@ class RandomWalkContract : public ContractTest {
       record.value = std::string(walk.below(120), static_cast<char>('a' + walk.below(26)));
     }
     auto batch = build(records, {.compression = static_cast<protocol::Compression>(walk.below(5))});
-    if (walk.below(5) == 0) batch = protocol::stamp_append_time(batch, static_cast<std::int64_t>(2000 + walk.below(2000)));
+    if (walk.below(5) == 0)
+      batch = protocol::stamp_append_time(batch, static_cast<std::int64_t>(2000 + walk.below(2000)));
     return batch;
   }
 
@@ -54,7 +56,8 @@ class RandomWalkContract : public ContractTest {
       return;
     }
     const auto expected = walk.model.read(from, end);
-    EXPECT_EQ(walk.log.read_all(from, {.at_least_one_batch = true, .end = end}), expected) << from << " to " << end;
+    EXPECT_EQ(walk.log.read_all(from, {.at_least_one_batch = true, .end = end}), expected)
+        << from << " to " << end;
     const auto some = walk.log.read(from, {.max_bytes = max_bytes, .end = end});
     ASSERT_TRUE(some);
     EXPECT_LE(some->size_bytes, max_bytes);
@@ -139,9 +142,9 @@ class RandomWalkContract : public ContractTest {
       Step step;
     };
     static constexpr Choice kChoices[] = {
-        {40, "append", &RandomWalkContract::append}, {25, "read", &RandomWalkContract::read},
+        {40, "append", &RandomWalkContract::append},   {25, "read", &RandomWalkContract::read},
         {15, "times", &RandomWalkContract::ask_times}, {10, "scan", &RandomWalkContract::scan},
-        {3, "trim", &RandomWalkContract::trim},      {6, "compact", &RandomWalkContract::compact},
+        {3, "trim", &RandomWalkContract::trim},        {6, "compact", &RandomWalkContract::compact},
         {1, "reopen", &RandomWalkContract::reopen}};
     std::uint64_t drawn = walk.below(100);
     for (const auto& choice : kChoices) {
@@ -161,7 +164,11 @@ TIDEGATE_CONTRACT_SUITE(RandomWalkContract);
 TEST_P(RandomWalkContract, EveryAnswer_IsTheReferenceLogs) {
   for (std::uint64_t seed = ContractTest::seed(); seed < ContractTest::seed() + kWalks; ++seed) {
     const auto topic = must_create("walk-" + std::to_string(seed));
-    Walk walk{.log = log_of(topic, 0, small_segments(700)), .topic = topic, .model = {}, .rng = SeededRng(seed), .done = {}};
+    Walk walk{.log = log_of(topic, 0, small_segments(700)),
+              .topic = topic,
+              .model = {},
+              .rng = SeededRng(seed),
+              .done = {}};
     for (int i = 0; i < kSteps && !HasFailure(); ++i) {
       step(walk);
       const auto offsets = walk.log.offsets();

@@ -127,7 +127,8 @@ TEST_P(ReadContract, WhatWasRead_StaysWhileTheLogMovesOn) {
 TEST_P(ReadContract, ScanHeaders_GivesHeadersAsStored) {
   auto log = new_log(small_segments(1024));
   for (int i = 0; i < 12; ++i) {
-    log.must_append(numbered_batch("v", 0, 2, {.producer_id = 100 + i, .producer_epoch = 3, .base_sequence = 2 * i}));
+    log.must_append(
+        numbered_batch("v", 0, 2, {.producer_id = 100 + i, .producer_epoch = 3, .base_sequence = 2 * i}));
   }
   const auto all = log.scan_headers(0, LogHandle::kEnd, 100);
   ASSERT_TRUE(all);

@@ -18,7 +18,8 @@ class ReferenceLog {
     const Offset base = end_;
     for (auto batch : batches) {
       batch.header.base_offset = end_;
-      batches_.push_back({.base = end_, .end = batch.header.next_offset(), .epoch = epoch, .records = records_of(batch)});
+      batches_.push_back(
+          {.base = end_, .end = batch.header.next_offset(), .epoch = epoch, .records = records_of(batch)});
       end_ = batch.header.next_offset();
     }
     return base;
@@ -91,7 +92,9 @@ class ReferenceLog {
     return all;
   }
   storage::TimestampedOffset found(const ReadRecord& record) const {
-    const auto holds = [&](const Batch& batch) { return record.offset >= batch.base && record.offset < batch.end; };
+    const auto holds = [&](const Batch& batch) {
+      return record.offset >= batch.base && record.offset < batch.end;
+    };
     const auto in = std::ranges::find_if(batches_, holds);
     return {.offset = record.offset, .timestamp = record.timestamp, .leader_epoch = in->epoch};
   }

@@ -71,10 +71,12 @@ TEST_P(ReopenContract, Records_StayWithTheirOffsets) {
 TEST_P(ReopenContract, TimesAndHeaders_Stay) {
   const auto topic = must_create("t");
   auto log = log_of(topic, 0, small_segments(1024));
-  for (int i = 0; i < 30; ++i) log.must_append(batch_at({1000 + 20 * i, 1010 + 20 * i}, {.compression = protocol::Compression::lz4}));
+  for (int i = 0; i < 30; ++i)
+    log.must_append(batch_at({1000 + 20 * i, 1010 + 20 * i}, {.compression = protocol::Compression::lz4}));
   host().reopen();
   auto again = log_of(topic, 0, small_segments(1024));
-  for (Offset offset = 0; offset < 60; ++offset) EXPECT_EQ(again.offset_for_time(1000 + 10 * offset)->offset, offset);
+  for (Offset offset = 0; offset < 60; ++offset)
+    EXPECT_EQ(again.offset_for_time(1000 + 10 * offset)->offset, offset);
   EXPECT_EQ(again.max_timestamp()->offset, 59);
   EXPECT_EQ(again.scan_headers(0, LogHandle::kEnd, 100)->size(), 30U);
   EXPECT_GT(again.readable_bytes(0, LogHandle::kEnd), 0U);

@@ -11,7 +11,8 @@ class RetentionContract : public ContractTest {
   // `count` batches of one record, stamped now, about 300 bytes each.
   void fill(const LogHandle& log, int count, const std::string& name = "v") {
     for (int i = 0; i < count; ++i) {
-      log.must_append(batch_of({name + std::to_string(i) + std::string(220, '.')}, {}, host().clock().wall_ms()));
+      log.must_append(
+          batch_of({name + std::to_string(i) + std::string(220, '.')}, {}, host().clock().wall_ms()));
     }
   }
 };

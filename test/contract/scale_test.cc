@@ -34,7 +34,8 @@ Task<Offset> follow(storage::PartitionLog* log, std::string name, Offset end) {
   Offset next = 0;
   while (next < end) {
     const Offset visible = log->offsets().high_watermark;
-    auto read = co_await log->read(next, {.max_bytes = 256U << 10, .at_least_one_batch = true, .end = visible});
+    auto read =
+        co_await log->read(next, {.max_bytes = 256U << 10, .at_least_one_batch = true, .end = visible});
     if (!read) co_return next;
     for (const auto& record : records_of(*read)) {
       if (record.offset != next || record.value != name + std::to_string(next)) co_return next;
@@ -50,7 +51,8 @@ Task<Offset> follow(storage::PartitionLog* log, std::string name, Offset end) {
 
 TEST_P(ScaleContract, HundredThousandRecords_CountAndOrder) {
   auto log = new_log(small_segments(1 << 20));
-  auto written = log.start_on_shard([](storage::PartitionLog& to) { return append_many(&to, "r", 1000, 100); });
+  auto written =
+      log.start_on_shard([](storage::PartitionLog& to) { return append_many(&to, "r", 1000, 100); });
   auto followed = log.start_on_shard([](storage::PartitionLog& to) { return follow(&to, "r", 100'000); });
   EXPECT_EQ(host().wait(std::move(written)), 1000);
   EXPECT_EQ(host().wait(std::move(followed)), 100'000) << "read while it was written";
@@ -94,7 +96,8 @@ TEST_P(ScaleContract, ThousandPartitions_KeepTheirOwn) {
     auto durable = co_await log->flush();
     auto stored = co_await log->read(0, {});
     if (!durable || !stored) co_return 0;
-    co_return values_of(records_of(*stored)) == std::vector<std::string>{"p" + std::to_string(i), "q"} ? 1 : 0;
+    co_return values_of(records_of(*stored)) == std::vector<std::string>{"p" + std::to_string(i), "q"} ? 1
+                                                                                                       : 0;
   };
   EXPECT_EQ(visit(append), kPartitions);
   EXPECT_EQ(visit(read), kPartitions);
@@ -115,8 +118,8 @@ TEST_P(ScaleContract, BothShardsAtOnce_WithHousekeeping) {
   for (std::int32_t i = 0; i < 8; ++i) {
     logs.push_back(log_of(topic, i, small_segments(8192)));
     const std::string name = "p" + std::to_string(i) + "-";
-    written.push_back(
-        logs.back().start_on_shard([name](storage::PartitionLog& log) { return append_many(&log, name, 100, 5); }));
+    written.push_back(logs.back().start_on_shard(
+        [name](storage::PartitionLog& log) { return append_many(&log, name, 100, 5); }));
     followed.push_back(
         logs.back().start_on_shard([name](storage::PartitionLog& log) { return follow(&log, name, 500); }));
   }
@@ -134,8 +137,8 @@ TEST_P(ScaleContract, RemovalUnderLoad_EndsInCleanErrors) {
   std::vector<LogHandle> logs;
   for (std::int32_t i = 0; i < 4; ++i) {
     logs.push_back(log_of(topic, i, small_segments(8192)));
-    written.push_back(
-        logs.back().start_on_shard([](storage::PartitionLog& log) { return append_many(&log, "x", 2000, 1); }));
+    written.push_back(logs.back().start_on_shard(
+        [](storage::PartitionLog& log) { return append_many(&log, "x", 2000, 1); }));
   }
   ASSERT_TRUE(remove(topic.id));
   for (auto& count : written) EXPECT_LE(host().wait(std::move(count)), 2000);

@@ -19,7 +19,8 @@ class TimeContract : public ContractTest {
 TIDEGATE_CONTRACT_SUITE(TimeContract);
 
 TEST_P(TimeContract, OffsetForTime_IsExactToTheRecord) {
-  for (const auto codec : {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
+  for (const auto codec :
+       {Compression::none, Compression::gzip, Compression::snappy, Compression::lz4, Compression::zstd}) {
     auto log = new_log();
     log.must_append(batch_at({100, 110, 120}, {.compression = codec}));
     log.must_append(batch_at({130, 140, 150}, {.compression = codec}));
@@ -95,7 +96,8 @@ TEST_P(TimeContract, ManySegments_AreSearchedThrough) {
   auto log = new_log(small_segments(2048));
   std::int64_t time = 1000;
   for (int i = 0; i < 100; ++i, time += 30) {
-    log.must_append(batch_at({time, time + 10, time + 20}, {.compression = i % 2 ? Compression::lz4 : Compression::none}));
+    log.must_append(batch_at({time, time + 10, time + 20},
+                             {.compression = i % 2 ? Compression::lz4 : Compression::none}));
   }
   for (Offset offset = 0; offset < 300; offset += 7) {
     const std::int64_t at = 1000 + 10 * offset;

@@ -157,7 +157,8 @@ TEST_P(TopicsContract, AddPartitionsToSeveral_AnswersEachAtItsPlace) {
   const Topic a = must_create("a", 2);
   const Topic b = must_create("b", 2);
   const Topic c = must_create("c", 1);
-  const auto grown = grow_all({{a.id, 4}, {random_uuid(host().rng()), 9}, {b.id, 2}, {c.id, 3}, {a.id, 4}, {a.id, 5}});
+  const auto grown =
+      grow_all({{a.id, 4}, {random_uuid(host().rng()), 9}, {b.id, 2}, {c.id, 3}, {a.id, 4}, {a.id, 5}});
   ASSERT_EQ(grown.size(), 6U);
   EXPECT_TRUE(grown[0]);
   EXPECT_EQ(code_of(grown[1]), ErrorCode::unknown_topic_id);
@@ -186,9 +187,11 @@ TEST_P(TopicsContract, SetConfig_ReplacesTheWholeSet) {
 TEST_P(TopicsContract, PartitionsThatDoNotExist_AreUnknown) {
   const Topic topic = must_create("two", 2);
   for (const std::int32_t index : {-1, 2, 1000}) {
-    EXPECT_EQ(code_of(open({.topic = topic.id, .index = index})), ErrorCode::unknown_topic_or_partition) << index;
+    EXPECT_EQ(code_of(open({.topic = topic.id, .index = index})), ErrorCode::unknown_topic_or_partition)
+        << index;
   }
-  EXPECT_EQ(code_of(open({.topic = random_uuid(host().rng()), .index = 0})), ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(code_of(open({.topic = random_uuid(host().rng()), .index = 0})),
+            ErrorCode::unknown_topic_or_partition);
   EXPECT_EQ(host().engine().leader_epoch({.topic = topic.id, .index = 1}), 0) << "never written";
 }
 

@@ -47,7 +47,8 @@ TEST(Connection, OverTheLimit_TheNewConnectionIsClosedAndTheOldOnesGoOn) {
 }
 
 TEST(Connection, AFrameOverTheLimit_ClosesThatConnectionOnly) {
-  test::DaemonProcess daemon({"--set", "socket.request.max.bytes=100000", "--set", "message.max.bytes=50000"});
+  test::DaemonProcess daemon(
+      {"--set", "socket.request.max.bytes=100000", "--set", "message.max.bytes=50000"});
   ASSERT_TRUE(daemon.ready());
   test::WireClient healthy(daemon.kafka_port());
   test::WireClient large(daemon.kafka_port());

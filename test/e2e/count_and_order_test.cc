@@ -117,7 +117,8 @@ TEST_P(CountAndOrder, AHundredThousandRecords_ComeBackOnceInOrder) {
   for (int partition = 0; partition < kPartitions; ++partition) {
     const auto values = fetch_all(client, partition, per_partition);
     ASSERT_EQ(values.size(), static_cast<std::size_t>(per_partition));
-    for (int n = 0; n < per_partition; ++n) ASSERT_EQ(values[static_cast<std::size_t>(n)], value_of(partition, n));
+    for (int n = 0; n < per_partition; ++n)
+      ASSERT_EQ(values[static_cast<std::size_t>(n)], value_of(partition, n));
     total += static_cast<int>(values.size());
   }
   EXPECT_EQ(total, kRecords);

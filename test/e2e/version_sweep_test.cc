@@ -160,13 +160,15 @@ TEST(VersionSweep, WhatIsListed_IsAnsweredAndNothingElse) {
   sweep<DescribeQuorumRequest, DescribeQuorumResponse>(table);
   sweep<DescribeProducersRequest, DescribeProducersResponse>(table);
   sweep<ListConfigResourcesRequest, ListConfigResourcesResponse>(table);
-  for (const auto& [key, range] : table) EXPECT_TRUE(swept().contains(key)) << "key " << key << " is not in this test";
+  for (const auto& [key, range] : table)
+    EXPECT_TRUE(swept().contains(key)) << "key " << key << " is not in this test";
 }
 
 TEST(VersionSweep, Produce0To2_IsListedAndEndsTheConnection) {
   ASSERT_TRUE(daemon().ready());
   EXPECT_EQ(advertised()[ProduceRequest::kApiKey].min, 0);
-  for (std::int16_t version = 0; version < 3; ++version) EXPECT_TRUE(ends_connection(ProduceRequest::kApiKey, version));
+  for (std::int16_t version = 0; version < 3; ++version)
+    EXPECT_TRUE(ends_connection(ProduceRequest::kApiKey, version));
 }
 
 TEST(VersionSweep, ApiVersionsAboveTheHighest_IsAnsweredWith35InTheVersion0Body) {
@@ -182,7 +184,8 @@ TEST(VersionSweep, ApiVersionsAboveTheHighest_IsAnsweredWith35InTheVersion0Body)
   EXPECT_EQ(decoded->response.error_code, ErrorCode::unsupported_version);
   bool found = false;
   for (const auto& api : decoded->response.api_keys) {
-    if (api.api_key == 18) found = api.min_version == 0 && api.max_version == ApiVersionsRequest::versions.max;
+    if (api.api_key == 18)
+      found = api.min_version == 0 && api.max_version == ApiVersionsRequest::versions.max;
   }
   EXPECT_TRUE(found);
   EXPECT_TRUE(client.call<ApiVersionsResponse>(ApiVersionsRequest{}, 0)) << "the connection stays";

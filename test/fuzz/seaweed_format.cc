@@ -12,8 +12,8 @@ namespace {
 using namespace tidegate;
 using namespace tidegate::storage::seaweedmq;
 
-// What comes out of a chunk can be stored again. (Its bytes need not be the same: a batch that somebody stored
-// whole may have been written in other varints than ours.)
+// What comes out of a chunk can be stored again. (Its bytes need not be the same: a batch that somebody
+// stored whole may have been written in other varints than ours.)
 void read_records(ByteView bytes) {
   RecordChunkReader reader(SharedBuffer::copy_of(bytes), {.others = true, .max_batch_bytes = 2000});
   RecordChunkBuilder builder;

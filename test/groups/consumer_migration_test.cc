@@ -290,8 +290,8 @@ TEST_F(ConsumerClassicMember, ItsOwnSessionTimeout_Counts) {
 }
 
 TEST_F(ConsumerClassicMember, Leave_NamesEachMemberOnItsOwn) {
-  const auto reply = lab.ask<LeaveReply>(
-      Leave{.members = {{.member_id = id}, {.member_id = id}, {.member_id = "nobody"}}});
+  const auto reply =
+      lab.ask<LeaveReply>(Leave{.members = {{.member_id = id}, {.member_id = id}, {.member_id = "nobody"}}});
   ASSERT_EQ(reply.members.size(), 3U);
   EXPECT_EQ(reply.members[0].error, ErrorCode::none);
   EXPECT_EQ(reply.members[1].error, ErrorCode::none) << "named twice";

@@ -94,7 +94,8 @@ TEST(GroupJoin, UnknownMemberId_IsToldSo) {
   EXPECT_EQ(join_error(lab, Lab::join_request("nobody")), ErrorCode::unknown_member_id);
   auto speechless = Lab::join_request("nobody");
   speechless.protocols.clear();
-  EXPECT_EQ(join_error(lab, speechless), ErrorCode::unknown_member_id) << "there is no group to disagree with";
+  EXPECT_EQ(join_error(lab, speechless), ErrorCode::unknown_member_id)
+      << "there is no group to disagree with";
   EXPECT_FALSE(lab.group->exists());
   lab.stable_group(1);
   const auto reply = lab.ask<JoinReply>(Lab::join_request("nobody"));

@@ -137,7 +137,8 @@ TEST(GroupReplay, RecordsThatMakeAGroup_Pass) {
       {},
       {PutOffset{.topic = "t", .partition = 0, .value = {.offset = 9}}},  // without a head
       {stored_head(ClassicPhase::preparing)},
-      {stored_head(ClassicPhase::stable), stored_member("m", {{"a", {}}}, "i"), stored_member("n", {{"a", {}}}, "j")},
+      {stored_head(ClassicPhase::stable), stored_member("m", {{"a", {}}}, "i"),
+       stored_member("n", {{"a", {}}}, "j")},
       {PutConsumerHead{{.group_epoch = 3, .target_epoch = 2}}, PutConsumerMember{{.member_id = "m"}},
        PutCurrentAssignment{"m", {.member_epoch = -2}}},
   };

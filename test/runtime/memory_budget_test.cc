@@ -29,7 +29,8 @@ struct MemoryBudgetTest : ::testing::Test {
     granted.push_back(id);
     leases.push_back(std::move(lease));
   }
-  void start_until(int id, std::size_t bytes, std::size_t least, Duration patience = std::chrono::milliseconds(100)) {
+  void start_until(int id, std::size_t bytes, std::size_t least,
+                   Duration patience = std::chrono::milliseconds(100)) {
     harness.call([=, this] { harness.shard().start(take_until(id, bytes, least, patience), "test"); });
   }
   MemoryWait wait;

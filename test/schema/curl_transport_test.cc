@@ -83,7 +83,8 @@ TEST_F(CurlTransportTest, BodyOverTheLimit_IsGivenUp) {
   EXPECT_EQ(get_path("/exact", request).body.size(), 1000U);
   server.script("/announced", StubAnswer::of(200, std::string(1001, 'x')));
   EXPECT_EQ(get_path("/announced", request).failure, Failure::too_large);
-  server.script("/endless", {.pieces = {{"HTTP/1.1 200 X\r\n\r\n"}, {std::string(4096, 'x')}}, .forever = true});
+  server.script("/endless",
+                {.pieces = {{"HTTP/1.1 200 X\r\n\r\n"}, {std::string(4096, 'x')}}, .forever = true});
   const auto endless = get_path("/endless", request);
   EXPECT_EQ(endless.failure, Failure::too_large);
   EXPECT_EQ(endless.body, "");

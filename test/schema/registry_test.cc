@@ -24,8 +24,9 @@ class RegistryTest : public ::testing::Test {
  protected:
   void make(RegistryOptions options = {}) {
     if (options.urls.empty()) options.urls = {"http://a"};
-    registry = std::make_unique<Registry>(std::move(options), std::make_unique<test::ScriptedTransport>(script),
-                                          shards.shard(0), blocking, shards.clock(), rng, shards.metrics());
+    registry =
+        std::make_unique<Registry>(std::move(options), std::make_unique<test::ScriptedTransport>(script),
+                                   shards.shard(0), blocking, shards.clock(), rng, shards.metrics());
   }
   ~RegistryTest() override { shards.stop(); }
 
@@ -167,8 +168,8 @@ TEST_F(RegistryTest, FailureThatPasses_IsNotSeen) {
 TEST_F(RegistryTest, Refusals_AreNotTriedAgainAndLeaveTheBreakerAlone) {
   make();
   int asked = 0;
-  for (const auto& refusal : {http_error(401, 40101, "who are you"), http_error(403, 40301), http_error(404, 0),
-                              HttpReply{.status = 404, .body = "<html>", .problem = {}},
+  for (const auto& refusal : {http_error(401, 40101, "who are you"), http_error(403, 40301),
+                              http_error(404, 0), HttpReply{.status = 404, .body = "<html>", .problem = {}},
                               HttpReply{.status = 302, .body = "", .problem = {}}}) {
     for (int i = 0; i < 10; ++i) {
       script->replace(kVersionsOf7, refusal);
@@ -193,7 +194,8 @@ TEST_F(RegistryTest, RetryAfter_IsWaitedForUnlessItIsTooLong) {
   EXPECT_GE(took, 2s);
   slow_down.retry_after = 10s;
   script->replace("/schemas/ids/8/versions?deleted=true", slow_down);
-  EXPECT_EQ(member("a-value", 8), Membership::unavailable) << "at once: it would be past the time for a look-up";
+  EXPECT_EQ(member("a-value", 8), Membership::unavailable)
+      << "at once: it would be past the time for a look-up";
 }
 
 TEST_F(RegistryTest, BaseUrls_AreTriedInOrderWithAShareOfTheTime) {
@@ -289,7 +291,7 @@ TEST_F(RegistryTest, Schema_HasTypeTextAndReferences) {
   make();
   script->answer("/schemas/ids/3", http_ok(R"({"schema":"\"string\"","references":[]})"));
   script->answer("/schemas/ids/4", http_ok(
-      R"({"schema":"syntax = \"proto3\";","schemaType":"PROTOBUF",
+                                       R"({"schema":"syntax = \"proto3\";","schemaType":"PROTOBUF",
           "references":[{"name":"a.proto","subject":"a","version":2}]})"));
   const auto schema = [&](std::int32_t id) { return shards.run([&] { return registry->schema(id); }, 1); };
   auto avro = schema(3);
@@ -311,9 +313,10 @@ TEST_F(RegistryTest, Schema_HasTypeTextAndReferences) {
 
 TEST_F(RegistryTest, Schema_ThatIsNoneIsUnavailable) {
   for (const char* body :
-       {"{}", "[]", "7", R"({"schema":7})", R"({"schema":"x","schemaType":"XML"})", R"({"schema":"x","references":7})",
-        R"({"schema":"x","references":[{"name":"n"}]})",
-        R"({"schema":"x","references":[{"name":"n","subject":"s","version":4294967298}]})", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]"}) {
+       {"{}", "[]", "7", R"({"schema":7})", R"({"schema":"x","schemaType":"XML"})",
+        R"({"schema":"x","references":7})", R"({"schema":"x","references":[{"name":"n"}]})",
+        R"({"schema":"x","references":[{"name":"n","subject":"s","version":4294967298}]})",
+        "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]"}) {
     make({.tries = 1});
     script->replace("/schemas/ids/3", http_ok(body));
     const auto answer = shards.run([&] { return registry->schema(3); }, 1);
@@ -388,8 +391,9 @@ TEST_F(RegistryTest, Subjects_AreRefreshedAndToldWithTheState) {
 TEST(RegistryUrl, IsCheckedAndNeverShownWithItsPassword) {
   EXPECT_EQ(check_registry_url("http://h:1/apis/ccompat/v7/").value(), "http://h:1/apis/ccompat/v7");
   EXPECT_EQ(check_registry_url("https://h").value(), "https://h");
-  for (const char* bad : {"", "h:1", "ftp://h", "http://", "http:///x", "http://u:secret@", "http://u:secret@h", "http://u:secret@:1",
-                          "http://h/ x", "http://h?a=b", "http://u:secret@h#f", "http://h/\n"}) {
+  for (const char* bad :
+       {"", "h:1", "ftp://h", "http://", "http:///x", "http://u:secret@", "http://u:secret@h",
+        "http://u:secret@:1", "http://h/ x", "http://h?a=b", "http://u:secret@h#f", "http://h/\n"}) {
     const auto checked = check_registry_url(bad);
     ASSERT_FALSE(checked) << bad;
     EXPECT_EQ(checked.error().message.find("secret"), std::string::npos) << checked.error().message;

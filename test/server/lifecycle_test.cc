@@ -55,7 +55,8 @@ int listening_on(std::uint16_t port) {
     if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) continue;
     sockaddr_in address{};
     size = sizeof address;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 && ntohs(address.sin_port) == port) {
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+        ntohs(address.sin_port) == port) {
       return fd;
     }
   }
@@ -73,7 +74,8 @@ TEST_F(LifecycleTest, ListenerThatFails_IsToldAndClosedAndTheOtherGoesOn) {
   ASSERT_GE(fd, 0);
   ASSERT_EQ(::shutdown(fd, SHUT_RDWR), 0);  // its next accept fails for good
   ASSERT_TRUE(eventually([&] { return !trouble().empty(); }));
-  EXPECT_THAT(trouble(), ::testing::StartsWith("the listener on 127.0.0.1:" + std::to_string(port) + " has stopped: "));
+  EXPECT_THAT(trouble(),
+              ::testing::StartsWith("the listener on 127.0.0.1:" + std::to_string(port) + " has stopped: "));
   EXPECT_FALSE(test::SocketClient::connect(port).connected());
   auto client = test::SocketClient::connect(other);
   EXPECT_TRUE(echoes(client));

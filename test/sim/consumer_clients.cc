@@ -175,7 +175,8 @@ std::vector<SyncAssignment> ConsumerWorld::assign(const ConsumerClient& leader) 
     members.push_back({member.member_id, *decode_subscription(member.metadata)});
   }
   std::map<std::string, std::int32_t, std::less<>> counts;
-  topics_.for_each([&](const TopicInfo& topic) { return counts.emplace(topic.name, topic.partitions).second; });
+  topics_.for_each(
+      [&](const TopicInfo& topic) { return counts.emplace(topic.name, topic.partitions).second; });
   // What an eager member owns it has given up: the same assignor serves both.
   const auto result = assign_cooperative_sticky(members, counts);
   std::vector<SyncAssignment> assignments;

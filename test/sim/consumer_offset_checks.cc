@@ -115,7 +115,8 @@ void ConsumerWorld::check_answer(const Reply& reply) {
   }
 }
 
-// Only who owns a partition commits for it: nobody else believes that he does, and the coordinator knows of it.
+// Only who owns a partition commits for it: nobody else believes that he does, and the coordinator knows of
+// it.
 void ConsumerWorld::check_committer(const Asked& about) {
   if (about.client < 0) return;
   const auto& client = clients_[static_cast<std::size_t>(about.client)];
@@ -123,7 +124,8 @@ void ConsumerWorld::check_committer(const Asked& about) {
   for (const auto& [partition, offset] : about.commits) {
     for (const auto& other : clients_) {
       if (&other != &client && in_group(other) && other.owned.contains(partition)) {
-        breach(client.member_id + " commits for " + text_of(partition) + ", which " + other.member_id + " owns");
+        breach(client.member_id + " commits for " + text_of(partition) + ", which " + other.member_id +
+               " owns");
       }
     }
   }
@@ -161,8 +163,7 @@ void ConsumerWorld::check_rows(const FetchOffsetsReply& reply) {
 void ConsumerWorld::check_durable_offsets() {
   if (faults_.trusts_offsets) return;
   for (const auto& [partition, offset] : told_) {
-    const auto* stored =
-        group_->machine().offsets.find(topics_.name_ever(partition.topic), partition.index);
+    const auto* stored = group_->machine().offsets.find(topics_.name_ever(partition.topic), partition.index);
     if (stored == nullptr || stored->topic_id != partition.topic || stored->offset < offset) {
       breach("offset " + std::to_string(offset) + " of " + text_of(partition) + " was told and is lost");
     }

@@ -25,8 +25,8 @@ void ConsumerWorld::ask_aside(Asked about, Request request) {
 }
 
 void ConsumerWorld::use_offsets(ConsumerClient& client, int index) {
-  const bool knows_all = std::ranges::all_of(
-      client.places, [](const auto& entry) { return entry.second.position.has_value(); });
+  const bool knows_all =
+      std::ranges::all_of(client.places, [](const auto& entry) { return entry.second.position.has_value(); });
   if (!knows_all && chance(600)) return fetch(client, index);
   commit(client, index);
 }
@@ -182,7 +182,8 @@ void ConsumerWorld::administrate() {
       for (const auto& [partition, zero] : some_offsets()) {
         const auto& name = topics_.name_ever(partition.topic);
         const auto* stored = machine.offsets.find(name, partition.index);
-        const Offset forward = stored == nullptr || stored->topic_id != partition.topic ? 1 : stored->offset + 1;
+        const Offset forward =
+            stored == nullptr || stored->topic_id != partition.topic ? 1 : stored->offset + 1;
         about.commits[partition] = forward;
         request.topics.push_back({.topic = name,
                                   .topic_id = partition.topic,

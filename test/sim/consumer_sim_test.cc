@@ -79,8 +79,7 @@ TEST(ConsumerGroupWalk, FindsCoordinatorThatTakesCommitsOfThePast) {
 }
 
 TEST(ConsumerGroupWalk, FindsOffsetsThatGoBackWithoutLookingAtAnswers) {
-  expect_found({.ignores_epochs = true, .ignores_members = true, .trusts_answers = true},
-               " goes back from ");
+  expect_found({.ignores_epochs = true, .ignores_members = true, .trusts_answers = true}, " goes back from ");
 }
 
 TEST(ConsumerGroupWalk, FindsCommitsOfWhoDoesNotOwnThePartition) {

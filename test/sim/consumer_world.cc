@@ -287,7 +287,8 @@ void ConsumerWorld::check_epochs() {
   const auto& consumer = group_->machine().consumer;
   const auto& head = consumer.head();
   const auto type = group_->type();
-  const auto generation = type == GroupType::classic ? group_->machine().classic.head().generation : head.group_epoch;
+  const auto generation =
+      type == GroupType::classic ? group_->machine().classic.head().generation : head.group_epoch;
   if (type != GroupType::none && generation < last_generation_) breach("the generation went back");
   last_generation_ = type == GroupType::none ? 0 : generation;
   if (type != last_type_) {
@@ -303,7 +304,8 @@ void ConsumerWorld::check_epochs() {
     const auto& current = entry.second.current;
     return current.state == ReconcileState::stable && current.member_epoch == head.target_epoch;
   });
-  if (static_cast<std::size_t>(settled) != consumer.settled()) breach("the count of settled members is wrong");
+  if (static_cast<std::size_t>(settled) != consumer.settled())
+    breach("the count of settled members is wrong");
   for (const auto& [id, member] : consumer.members()) {
     if (member.current.member_epoch > head.target_epoch) breach("a member is ahead of the target");
     if (!member.session.armed()) breach("a member without a session");

@@ -1,7 +1,7 @@
 // A world for one KIP-848 group on virtual time: members of the new protocol, dynamic and static, members of
 // the classic one beside them (eager in one half of the seeds, cooperative in the other), a store that writes
-// late, topics that change, answers that get lost. All of them commit and fetch offsets, and strangers try to.
-// After every event it checks what must always hold; the first breach is kept in failure().
+// late, topics that change, answers that get lost. All of them commit and fetch offsets, and strangers try
+// to. After every event it checks what must always hold; the first breach is kept in failure().
 #pragma once
 
 #include <array>
@@ -49,11 +49,11 @@ struct Place {
 // What a coordinator may have wrong. The tests of the walk itself break it so, and want that to be found by
 // one check after the other.
 struct Faults {
-  bool ignores_epochs = false;     // takes a commit of whatever epoch
-  bool ignores_members = false;    // and of whoever was a member once
-  bool loses_commits = false;      // says that an offset is durable when it is not
-  bool trusts_answers = false;     // and the check leaves the error codes unjudged: others must tell
-  bool trusts_offsets = false;     // and offsets that go back, too
+  bool ignores_epochs = false;   // takes a commit of whatever epoch
+  bool ignores_members = false;  // and of whoever was a member once
+  bool loses_commits = false;    // says that an offset is durable when it is not
+  bool trusts_answers = false;   // and the check leaves the error codes unjudged: others must tell
+  bool trusts_offsets = false;   // and offsets that go back, too
 };
 
 struct ConsumerClient {
@@ -182,9 +182,9 @@ class ConsumerWorld {
   bool cooperative_ = false;  // the members of the classic protocol are
 
   const Faults faults_;
-  std::map<PartitionId, Offset> told_;           // the highest that somebody was told
+  std::map<PartitionId, Offset> told_;            // the highest that somebody was told
   std::map<PartitionId, ReplyId> erased_before_;  // answers to earlier requests tell of what is gone
-  std::deque<CommitOffsets> past_;               // commits that were taken
+  std::deque<CommitOffsets> past_;                // commits that were taken
 
   std::array<ConsumerClient, 7> clients_;
   std::int32_t last_group_epoch_ = 0;

@@ -27,7 +27,8 @@ TEST(BatchPatch, WholeCopy_DiffersInTheTwoFieldsOnly) {
 
 TEST(BatchPatch, NegativeValues_AreTwosComplement) {
   const auto batch = test::batch_of({"v"});
-  const auto header = protocol::parse_batch_header(patched_copy(batch.bytes, {.base_offset = -1, .leader_epoch = -1}));
+  const auto header =
+      protocol::parse_batch_header(patched_copy(batch.bytes, {.base_offset = -1, .leader_epoch = -1}));
   ASSERT_TRUE(header);
   EXPECT_EQ(header->base_offset, -1);
   EXPECT_EQ(header->partition_leader_epoch, -1);

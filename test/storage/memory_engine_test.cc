@@ -19,7 +19,8 @@ double gauge(const MetricRegistry& metrics, const std::string& name) {
 TEST(MemoryEngine, UsedAndLimit_AreGauges) {
   test::ShardHarness harness;
   SeededRng rng(1);
-  const auto engine = make_memory_engine({.max_bytes = 12'345}, harness.pool(), harness.clock(), rng, harness.metrics());
+  const auto engine =
+      make_memory_engine({.max_bytes = 12'345}, harness.pool(), harness.clock(), rng, harness.metrics());
   EXPECT_EQ(gauge(harness.metrics(), "tidegate_storage_memory_limit_bytes"), 12'345);
   EXPECT_EQ(gauge(harness.metrics(), "tidegate_storage_memory_used_bytes"), 0);
   EXPECT_FALSE(engine->health().ready);
@@ -27,7 +28,7 @@ TEST(MemoryEngine, UsedAndLimit_AreGauges) {
   auto use = [&]() -> Task<bool> {
     auto started = co_await engine->start();
     auto put = co_await engine->meta().put_batch("s", 0, ops, MetaDurability::policy);
-    co_return started && put;
+    co_return started&& put;
   };
   EXPECT_TRUE(harness.run(use));
   EXPECT_TRUE(engine->health().ready);

@@ -63,7 +63,8 @@ TEST_F(MemoryLogTest, Read_SharesTheAppendedBytes) {
 TEST_F(MemoryLogTest, EveryWayOut_PaysTheQuotaBack) {
   {
     auto log = make({.segment_bytes = 1024});
-    for (int i = 0; i < 30; ++i) ASSERT_TRUE(append(log, test::sized_batch(300, static_cast<std::uint64_t>(i))));
+    for (int i = 0; i < 30; ++i)
+      ASSERT_TRUE(append(log, test::sized_batch(300, static_cast<std::uint64_t>(i))));
     std::size_t used = quota_->used();
     EXPECT_GT(used, 30U * 300);
     ASSERT_TRUE(now(log.trim_before(15)));

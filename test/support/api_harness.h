@@ -36,8 +36,9 @@ struct ApiHarnessOptions {
 
 // Topic settings that every engine's topics have.
 inline std::size_t plain_topic_configs() {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      broker::topic_config_table().keys(), [](const ConfigKey& key) { return broker::is_setting_of(key, {}); }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(broker::topic_config_table().keys(),
+                            [](const ConfigKey& key) { return broker::is_setting_of(key, {}); }));
 }
 
 class ApiHarness {
@@ -167,8 +168,9 @@ class ApiHarness {
 
  private:
   void start_broker() {
-    broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{*engine_, *cluster_used_, shards_.pool(), blocking_,
-                                                                   shards_.clock(), rng_, shards_.metrics(), config_});
+    broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{*engine_, *cluster_used_, shards_.pool(),
+                                                                   blocking_, shards_.clock(), rng_,
+                                                                   shards_.metrics(), config_});
     const auto started = run([this] { return broker_->start(); });
     EXPECT_TRUE(started);
   }

@@ -32,7 +32,8 @@ inline protocol::RecordBatch batch_of(const std::vector<std::string>& values,
                                       std::int64_t first_timestamp = kFirstTimestamp) {
   std::vector<protocol::NewRecord> records;
   for (const auto& value : values) {
-    records.push_back({.timestamp = first_timestamp + static_cast<std::int64_t>(records.size()), .value = value});
+    records.push_back(
+        {.timestamp = first_timestamp + static_cast<std::int64_t>(records.size()), .value = value});
   }
   return build(records, options);
 }
@@ -86,10 +87,10 @@ inline std::vector<ReadRecord> records_of(const protocol::RecordBatch& batch) {
   const auto& header = batch.header;
   const bool append_time = header.timestamp_type() == protocol::TimestampType::log_append_time;
   auto visited = protocol::for_each_record(batch, {}, [&](const protocol::RecordView& record) {
-    records.push_back({.offset = header.base_offset + record.offset_delta,
-                       .timestamp = append_time ? header.max_timestamp
-                                                : header.base_timestamp + record.timestamp_delta,
-                       .value = record.value ? std::string(as_text(*record.value)) : "(null)"});
+    records.push_back(
+        {.offset = header.base_offset + record.offset_delta,
+         .timestamp = append_time ? header.max_timestamp : header.base_timestamp + record.timestamp_delta,
+         .value = record.value ? std::string(as_text(*record.value)) : "(null)"});
     return true;
   });
   if (!visited) ADD_FAILURE() << "for_each_record: " << visited.error().message;

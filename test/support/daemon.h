@@ -26,9 +26,19 @@ class DaemonProcess {
     const char* binary = std::getenv("TIDEGATE_BINARY");
     std::string pattern = (std::filesystem::temp_directory_path() / "tidegate-e2e-XXXXXX").string();
     data_dir_ = ::mkdtemp(pattern.data());
-    std::vector<std::string> words = {binary ? binary : "build/release/tidegate", "serve", "--listen", "127.0.0.1:0",
-                                      "--admin", "127.0.0.1:0", "--engine", std::move(engine), "--data-dir",
-                                      data_dir_, "--ready-json", "--log-level", "warn"};
+    std::vector<std::string> words = {binary ? binary : "build/release/tidegate",
+                                      "serve",
+                                      "--listen",
+                                      "127.0.0.1:0",
+                                      "--admin",
+                                      "127.0.0.1:0",
+                                      "--engine",
+                                      std::move(engine),
+                                      "--data-dir",
+                                      data_dir_,
+                                      "--ready-json",
+                                      "--log-level",
+                                      "warn"};
     words.insert(words.end(), options.begin(), options.end());
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());

@@ -15,13 +15,16 @@
 
 namespace tidegate::test {
 
-inline schema::HttpReply http_ok(std::string body) { return {.status = 200, .body = std::move(body), .problem = {}}; }
+inline schema::HttpReply http_ok(std::string body) {
+  return {.status = 200, .body = std::move(body), .problem = {}};
+}
 inline schema::HttpReply http_error(int status, int code, std::string message = "no") {
   return {.status = status,
           .body = "{\"error_code\":" + std::to_string(code) + ",\"message\":\"" + message + "\"}",
           .problem = {}};
 }
-inline schema::HttpReply http_failure(schema::HttpReply::Failure failure = schema::HttpReply::Failure::no_connection) {
+inline schema::HttpReply http_failure(
+    schema::HttpReply::Failure failure = schema::HttpReply::Failure::no_connection) {
   return {.body = {}, .failure = failure, .problem = "no luck"};
 }
 

@@ -11,7 +11,8 @@ namespace tidegate::test {
 
 class SteppingClock final : public Clock {
  public:
-  explicit SteppingClock(std::int64_t wall_ms = 1'700'000'000'000) : started_(real_.now()), wall_ms_(wall_ms) {}
+  explicit SteppingClock(std::int64_t wall_ms = 1'700'000'000'000)
+      : started_(real_.now()), wall_ms_(wall_ms) {}
 
   MonoTime now() const override { return real_.now() + Duration(leapt_ns_.load()); }
   std::int64_t wall_ms() const override {

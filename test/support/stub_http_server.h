@@ -33,8 +33,8 @@ struct StubAnswer {
   bool forever = false;  // the last piece again and again, until the client goes
 
   static StubAnswer of(int status, std::string body, std::string headers = {}) {
-    return {.pieces = {{"HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " + std::to_string(body.size()) +
-                        "\r\n" + headers + "\r\n" + body}}};
+    return {.pieces = {{"HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " +
+                        std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body}}};
   }
 };
 

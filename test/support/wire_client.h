@@ -71,7 +71,8 @@ class WireClient {
   template <class Request>
   static std::string encode(const Request& request, std::int16_t version, std::int32_t correlation_id = 1) {
     std::string frame;
-    for (const auto& chunk : protocol::encode_request(request, version, correlation_id, std::optional<std::string>("test"))) {
+    for (const auto& chunk :
+         protocol::encode_request(request, version, correlation_id, std::optional<std::string>("test"))) {
       frame += as_text(chunk.bytes());
     }
     return frame;

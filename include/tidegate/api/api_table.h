@@ -36,10 +36,10 @@ struct ApiRow;
 // What a connection knows about its client. Lives on the connection's shard.
 struct ClientSession {
   std::uint64_t connection_id = 0;
-  std::string peer_address;             // without port
-  std::string listener;                 // name of the listener it came in on
+  std::string peer_address;  // without port
+  std::string listener;      // name of the listener it came in on
   std::string principal = "User:ANONYMOUS";
-  std::string software_name = "unknown";     // KIP-511
+  std::string software_name = "unknown";  // KIP-511
   std::string software_version = "unknown";
   // The endpoint that this listener advertises, for Metadata and FindCoordinator.
   std::string advertised_host;
@@ -103,17 +103,17 @@ struct Reply {
   std::shared_ptr<void> charge;
   bool send = true;    // false: acks=0 has no answer
   bool close = false;  // malformed request, or acks=0 that failed: end the connection after what is queued
-  std::int32_t throttle_ms = 0;   // stop reading this connection for so long
-  std::int16_t error_code = 0;    // the first error in the response, for metrics
-  std::string close_reason;       // for the log, when close is set
+  std::int32_t throttle_ms = 0;  // stop reading this connection for so long
+  std::int16_t error_code = 0;   // the first error in the response, for metrics
+  std::string close_reason;      // for the log, when close is set
 };
 
 struct ApiRow {
   std::int16_t key = 0;
   std::string_view name;
-  std::int16_t min_version = 0;       // accepted
+  std::int16_t min_version = 0;  // accepted
   std::int16_t max_version = 0;
-  std::int16_t flexible_from = -1;    // -1: never
+  std::int16_t flexible_from = -1;  // -1: never
   RequestLane lane = RequestLane::parallel;
   // No request makes the decoder allocate more than factor x its bytes + 64 KiB; admitted before the
   // body is read.
@@ -122,8 +122,8 @@ struct ApiRow {
   // The server calls it for accepted versions only, but for ApiVersions (key 18) with any version:
   // above its range it answers unsupported_version in the body of version 0 and does not parse `body`.
   Task<Reply> (*invoke)(RequestContextPtr context, SharedBuffer body) = nullptr;
-  // The same while storage is not there yet and `context->broker` is null: answers that clients repeat. Without
-  // it the connection is closed.
+  // The same while storage is not there yet and `context->broker` is null: answers that clients repeat.
+  // Without it the connection is closed.
   Task<Reply> (*invoke_waiting)(RequestContextPtr context, SharedBuffer body) = nullptr;
   // ApiVersions answers this; differs from min_version for Produce alone (0: old librdkafka).
   std::int16_t advertised_min = 0;

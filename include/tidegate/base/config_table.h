@@ -20,17 +20,17 @@ namespace tidegate {
 enum class ConfigType { boolean, int32, int64, float64, string, list, password };
 
 struct ConfigKey {
-  std::string_view name;             // Kafka's own where Kafka has one
+  std::string_view name;  // Kafka's own where Kafka has one
   ConfigType type = ConfigType::string;
-  std::string_view default_value;    // normal form; "" with has_default=false means null
-  std::string_view doc;              // one or two sentences, with the unit
+  std::string_view default_value;  // normal form; "" with has_default=false means null
+  std::string_view doc;            // one or two sentences, with the unit
   // Of numbers, inclusive.
   double min = -std::numeric_limits<double>::infinity();
   double max = std::numeric_limits<double>::infinity();
   std::span<const std::string_view> allowed = {};  // of strings and list items; empty: anything
-  bool reloadable = false;           // takes effect on SIGHUP (server) or at once (topic)
+  bool reloadable = false;                         // takes effect on SIGHUP (server) or at once (topic)
   bool has_default = true;
-  std::string_view synonym = {};     // topic key: the server key that is its default
+  std::string_view synonym = {};  // topic key: the server key that is its default
   // Accepted and shown, but nothing acts on it; says why in docs and DescribeConfigs.
   bool no_effect = false;
 };

@@ -151,9 +151,9 @@ enum class ErrorCode : std::int16_t {
 
 struct ErrorCodeInfo {
   ErrorCode code;
-  std::string_view name;       // Kafka's spelling, e.g. UNKNOWN_TOPIC_OR_PARTITION
-  bool retriable;              // a client may send the same request again
-  bool refresh_metadata;       // ... after it fetched metadata anew
+  std::string_view name;  // Kafka's spelling, e.g. UNKNOWN_TOPIC_OR_PARTITION
+  bool retriable;         // a client may send the same request again
+  bool refresh_metadata;  // ... after it fetched metadata anew
 };
 
 // Every code in numeric order, -1 first.

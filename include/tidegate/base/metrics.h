@@ -80,8 +80,8 @@ enum class MetricKind { counter, gauge, histogram };
 
 struct MetricSample {
   MetricLabels labels;
-  double value = 0;                // counters and gauges
-  Histogram::Snapshot histogram;   // histograms
+  double value = 0;               // counters and gauges
+  Histogram::Snapshot histogram;  // histograms
 };
 struct MetricFamily {
   std::string name;

@@ -14,11 +14,11 @@
 
 namespace tidegate::broker {
 
-class TopicCatalogue;  // topic_catalogue.h
-class ProducePath;     // produce_path.h
-class FetchPath;       // fetch_path.h
-class OffsetsPath;     // offsets_path.h
-class ProducerIds;     // producer_ids.h
+class TopicCatalogue;    // topic_catalogue.h
+class ProducePath;       // produce_path.h
+class FetchPath;         // fetch_path.h
+class OffsetsPath;       // offsets_path.h
+class ProducerIds;       // producer_ids.h
 class GroupCoordinator;  // group_coordinator.h
 
 struct BrokerParts {

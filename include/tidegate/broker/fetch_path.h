@@ -1,6 +1,7 @@
 // Fetching: sessions, long poll across shards, reading. Called by api/fetch on the connection's shard.
 // Split: fetch_session (what a client wants), fetch_plan (who may read how much), fetch_memory (what
-// answers may take), fetch_wait (long poll), fetch_owner (the owner shards' half), fetch_path (the way through all of them).
+// answers may take), fetch_wait (long poll), fetch_owner (the owner shards' half), fetch_path (the way
+// through all of them).
 #pragma once
 
 #include <cstdint>
@@ -44,16 +45,17 @@ struct FetchQuery {
   std::int32_t max_bytes = 0;
   std::int32_t session_id = 0;
   std::int32_t session_epoch = -1;
-  bool by_id = false;         // Fetch 13 on
-  bool zstd_allowed = true;   // Fetch 10 on
-  bool follower = false;      // names a replica id: no such replica is known
+  bool by_id = false;            // Fetch 13 on
+  bool zstd_allowed = true;      // Fetch 10 on
+  bool follower = false;         // names a replica id: no such replica is known
   std::uint64_t connection = 0;  // whose share of the memory for answers this takes; 0: nobody's
   std::vector<FetchWant> wants;
   std::vector<FetchKey> forgotten;
 
   // All but the partitions.
   FetchQuery limits() const {
-    return {max_wait_ms, min_bytes, max_bytes, session_id, session_epoch, by_id, zstd_allowed, follower, connection, {}, {}};
+    return {max_wait_ms, min_bytes,  max_bytes, session_id, session_epoch, by_id, zstd_allowed,
+            follower,    connection, {},        {}};
   }
 };
 
@@ -76,7 +78,7 @@ struct FetchReply {
   ErrorCode error = ErrorCode::none;  // of the session
   std::int32_t session_id = 0;
   std::vector<FetchedPartition> partitions;
-  std::shared_ptr<void> charge;       // memory that the records are charged to, until they are written
+  std::shared_ptr<void> charge;  // memory that the records are charged to, until they are written
 };
 
 // How a waiting fetch learns that nobody wants its answer any more. Connection's shard.

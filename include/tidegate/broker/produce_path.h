@@ -37,8 +37,8 @@ struct ProduceItem {
 };
 
 struct ProduceOptions {
-  std::int16_t acks = -1;             // checked by the handler: -1, 0 or 1
-  bool zstd_allowed = true;           // Produce 7 on
+  std::int16_t acks = -1;    // checked by the handler: -1, 0 or 1
+  bool zstd_allowed = true;  // Produce 7 on
   bool has_transactional_id = false;
   // What is not durable by then is answered request_timed_out; the work goes on.
   MonoTime deadline = MonoTime::max();

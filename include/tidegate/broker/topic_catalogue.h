@@ -83,9 +83,10 @@ class TopicCatalogue {
   // Each result stands for the id at the same place; those that are there go in one batch. unknown_topic_id,
   // and what the engine says.
   Task<std::vector<Result<void>>> remove(std::vector<TopicId> ids);
-  // As create(), for what is to grow: unknown_topic_or_partition, invalid_partitions (no more than there are),
-  // invalid_request (named before), policy_violation.
-  Task<std::vector<Result<CatalogueTopicPtr>>> add_partitions(std::vector<TopicGrowth> growths, bool validate_only);
+  // As create(), for what is to grow: unknown_topic_or_partition, invalid_partitions (no more than there
+  // are), invalid_request (named before), policy_violation.
+  Task<std::vector<Result<CatalogueTopicPtr>>> add_partitions(std::vector<TopicGrowth> growths,
+                                                              bool validate_only);
   // unknown_topic_or_partition, what `change` says, invalid_config.
   Task<Result<CatalogueTopicPtr>> set_configs(std::string name, ConfigChange change, bool validate_only);
   // Finds or creates with the server's defaults: many callers at once make one topic.

@@ -107,8 +107,8 @@ class Group {
   // Stored records in key order, before Loaded. corrupt_message when it does not fit what was applied
   // before: the group cannot be loaded. Never fails for a record that on() emitted.
   Result<void> apply(const Record& record);
-  // After the last stored record, before Loaded: corrupt_message when they do not fit together. Every batch that
-  // on() emits leaves a group that passes, and batches are atomic.
+  // After the last stored record, before Loaded: corrupt_message when they do not fit together. Every batch
+  // that on() emits leaves a group that passes, and batches are atomic.
   Result<void> check_stored() const;
 
   // False while nothing durable is known of it: reads answer "no such group". See can_forget().

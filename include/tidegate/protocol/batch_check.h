@@ -27,8 +27,8 @@ struct ProducedBatchRules {
 //   corrupt_message (2)              CRC
 //   invalid_record (87)              count < 1 or != lastOffsetDelta + 1; control bit; delete horizon bit;
 //                                    unknown codec; producer id below -1; producer id without sequence or
-//                                    epoch; transactional without producer id; lz4 frame of linked blocks, which
-//                                    Java clients cannot read
+//                                    epoch; transactional without producer id; lz4 frame of linked blocks,
+//                                    which Java clients cannot read
 //   invalid_timestamp (32)           append time claimed
 Result<BatchHeader> check_produced_batch(ByteView records, const ProducedBatchRules& rules);
 

@@ -39,9 +39,9 @@ class HttpTransport {
 };
 
 struct CurlOptions {
-  std::string user_info;      // "user:password" for basic authentication
+  std::string user_info;  // "user:password" for basic authentication
   std::string bearer_token;
-  std::string ca_file;        // PEM; empty is the system's
+  std::string ca_file;  // PEM; empty is the system's
   std::string certificate_file;
   std::string key_file;
   std::string key_password;

@@ -39,6 +39,7 @@ struct TopicPolicy {
 };
 
 // `record_name` is the full name of the record type; only the strategies that use it look at it.
-std::string subject_of(SubjectStrategy strategy, std::string_view topic, Field field, std::string_view record_name);
+std::string subject_of(SubjectStrategy strategy, std::string_view topic, Field field,
+                       std::string_view record_name);
 
 }  // namespace tidegate::schema

@@ -54,7 +54,7 @@ struct SchemaAnswer {
 };
 
 struct RegistryOptions {
-  std::vector<std::string> urls;  // base URLs, tried in this order
+  std::vector<std::string> urls;               // base URLs, tried in this order
   Duration timeout = std::chrono::seconds(3);  // of a look-up, with all its tries
   Duration connect_timeout = std::chrono::seconds(1);
   int tries = 3;  // rounds through the base URLs
@@ -84,8 +84,8 @@ struct RegistryState {
 class Registry {
  public:
   // `home` runs the look-ups and uses `rng`. What is passed by reference outlives this.
-  Registry(RegistryOptions options, std::unique_ptr<HttpTransport> transport, Shard& home, BlockingPool& blocking,
-           const Clock& clock, Rng& rng, MetricRegistry& metrics);
+  Registry(RegistryOptions options, std::unique_ptr<HttpTransport> transport, Shard& home,
+           BlockingPool& blocking, const Clock& clock, Rng& rng, MetricRegistry& metrics);
   ~Registry();
   Registry(const Registry&) = delete;
 

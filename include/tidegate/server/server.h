@@ -42,7 +42,7 @@ struct ServerOptions {
   std::size_t response_memory_bytes = std::size_t{128} << 20;     // response.max.queued.bytes, all shards
   Duration write_stall_timeout = std::chrono::minutes(1);         // connection.write.stall.ms
   Duration frame_timeout = std::chrono::minutes(1);               // connection.frame.timeout.ms
-  bool waits_for_broker = false;  // clients are put off until serve()
+  bool waits_for_broker = false;                                  // clients are put off until serve()
 };
 
 // Where clients connect, with the real ports.

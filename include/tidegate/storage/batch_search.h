@@ -21,10 +21,12 @@ struct OffsetRange {
 // The first record of `batch` within the range that is at or after `timestamp_ms`. The header's base
 // offset counts, not that of the bytes. corrupt_message or invalid_record when it cannot be read.
 Result<std::optional<TimestampedOffset>> first_record_at_or_after(const protocol::RecordBatch& batch,
-                                                                  std::int64_t timestamp_ms, OffsetRange within);
+                                                                  std::int64_t timestamp_ms,
+                                                                  OffsetRange within);
 
 // The record with the largest timestamp within the range, the earliest of several; nullopt when there
 // is no record, or none with a timestamp.
-Result<std::optional<TimestampedOffset>> latest_record(const protocol::RecordBatch& batch, OffsetRange within);
+Result<std::optional<TimestampedOffset>> latest_record(const protocol::RecordBatch& batch,
+                                                       OffsetRange within);
 
 }  // namespace tidegate::storage

@@ -62,7 +62,7 @@ struct ReadResult {
 };
 
 struct TimestampedOffset {
-  Offset offset = -1;        // -1: none
+  Offset offset = -1;  // -1: none
   std::int64_t timestamp = -1;
   LeaderEpoch leader_epoch = kNoEpoch;
 };
@@ -87,7 +87,9 @@ using BatchSource = std::function<Task<Result<std::vector<protocol::RecordBatch>
 // All of them at once.
 inline BatchSource source_of(std::vector<protocol::RecordBatch> batches) {
   using Batches = std::vector<protocol::RecordBatch>;
-  static constexpr auto give = [](std::shared_ptr<Batches> left) -> Task<Result<Batches>> { co_return std::exchange(*left, {}); };
+  static constexpr auto give = [](std::shared_ptr<Batches> left) -> Task<Result<Batches>> {
+    co_return std::exchange(*left, {});
+  };
   return [left = std::make_shared<Batches>(std::move(batches))] { return give(left); };
 }
 
@@ -147,9 +149,9 @@ class PartitionLog {
   virtual std::size_t size_bytes() const = 0;
 
   // Compaction. cleanable() gives the ranges that end at or below `end`, ascending; small neighbours may
-  // come as one, and become one piece. replace() takes exactly one of cleanable(range.end), is all-or-nothing across a crash, may
-  // leave gaps, and never moves log start or log end; readers that began before keep the old data.
-  // The batches carry their own offsets and epochs, ascending and within the range; they are stored
+  // come as one, and become one piece. replace() takes exactly one of cleanable(range.end), is all-or-nothing
+  // across a crash, may leave gaps, and never moves log start or log end; readers that began before keep the
+  // old data. The batches carry their own offsets and epochs, ascending and within the range; they are stored
   // verbatim. invalid_request when range or batches are not so, and nothing has changed then, nor after
   // any other failure. One replace() of a log at a time.
   virtual std::vector<CleanableRange> cleanable(Offset end) const = 0;
@@ -182,8 +184,8 @@ class TopicStore {
     TopicId id;
     std::int32_t partitions = 0;  // the new total
   };
-  // As with remove(), each result at its place and one write if it can be: unknown_topic_id, invalid_partitions
-  // unless larger than before (an earlier growth of the same call counts).
+  // As with remove(), each result at its place and one write if it can be: unknown_topic_id,
+  // invalid_partitions unless larger than before (an earlier growth of the same call counts).
   virtual Task<std::vector<Result<void>>> add_partitions(std::vector<Growth> growths) = 0;
   // The whole new set of configs, kept for list(); unknown_topic_id. What an open log is to do
   // differently reaches it by Engine::apply_config.
@@ -203,8 +205,8 @@ struct MetaEntry {
   std::string value;
 };
 enum class MetaDurability {
-  synced,   // on disk before it returns, whatever storage.flush says
-  policy,   // as storage.flush says
+  synced,  // on disk before it returns, whatever storage.flush says
+  policy,  // as storage.flush says
 };
 
 // Small state beside the log: producer-id blocks, producer snapshots, groups, offsets. Keys are bytes;
@@ -224,8 +226,8 @@ class MetaStore {
   // Scopes that begin with `prefix` and hold anything, in order, from behind `after` on.
   virtual Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after,
                                                         std::size_t limit) = 0;
-  // An engine that keeps a scope as a whole can find it damaged: scopes() names it all the same, every other call
-  // on it answers corrupt_message, and this deletes it. invalid_request for a scope that can be read.
+  // An engine that keeps a scope as a whole can find it damaged: scopes() names it all the same, every other
+  // call on it answers corrupt_message, and this deletes it. invalid_request for a scope that can be read.
   virtual Task<Result<void>> erase_damaged(std::string scope);
 };
 inline Task<Result<void>> MetaStore::erase_damaged(std::string) {
@@ -268,8 +270,8 @@ class Cluster {
 enum class FlushPolicy { ack, interval, os };
 
 struct Capabilities {
-  bool durable = false;           // data outlives the process
-  bool compaction = false;        // cleanable() and replace() work
+  bool durable = false;     // data outlives the process
+  bool compaction = false;  // cleanable() and replace() work
   std::int32_t max_partitions = 100'000;
   // Whoever opens a partition first in a run takes it over in a new leader epoch, because an owner of before
   // may still be alive somewhere. Otherwise the epoch rises only where data was lost.

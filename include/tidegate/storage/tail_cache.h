@@ -1,6 +1,6 @@
-// The end of each log in memory: batches stay here from the moment they are in the log until the shard's budget
-// pushes the oldest out. Reads of the tail and what long polls fetch come from here, without a system call and
-// without a request to another server. One TailCache a shard; used on it alone.
+// The end of each log in memory: batches stay here from the moment they are in the log until the shard's
+// budget pushes the oldest out. Reads of the tail and what long polls fetch come from here, without a system
+// call and without a request to another server. One TailCache a shard; used on it alone.
 #pragma once
 
 #include <cstddef>

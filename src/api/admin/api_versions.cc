@@ -17,10 +17,10 @@ namespace {
 using Request = protocol::ApiVersionsRequest;
 using Response = protocol::ApiVersionsResponse;
 
-constexpr std::int16_t kSoftwareFrom = 3;          // KIP-511
-constexpr std::int16_t kZeroMinFeaturesFrom = 4;   // KAFKA-17011
-constexpr std::int16_t kExpectedNodeFrom = 5;      // KIP-1242
-constexpr std::size_t kMaxSoftwareName = 128;      // of what is kept; it becomes a log field
+constexpr std::int16_t kSoftwareFrom = 3;         // KIP-511
+constexpr std::int16_t kZeroMinFeaturesFrom = 4;  // KAFKA-17011
+constexpr std::int16_t kExpectedNodeFrom = 5;     // KIP-1242
+constexpr std::size_t kMaxSoftwareName = 128;     // of what is kept; it becomes a log field
 
 struct Feature {
   std::string_view name;
@@ -65,8 +65,8 @@ bool is_offered(const RequestContext& context, const ApiRow& row) {
 }
 
 ErrorCode check(const RequestContext& context, const Request& request) {
-  if (context.version >= kSoftwareFrom &&
-      (!is_software_word(request.client_software_name) || !is_software_word(request.client_software_version))) {
+  if (context.version >= kSoftwareFrom && (!is_software_word(request.client_software_name) ||
+                                           !is_software_word(request.client_software_version))) {
     return ErrorCode::invalid_request;
   }
   // While storage is not there yet nobody knows the cluster's id.
@@ -98,7 +98,8 @@ Task<Response> handle(RequestContextPtr context, Request request) {
 // A version above ours: error 35 in the body of version 0, with our own range for the client's second
 // try (KIP-511). The request's body is in a form we do not know and is not looked at.
 Task<Reply> invoke_any(RequestContextPtr context, SharedBuffer body) {
-  if (context->row->accepts(context->version)) co_return co_await invoke<Request, handle>(context, std::move(body));
+  if (context->row->accepts(context->version))
+    co_return co_await invoke<Request, handle>(context, std::move(body));
   Response response;
   response.error_code = ErrorCode::unsupported_version;
   response.api_keys.push_back({context->row->key, context->row->advertised_min, context->row->max_version});

@@ -33,7 +33,8 @@ class Layout {
     if (cluster_.owner_of(id).node != cluster_.self()) return;  // the directory of another node has it
     if (!seen_.emplace(topic->topic.id, partition).second) return;
     auto& topics = directory_.topics;
-    if (topics.empty() || topics.back().name != topic->topic.name) topics.push_back({.name = topic->topic.name});
+    if (topics.empty() || topics.back().name != topic->topic.name)
+      topics.push_back({.name = topic->topic.name});
     topics.back().partitions.push_back({.partition_index = partition});
     questions.push_back({id});
   }

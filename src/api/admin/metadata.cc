@@ -89,8 +89,8 @@ Task<std::vector<Topic>> asked_topics(RequestContextPtr context, Options options
   for (const auto& asked : topics) {
     // A view of what `topics` holds: a std::string made here would be gone by the next turn.
     const std::string_view name = asked.name ? std::string_view(*asked.name) : std::string_view();
-    const bool first = asked.topic_id.is_zero() ? names.insert(name).second
-                                                : ids.insert(asked.topic_id).second;
+    const bool first =
+        asked.topic_id.is_zero() ? names.insert(name).second : ids.insert(asked.topic_id).second;
     if (first) answers.push_back(co_await asked_topic(context, options, asked));
   }
   co_return answers;

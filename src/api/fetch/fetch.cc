@@ -31,7 +31,8 @@ broker::FetchQuery to_query(const RequestContext& context, FetchRequest& request
   query.session_epoch = request.session_epoch;
   query.by_id = version >= kTopicIdsFrom;
   query.zstd_allowed = version >= kZstdFrom;
-  query.follower = (version >= kReplicaStateFrom ? request.replica_state.replica_id : request.replica_id) >= 0;
+  query.follower =
+      (version >= kReplicaStateFrom ? request.replica_state.replica_id : request.replica_id) >= 0;
   for (const auto& topic : request.topics) {
     for (const auto& partition : topic.partitions) {
       query.wants.push_back({.key = {topic.topic, topic.topic_id, partition.partition},
@@ -72,12 +73,14 @@ FetchResponse to_response(const RequestContext& context, broker::FetchReply& rep
   LeaderHints<FetchResponse> hints(context, kFetchHintsFrom, kFetchEndpointsFrom);
   for (broker::FetchedPartition& partition : reply.partitions) {
     auto& topics = response.responses;
-    if (topics.empty() || topics.back().topic != partition.key.name || topics.back().topic_id != partition.key.id) {
+    if (topics.empty() || topics.back().topic != partition.key.name ||
+        topics.back().topic_id != partition.key.id) {
       topics.push_back({.topic = partition.key.name, .topic_id = partition.key.id});
     }
     if (first_error == ErrorCode::none) first_error = partition.error;
     auto data = to_data(partition, read_committed);
-    if (hints.add(partition.leader, response)) data.current_leader = {partition.leader.node, partition.leader.epoch};
+    if (hints.add(partition.leader, response))
+      data.current_leader = {partition.leader.node, partition.leader.epoch};
     topics.back().partitions.push_back(std::move(data));
   }
   return response;

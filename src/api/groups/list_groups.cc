@@ -28,8 +28,8 @@ bool passes(const std::vector<std::string>& filter, std::string_view word) {
 // The word that Kafka's tools have for a state or type that they know nothing of.
 constexpr std::string_view kUnknown = "Unknown";
 
-// A group that has offsets alone is a classic one that nobody has joined; of one that cannot be read it may be
-// the type that is damaged.
+// A group that has offsets alone is a classic one that nobody has joined; of one that cannot be read it may
+// be the type that is damaged.
 std::string_view type_of(const groups::GroupListing& listing, bool is_unreadable) {
   if (listing.type != groups::GroupType::none) return groups::type_name(listing.type);
   return is_unreadable ? kUnknown : groups::type_name(groups::GroupType::classic);

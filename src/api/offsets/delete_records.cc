@@ -37,7 +37,8 @@ Task<Response> handle(RequestContextPtr context, Request request) {
       answer.low_watermark = -1;
       answer.error_code = check(known, partition.partition_index);
       if (answer.error_code != ErrorCode::none) continue;
-      queries.push_back({.partition = {known->topic.id, partition.partition_index}, .offset = partition.offset});
+      queries.push_back(
+          {.partition = {known->topic.id, partition.partition_index}, .offset = partition.offset});
       places.emplace_back(response.topics.size() - 1, told.partitions.size() - 1);
     }
   }

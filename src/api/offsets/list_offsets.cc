@@ -13,9 +13,9 @@
 namespace tidegate::api {
 namespace {
 
+using broker::OffsetSpec;
 using protocol::ListOffsetsRequest;
 using protocol::ListOffsetsResponse;
-using broker::OffsetSpec;
 
 constexpr std::int16_t kLeaderEpochFrom = 4;
 
@@ -64,7 +64,8 @@ Task<ListOffsetsResponse> handle(RequestContextPtr context, ListOffsetsRequest r
         answer.error_code = ErrorCode::invalid_request;
       } else if (!is_supported(partition.timestamp, context->version)) {
         answer.error_code = ErrorCode::unsupported_version;
-      } else if (!known || partition.partition_index < 0 || partition.partition_index >= known->topic.partitions) {
+      } else if (!known || partition.partition_index < 0 ||
+                 partition.partition_index >= known->topic.partitions) {
         answer.error_code = ErrorCode::unknown_topic_or_partition;
       } else {
         queries.push_back({.partition = {known->topic.id, partition.partition_index},

@@ -74,7 +74,8 @@ void fill(ProduceResponse::PartitionProduceResponse& told, broker::ProduceOutcom
 // and 0 or less, which a lone Kafka broker always meets, cannot mean that nothing is ever acknowledged.
 MonoTime deadline_of(const RequestContext& context, const ProduceRequest& request) {
   if (request.acks == 0) return MonoTime::max();
-  const auto timeout = std::chrono::milliseconds(request.timeout_ms > 0 ? request.timeout_ms : kDefaultTimeoutMs);
+  const auto timeout =
+      std::chrono::milliseconds(request.timeout_ms > 0 ? request.timeout_ms : kDefaultTimeoutMs);
   return context.received + timeout;
 }
 
@@ -100,7 +101,8 @@ Task<Reply> handle(RequestContextPtr context, ProduceRequest request) {
     std::function<void()> dispatched = [context] { context->dispatched(); };
     auto outcomes =
         co_await context->broker->produce().append(std::move(items), options, std::move(dispatched));
-    const bool some_go_on = std::ranges::any_of(outcomes, [](const auto& each) { return each.rest != nullptr; });
+    const bool some_go_on =
+        std::ranges::any_of(outcomes, [](const auto& each) { return each.rest != nullptr; });
     if (some_go_on) broker::ProducePath::hold_for_rest(outcomes, context->hold_memory());
     LeaderHints<ProduceResponse> hints(*context, kProduceHintsFrom);
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -114,7 +116,8 @@ Task<Reply> handle(RequestContextPtr context, ProduceRequest request) {
   const ErrorCode error = first_error(response);
   if (request.acks == 0) {
     // No answer, not even an error: closing is how the client learns of one.
-    Reply none{.send = false, .close = error != ErrorCode::none, .error_code = static_cast<std::int16_t>(error)};
+    Reply none{
+        .send = false, .close = error != ErrorCode::none, .error_code = static_cast<std::int16_t>(error)};
     none.throttle_ms = throttle_time_ms(*context);
     if (none.close) none.close_reason = "produce with acks=0 failed: " + std::string(error_name(error));
     co_return none;

@@ -32,16 +32,18 @@ double rate_of(const BrokerParts& parts) {
 }  // namespace
 
 Compaction::Metrics::Metrics(MetricRegistry& registry, const std::shared_ptr<const Shown>& shown)
-    : read_bytes(registry.counter("tidegate_broker_compaction_read_bytes_total", "Record bytes that compaction read")),
-      written_bytes(
-          registry.counter("tidegate_broker_compaction_written_bytes_total", "Record bytes that compaction wrote")),
-      dropped_records(
-          registry.counter("tidegate_broker_compaction_dropped_records_total", "Records that compaction left out")),
+    : read_bytes(registry.counter("tidegate_broker_compaction_read_bytes_total",
+                                  "Record bytes that compaction read")),
+      written_bytes(registry.counter("tidegate_broker_compaction_written_bytes_total",
+                                     "Record bytes that compaction wrote")),
+      dropped_records(registry.counter("tidegate_broker_compaction_dropped_records_total",
+                                       "Records that compaction left out")),
       cleanings(registry.counter("tidegate_broker_compaction_cleaned_partitions_total",
                                  "Cleanings of a partition that ended well")),
       failures(registry.counter("tidegate_broker_compaction_failures_total",
                                 "Times that a partition could not be cleaned, or not be looked at for it")),
-      running(registry.gauge("tidegate_broker_compaction_running_partitions", "Partitions that are being cleaned")),
+      running(registry.gauge("tidegate_broker_compaction_running_partitions",
+                             "Partitions that are being cleaned")),
       paused(registry.gauge("tidegate_broker_compaction_paused_partitions",
                             "Partitions that are left alone for some minutes after a failure")),
       pass_time(registry.histogram("tidegate_broker_compaction_pass_seconds",
@@ -49,9 +51,10 @@ Compaction::Metrics::Metrics(MetricRegistry& registry, const std::shared_ptr<con
   registry.gauge_callback("tidegate_broker_compaction_dirty_ratio_max",
                           "Share of dirty bytes in the dirtiest compacted log at the last look", {},
                           [shown] { return shown->highest_ratio.load(); });
-  registry.gauge_callback("tidegate_broker_compaction_dirty_bytes",
-                          "Bytes of all compacted logs' closed segments that were not compacted at the last look", {},
-                          [shown] { return static_cast<double>(shown->dirty_bytes.load()); });
+  registry.gauge_callback(
+      "tidegate_broker_compaction_dirty_bytes",
+      "Bytes of all compacted logs' closed segments that were not compacted at the last look", {},
+      [shown] { return static_cast<double>(shown->dirty_bytes.load()); });
   registry.gauge_callback("tidegate_broker_compaction_last_run_timestamp_seconds",
                           "When the last cleaning of a partition ended, in seconds since 1970; 0: never", {},
                           [shown] { return static_cast<double>(shown->last_run_ms.load()) / 1000.0; });
@@ -89,7 +92,8 @@ Task<bool> Compaction::stop(MonoTime deadline) {
 }
 
 std::int64_t Compaction::now_ms() const {
-  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.now() - start_time_);
+  const auto elapsed =
+      std::chrono::duration_cast<std::chrono::milliseconds>(parts_.clock.now() - start_time_);
   return std::min(parts_.clock.wall_ms(), start_wall_ms_ + elapsed.count());
 }
 
@@ -98,7 +102,8 @@ Task<void> Compaction::work() {
     const auto candidate = co_await pick();
     if (throttle_.stopped()) break;
     if (!candidate) {
-      static_cast<void>(co_await wake_.wait_until(parts_.shards.at(0).timers(), parts_.clock.now() + backoff_));
+      static_cast<void>(
+          co_await wake_.wait_until(parts_.shards.at(0).timers(), parts_.clock.now() + backoff_));
       continue;
     }
     metrics_.running.add(1);
@@ -122,7 +127,8 @@ void Compaction::failed(const PartitionId& id, const Error& error) {
   std::uint64_t suppressed = 0;
   if (!failure_lines_.allow(suppressed)) return;
   spdlog::warn("event=compaction_failed topic={} partition={} pause_seconds={} error=\"{}\" suppressed={}",
-               topic->topic.name, id.index, std::chrono::seconds(kPauseAfterFailure).count(), error.message, suppressed);
+               topic->topic.name, id.index, std::chrono::seconds(kPauseAfterFailure).count(), error.message,
+               suppressed);
 }
 
 void Compaction::forget_old_failures() {
@@ -174,13 +180,15 @@ Task<Compaction::Survey> Compaction::survey(std::set<PartitionId> skip) {
       found.dirty_bytes += log.bytes;
       found.highest_ratio = std::max(found.highest_ratio, log.ratio);
       if (!log.due((*partition)->settings().compaction.min_dirty_ratio)) continue;
-      if (!found.dirtiest || log.ratio > found.dirtiest->ratio) found.dirtiest = Candidate{.id = id, .ratio = log.ratio};
+      if (!found.dirtiest || log.ratio > found.dirtiest->ratio)
+        found.dirtiest = Candidate{.id = id, .ratio = log.ratio};
     }
   }
   co_return found;
 }
 
-Task<Result<PartitionPtr>> Compaction::find_log(PartitionId id, std::optional<std::unordered_set<PartitionId>>& with_data,
+Task<Result<PartitionPtr>> Compaction::find_log(PartitionId id,
+                                                std::optional<std::unordered_set<PartitionId>>& with_data,
                                                 std::size_t& opened) {
   PartitionTable& table = tables_.local();
   PartitionPtr partition = table.peek(id);
@@ -201,7 +209,8 @@ Task<Result<std::optional<DirtyLog>>> Compaction::assess(PartitionPtr partition)
     partition->cleaned = stored->value_or(CleanerCheckpoint());
   }
   const auto open_transaction = partition->producers.table().first_open_transaction();
-  const Offset stable_end = std::min(partition->readable_end(), open_transaction.value_or(partition->readable_end()));
+  const Offset stable_end =
+      std::min(partition->readable_end(), open_transaction.value_or(partition->readable_end()));
   co_return co_await assess_log(partition->log, partition->cleaned->apply(*partition->log), stable_end,
                                 partition->settings().compaction, now_ms());
 }
@@ -254,7 +263,8 @@ Task<Result<bool>> Compaction::clean_once(PartitionPtr partition) {
   const CleaningMeans means{
       .blocking = parts_.blocking,
       .throttle = throttle_,
-      .map_bytes = static_cast<std::size_t>(parts_.config.integer("log.cleaner.dedupe.buffer.size")) / workers_,
+      .map_bytes =
+          static_cast<std::size_t>(parts_.config.integer("log.cleaner.dedupe.buffer.size")) / workers_,
       .map_load = parts_.config.number("log.cleaner.io.buffer.load.factor"),
       .secret = secret_,
       .read_bytes = static_cast<std::size_t>(parts_.config.integer("log.cleaner.io.buffer.size"))};
@@ -266,11 +276,12 @@ Task<Result<bool>> Compaction::clean_once(PartitionPtr partition) {
   metrics_.read_bytes.add(report->bytes_read);
   metrics_.written_bytes.add(report->bytes_written);
   metrics_.dropped_records.add(report->records.records_dropped);
-  spdlog::info("event=compaction topic={} partition={} first_dirty={} cleaned_to={} dirty_ratio={:.2f} bytes_read={} "
-               "bytes_written={} records_kept={} records_dropped={} milliseconds={}",
-               partition->topic->topic.name, partition->id.index, stretch.first_dirty, report->cleaned_to,
-               (*dirty)->ratio, report->bytes_read, report->bytes_written, report->records.records_kept,
-               report->records.records_dropped, took.count() / 1'000'000);
+  spdlog::info(
+      "event=compaction topic={} partition={} first_dirty={} cleaned_to={} dirty_ratio={:.2f} bytes_read={} "
+      "bytes_written={} records_kept={} records_dropped={} milliseconds={}",
+      partition->topic->topic.name, partition->id.index, stretch.first_dirty, report->cleaned_to,
+      (*dirty)->ratio, report->bytes_read, report->bytes_written, report->records.records_kept,
+      report->records.records_dropped, took.count() / 1'000'000);
   const CleanerCheckpoint checkpoint{.first_dirty = report->cleaned_to, .epoch = epoch};
   partition->cleaned = checkpoint;
   if (partition->removed) co_return true;

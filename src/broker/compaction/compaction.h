@@ -68,7 +68,8 @@ class Compaction {
   // On the owner shard.
   Task<Survey> survey(std::set<PartitionId> skip);
   // Opens it if need be. nullptr: there is nothing to look at.
-  Task<Result<PartitionPtr>> find_log(PartitionId id, std::optional<std::unordered_set<PartitionId>>& with_data,
+  Task<Result<PartitionPtr>> find_log(PartitionId id,
+                                      std::optional<std::unordered_set<PartitionId>>& with_data,
                                       std::size_t& opened);
   Task<Result<void>> clean(PartitionId id);
   Task<Result<bool>> clean_once(PartitionPtr partition);

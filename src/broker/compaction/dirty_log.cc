@@ -39,20 +39,24 @@ std::optional<CleanerCheckpoint> CleanerCheckpoint::decode(std::string_view text
   text.remove_prefix(kVersion.size());
   if (!take_number(text, checkpoint.first_dirty) || !text.starts_with(' ')) return std::nullopt;
   text.remove_prefix(1);
-  if (!take_number(text, checkpoint.epoch) || !text.empty() || checkpoint.first_dirty < 0) return std::nullopt;
+  if (!take_number(text, checkpoint.epoch) || !text.empty() || checkpoint.first_dirty < 0)
+    return std::nullopt;
   return checkpoint;
 }
 
 Offset CleanerCheckpoint::apply(const storage::PartitionLog& log) const {
   const storage::LogOffsets offsets = log.offsets();
-  const auto cut_below = [this](const storage::EpochStart& one) { return one.epoch > epoch && one.start < first_dirty; };
+  const auto cut_below = [this](const storage::EpochStart& one) {
+    return one.epoch > epoch && one.start < first_dirty;
+  };
   if (first_dirty > offsets.log_end || std::ranges::any_of(log.epochs(), cut_below)) return offsets.log_start;
   return std::max(first_dirty, offsets.log_start);
 }
 
 std::string checkpoint_scope_prefix(const TopicId& topic) { return "compaction/" + topic.to_string() + "/"; }
 
-Task<Result<std::optional<CleanerCheckpoint>>> load_checkpoint(storage::MetaStore& meta, PartitionId partition) {
+Task<Result<std::optional<CleanerCheckpoint>>> load_checkpoint(storage::MetaStore& meta,
+                                                               PartitionId partition) {
   auto stored = co_await meta.get(scope_of(partition), kCheckpointKey);
   // One that cannot be read costs another cleaning of everything.
   if (!stored && stored.error().code == ErrorCode::corrupt_message) {
@@ -64,14 +68,16 @@ Task<Result<std::optional<CleanerCheckpoint>>> load_checkpoint(storage::MetaStor
   co_return CleanerCheckpoint::decode(**stored);
 }
 
-Task<Result<void>> store_checkpoint(storage::MetaStore& meta, PartitionId partition, CleanerCheckpoint checkpoint) {
+Task<Result<void>> store_checkpoint(storage::MetaStore& meta, PartitionId partition,
+                                    CleanerCheckpoint checkpoint) {
   std::vector<storage::MetaOp> ops;
   ops.push_back({.kind = storage::MetaOp::Kind::put, .key = kCheckpointKey, .value = checkpoint.encode()});
   return meta.put_batch(scope_of(partition), 0, std::move(ops), storage::MetaDurability::policy);
 }
 
-Task<Result<std::optional<DirtyLog>>> assess_log(std::shared_ptr<storage::PartitionLog> log, Offset first_dirty,
-                                                 Offset stable_end, CompactionSettings settings, std::int64_t now_ms) {
+Task<Result<std::optional<DirtyLog>>> assess_log(std::shared_ptr<storage::PartitionLog> log,
+                                                 Offset first_dirty, Offset stable_end,
+                                                 CompactionSettings settings, std::int64_t now_ms) {
   using Assessed = std::optional<DirtyLog>;
   Offset bound = std::min(stable_end, log->offsets().high_watermark);
   if (log->cleanable(bound).empty()) co_return Assessed();
@@ -87,7 +93,8 @@ Task<Result<std::optional<DirtyLog>>> assess_log(std::shared_ptr<storage::Partit
   DirtyLog dirty;
   dirty.stretch = {.first_dirty = first_dirty, .end = ranges.back().end};
   const std::size_t all = log->readable_bytes(log->offsets().log_start, dirty.stretch.end);
-  const std::size_t unclean = log->readable_bytes(std::max(first_dirty, log->offsets().log_start), dirty.stretch.end);
+  const std::size_t unclean =
+      log->readable_bytes(std::max(first_dirty, log->offsets().log_start), dirty.stretch.end);
   if (unclean == 0) co_return Assessed();
   dirty.bytes = unclean;
   dirty.ratio = all == 0 ? 0 : static_cast<double>(std::min(unclean, all)) / static_cast<double>(all);

@@ -27,19 +27,22 @@ struct CleanerCheckpoint {
 // "compaction/<topic id>/", then the partition: the scopes of the MetaStore that hold checkpoints.
 std::string checkpoint_scope_prefix(const TopicId& topic);
 inline constexpr const char* kCheckpointKey = "first-dirty";
-Task<Result<std::optional<CleanerCheckpoint>>> load_checkpoint(storage::MetaStore& meta, PartitionId partition);
-Task<Result<void>> store_checkpoint(storage::MetaStore& meta, PartitionId partition, CleanerCheckpoint checkpoint);
+Task<Result<std::optional<CleanerCheckpoint>>> load_checkpoint(storage::MetaStore& meta,
+                                                               PartitionId partition);
+Task<Result<void>> store_checkpoint(storage::MetaStore& meta, PartitionId partition,
+                                    CleanerCheckpoint checkpoint);
 
 struct DirtyLog {
   DirtyStretch stretch;
   std::size_t bytes = 0;  // of the stretch
-  double ratio = 0;      // dirty bytes of all that may be cleaned
-  bool overdue = false;  // by max.compaction.lag.ms
+  double ratio = 0;       // dirty bytes of all that may be cleaned
+  bool overdue = false;   // by max.compaction.lag.ms
   bool due(double min_ratio) const { return overdue || ratio > min_ratio; }
 };
 
 // nullopt when nothing is dirty. `stable_end` is the last stable offset.
-Task<Result<std::optional<DirtyLog>>> assess_log(std::shared_ptr<storage::PartitionLog> log, Offset first_dirty,
-                                                 Offset stable_end, CompactionSettings settings, std::int64_t now_ms);
+Task<Result<std::optional<DirtyLog>>> assess_log(std::shared_ptr<storage::PartitionLog> log,
+                                                 Offset first_dirty, Offset stable_end,
+                                                 CompactionSettings settings, std::int64_t now_ms);
 
 }  // namespace tidegate::broker

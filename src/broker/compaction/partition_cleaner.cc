@@ -58,7 +58,8 @@ class Pass {
       position_ = range->begin;
       range_ = *range;
       const storage::BatchSource source = [this] { return next(); };
-      if (auto replaced = co_await log_->replace(*range, source); !replaced) co_return fail(std::move(replaced.error()));
+      if (auto replaced = co_await log_->replace(*range, source); !replaced)
+        co_return fail(std::move(replaced.error()));
       from = range->end;
     }
     report_.cleaned_to = rules_.map_end;
@@ -74,8 +75,8 @@ class Pass {
     return static_cast<std::size_t>(std::min(wanted, static_cast<double>(means.map_bytes)));
   }
 
-  // The first range that reaches above `from`. Asked anew each time: what was put back is smaller now, and may
-  // come as one range with what follows.
+  // The first range that reaches above `from`. Asked anew each time: what was put back is smaller now, and
+  // may come as one range with what follows.
   std::optional<CleanableRange> range_at(Offset from) const {
     for (const CleanableRange& range : log_->cleanable(dirty_.end)) {
       if (range.end > from) return range.begin < rules_.map_end ? std::optional(range) : std::nullopt;
@@ -84,7 +85,8 @@ class Pass {
   }
 
   Task<Result<ReadResult>> read(Offset from, Offset end) {
-    auto some = co_await log_->read(from, {.max_bytes = means_.read_bytes, .at_least_one_batch = true, .end = end});
+    auto some =
+        co_await log_->read(from, {.max_bytes = means_.read_bytes, .at_least_one_batch = true, .end = end});
     if (!some) co_return some;
     report_.bytes_read += some->size_bytes;
     if (!co_await means_.throttle.spend(some->size_bytes)) co_return stopped();

@@ -65,7 +65,8 @@ class RecordSieve {
   const SieveCounts& counts() const { return counts_; }
 
  private:
-  bool stays(const protocol::BatchHeader& header, const protocol::RecordView& record, bool tombstones_stay) const;
+  bool stays(const protocol::BatchHeader& header, const protocol::RecordView& record,
+             bool tombstones_stay) const;
   bool is_last_of_producer(const protocol::BatchHeader& header) const;
 
   const KeyOffsets& map_;

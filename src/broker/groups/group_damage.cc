@@ -17,7 +17,8 @@ constexpr auto kInUse = std::chrono::seconds(30);
 
 std::string_view advice_for(const Error& why) {
   return why.code == ErrorCode::unsupported_version
-             ? "Run the release that wrote it, or a later one; deleting the group deletes its committed offsets."
+             ? "Run the release that wrote it, or a later one; deleting the group deletes its committed "
+               "offsets."
              : "Restore the data from a backup, or delete the group with its committed offsets.";
 }
 
@@ -26,14 +27,13 @@ std::string_view advice_for(const Error& why) {
 void GroupShard::set_damaged(const HostedGroupPtr& hosted, groups::GroupType type, const Error& why) {
   hosted->phase = HostedGroup::Phase::damaged;
   hosted->stored_type = type;
-  hosted->damage = fmt::format(
-      "What is stored of group '{}' cannot be read ({}). Nothing of it was changed. {}", hosted->id, why.message,
-      advice_for(why));
+  hosted->damage =
+      fmt::format("What is stored of group '{}' cannot be read ({}). Nothing of it was changed. {}",
+                  hosted->id, why.message, advice_for(why));
   metrics_.loading.add(-1);
   metrics_.unreadable.add(1);
-  spdlog::error(
-      "event=group_unreadable group={:?} error=\"{}\" advice=\"its members are refused. {}\"", cut(hosted->id),
-      why.message, advice_for(why));
+  spdlog::error("event=group_unreadable group={:?} error=\"{}\" advice=\"its members are refused. {}\"",
+                cut(hosted->id), why.message, advice_for(why));
 }
 
 HostedGroupPtr GroupShard::damaged(const std::string& id) const {

@@ -13,11 +13,13 @@ GroupMetrics::GroupMetrics(MetricRegistry& registry)
       parked(registry.gauge("tidegate_broker_group_parked_requests",
                             "JoinGroup and SyncGroup requests that wait for other members")),
       loading(registry.gauge("tidegate_broker_groups_loading", "Groups that are being read from storage")),
-      unreadable(registry.gauge("tidegate_broker_groups_unreadable",
-                                "Groups whose stored state is damaged: no member can join until they are deleted")),
-      load_failing(registry.gauge("tidegate_broker_groups_load_failing",
-                                  "Of the groups that are being read, those whose last try failed: each is tried "
-                                  "again after 10 s at most")),
+      unreadable(
+          registry.gauge("tidegate_broker_groups_unreadable",
+                         "Groups whose stored state is damaged: no member can join until they are deleted")),
+      load_failing(
+          registry.gauge("tidegate_broker_groups_load_failing",
+                         "Of the groups that are being read, those whose last try failed: each is tried "
+                         "again after 10 s at most")),
       rebalances(registry.counter("tidegate_broker_group_rebalances_total", "Rebalances that have begun")),
       commits(registry.counter("tidegate_broker_offset_commits_total", "OffsetCommit requests")),
       committed_partitions(registry.counter("tidegate_broker_offset_commit_partitions_total",

@@ -113,7 +113,8 @@ Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
   look_at_ownership(id);
   if (may_be_stored_unseen(id)) co_await look_in_storage(id);
   if (auto hosted = damaged(id)) {
-    if (std::holds_alternative<groups::DeleteGroup>(event)) co_return co_await delete_damaged(std::move(hosted));
+    if (std::holds_alternative<groups::DeleteGroup>(event))
+      co_return co_await delete_damaged(std::move(hosted));
     if (is_of_a_member(event)) hosted->refused_at = parts_.clock.now();
   }
   auto admitted = admit(id, event);
@@ -147,13 +148,15 @@ bool GroupShard::is_owned(const std::string& id) const {
   return parts_.cluster.owner_of_group(id).node == parts_.cluster.self();
 }
 
-// What another node may have written to since it was read is read again, when it is here that it is asked for.
+// What another node may have written to since it was read is read again, when it is here that it is asked
+// for.
 void GroupShard::look_at_ownership(const std::string& id) {
   const auto known = groups_.find(id);
   if (stopping_ || known == groups_.end() || known->second->phase == HostedGroup::Phase::loading) return;
   const HostedGroupPtr hosted = known->second;
   if (!is_owned(id)) return set_away(hosted);
-  if (hosted->phase != HostedGroup::Phase::away && hosted->epoch == parts_.cluster.owner_of_group(id).epoch) return;
+  if (hosted->phase != HostedGroup::Phase::away && hosted->epoch == parts_.cluster.owner_of_group(id).epoch)
+    return;
   set_away(hosted);
   if (hosted->writing) return;  // its write ends first
   hosted->phase = HostedGroup::Phase::loading;
@@ -327,7 +330,8 @@ ListedGroups GroupShard::list() {
     if (!is_owned(id)) continue;
     // One that storage does not give out must not hide the others for ever.
     const bool given_up_on = hosted->load_failing && hosted->failures >= kTriesUntilListed;
-    const bool is_late = hosted->phase == HostedGroup::Phase::loading || hosted->phase == HostedGroup::Phase::away;
+    const bool is_late =
+        hosted->phase == HostedGroup::Phase::loading || hosted->phase == HostedGroup::Phase::away;
     if (is_late && !given_up_on) listed.error = ErrorCode::coordinator_load_in_progress;
     if (hosted->phase == HostedGroup::Phase::damaged || given_up_on) {
       listed.groups.push_back({.id = id, .listing = {.type = hosted->stored_type}, .is_unreadable = true});

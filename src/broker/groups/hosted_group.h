@@ -61,13 +61,13 @@ struct HostedGroup {
 
   const std::string id;
   Phase phase = Phase::loading;
-  // Of the ownership under which it was read or made: what is known of it is true as long as that lasts, and is
-  // written in its name alone.
+  // Of the ownership under which it was read or made: what is known of it is true as long as that lasts, and
+  // is written in its name alone.
   std::int32_t epoch = 0;
-  std::string damage;                                         // why it cannot be read, while damaged
-  groups::GroupType stored_type = groups::GroupType::none;    // and what could be read of it
-  std::optional<MonoTime> refused_at;                         // a member, because of that
-  std::optional<groups::Group> group;  // while ready
+  std::string damage;                                       // why it cannot be read, while damaged
+  groups::GroupType stored_type = groups::GroupType::none;  // and what could be read of it
+  std::optional<MonoTime> refused_at;                       // a member, because of that
+  std::optional<groups::Group> group;                       // while ready
   std::unordered_map<groups::ReplyId, PendingAnswerPtr> waiting;
 
   // One write is under way at a time; what comes meanwhile goes with the next.

@@ -29,7 +29,8 @@ struct MemberCounts {
 };
 
 struct ClassicMember {
-  explicit ClassicMember(MemberCounts& counts) : join(counts.joins), sync(counts.syncs), synced(counts.synced) {}
+  explicit ClassicMember(MemberCounts& counts)
+      : join(counts.joins), sync(counts.syncs), synced(counts.synced) {}
 
   // Durable.
   ClassicMemberData data;

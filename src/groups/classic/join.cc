@@ -108,8 +108,7 @@ ClassicMember& replace_static(Step& step, const Join& request, const std::string
   auto& group = step.group.classic;
   auto& old = *group.find(old_id);
   if (old.join) {
-    step.reply(*old.join.take(),
-               JoinReply{.error = ErrorCode::fenced_instance_id, .member_id = old_id});
+    step.reply(*old.join.take(), JoinReply{.error = ErrorCode::fenced_instance_id, .member_id = old_id});
   }
   fail_sync(step, old, ErrorCode::fenced_instance_id);
   const bool synced = old.synced;

@@ -42,9 +42,9 @@ void drop_cooperative(Step& step) {
 }
 
 bool has_common_protocol(const ClassicGroup& group) {
-  return std::ranges::any_of(group.members().begin()->second.data.protocols, [&](const JoinProtocol& protocol) {
-    return group.support_for(protocol.name) == group.size();
-  });
+  return std::ranges::any_of(
+      group.members().begin()->second.data.protocols,
+      [&](const JoinProtocol& protocol) { return group.support_for(protocol.name) == group.size(); });
 }
 
 void remove_everybody(Step& step, ErrorCode error, std::string_view why) {
@@ -57,17 +57,21 @@ void remove_everybody(Step& step, ErrorCode error, std::string_view why) {
 
 Result<void> check_stored(const Machine& machine) {
   const auto& group = machine.classic;
-  const auto wrong = [](std::string_view what) { return fail(ErrorCode::corrupt_message, std::string(what)); };
+  const auto wrong = [](std::string_view what) {
+    return fail(ErrorCode::corrupt_message, std::string(what));
+  };
   const bool is_led = group.phase() == ClassicPhase::completing || group.phase() == ClassicPhase::stable;
   if (group.members().empty()) {
     if (is_led) return wrong("group records: a generation without members");
     return {};
   }
   if (group.phase() == ClassicPhase::empty) return wrong("group records: members of an empty group");
-  if (is_led && !has_common_protocol(group)) return wrong("group records: members without a protocol in common");
+  if (is_led && !has_common_protocol(group))
+    return wrong("group records: members without a protocol in common");
   for (const auto& [id, member] : group.members()) {
     const auto& instance = member.data.instance_id;
-    if (instance && *group.holder_of(*instance) != id) return wrong("group records: two members of one instance");
+    if (instance && *group.holder_of(*instance) != id)
+      return wrong("group records: two members of one instance");
   }
   return {};
 }
@@ -79,8 +83,8 @@ void adopt(Step& step) {
 void on_loaded(Step& step) {
   auto& group = step.group.classic;
   if (!group.members().empty() && !has_common_protocol(group)) {
-    // A former release could write this when cooperative-sticky was switched off in the middle of a rebalance.
-    // Nobody has an assignment in it, and all come back.
+    // A former release could write this when cooperative-sticky was switched off in the middle of a
+    // rebalance. Nobody has an assignment in it, and all come back.
     remove_everybody(step, ErrorCode::unknown_member_id, "no protocol in common");
     return rebalance_or_complete(step, "no protocol in common");
   }

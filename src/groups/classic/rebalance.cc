@@ -41,8 +41,7 @@ std::string elect_leader(const Machine& group) {
   if (last && came(*last)) return *last;
   if (came(group.classic.first_joiner)) return group.classic.first_joiner;
   const auto& members = group.classic.members();
-  return std::ranges::find_if(members, [](const auto& entry) { return bool(entry.second.join); })
-      ->first;
+  return std::ranges::find_if(members, [](const auto& entry) { return bool(entry.second.join); })->first;
 }
 
 void arm_join_timer(Step& step, Duration delay) {

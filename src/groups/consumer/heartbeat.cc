@@ -24,7 +24,8 @@ Result<void> check_assignor(const Machine& group, const ConsumerHeartbeat& reque
 // What the group would have to remember of the member, in bytes.
 std::size_t size_of(const ConsumerHeartbeat& request) {
   std::size_t bytes = request.client.id.size();
-  for (const auto* text : {&request.instance_id, &request.rack_id, &request.assignor, &request.subscribed_regex}) {
+  for (const auto* text :
+       {&request.instance_id, &request.rack_id, &request.assignor, &request.subscribed_regex}) {
     if (*text) bytes += (*text)->size();
   }
   if (request.subscribed_topics) {

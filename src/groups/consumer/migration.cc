@@ -30,8 +30,8 @@ const Bytes* metadata_of(const ClassicMemberData& member, const std::optional<st
 struct Converted {
   ConsumerMemberData data;
   PartitionSet assigned;
-  // What it said to own when it joined, and the generation in which it got that: a cooperative member that has
-  // not fetched its new assignment yet, or has and will join again, may own what the leader took from it.
+  // What it said to own when it joined, and the generation in which it got that: a cooperative member that
+  // has not fetched its new assignment yet, or has and will join again, may own what the leader took from it.
   PartitionSet claimed;
   std::int32_t claimed_in = -1;
 };

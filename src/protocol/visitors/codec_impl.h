@@ -40,7 +40,8 @@ Result<M> Codec<M>::decode(SharedBuffer body, std::int16_t version) {
   Reader in(std::move(body), memory_limit);
   Result<M> message(std::in_place);
   detail::decode_struct(in, {version, M::versions.is_flexible(version)}, *message);
-  if (in.ok() && in.remaining() > 0 && !detail::tolerates_trailing_bytes<M>()) in.fail(fmt::format("{} bytes follow the end", in.remaining()));
+  if (in.ok() && in.remaining() > 0 && !detail::tolerates_trailing_bytes<M>())
+    in.fail(fmt::format("{} bytes follow the end", in.remaining()));
   if (!in.ok()) return fail(in.error());
   return message;
 }

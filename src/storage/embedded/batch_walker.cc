@@ -16,10 +16,13 @@ constexpr std::uint64_t kResyncRanges = 4;
 constexpr std::uint64_t kResyncBytes = 64U << 20;
 }  // namespace
 
-bool header_fits(const protocol::BatchHeader& header, const WalkRange& range, const std::vector<EpochStart>& epochs) {
-  const bool in_place = range.gaps ? header.base_offset >= range.expected : header.base_offset == range.expected;
+bool header_fits(const protocol::BatchHeader& header, const WalkRange& range,
+                 const std::vector<EpochStart>& epochs) {
+  const bool in_place =
+      range.gaps ? header.base_offset >= range.expected : header.base_offset == range.expected;
   return in_place && header.last_offset_delta >= 0 &&
-         header.size_bytes() <= range.end_position - range.position && header.next_offset() <= range.end_offset &&
+         header.size_bytes() <= range.end_position - range.position &&
+         header.next_offset() <= range.end_offset &&
          header.partition_leader_epoch == epoch_at(epochs, header.base_offset);
 }
 
@@ -39,7 +42,8 @@ ByteView BatchWalker::window(std::uint64_t at, std::size_t bytes) const {
 bool BatchWalker::load(std::uint64_t at, std::size_t bytes) {
   if (at >= window_at_ && at + bytes <= window_at_ + window_size_) return true;
   const std::uint64_t left = range_.end_position - at;
-  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(std::max(bytes, options_.window_bytes), left));
+  const auto wanted =
+      static_cast<std::size_t>(std::min<std::uint64_t>(std::max(bytes, options_.window_bytes), left));
   if (window_.size() < wanted) window_.resize(wanted);
   window_at_ = at;
   window_size_ = 0;
@@ -86,7 +90,8 @@ bool BatchWalker::is_followed_up(WalkRange at, const protocol::BatchHeader& head
   if (at.position == at.end_position) {
     return at.gaps || at.end_offset == kOpenEnd || at.expected == at.end_offset;
   }
-  if (at.end_position - at.position < kBatchHeaderBytes || !load(at.position, kBatchHeaderBytes)) return false;
+  if (at.end_position - at.position < kBatchHeaderBytes || !load(at.position, kBatchHeaderBytes))
+    return false;
   auto next = protocol::parse_batch_header(window(at.position, kBatchHeaderBytes));
   return next && header_fits(*next, at, *epochs_);
 }

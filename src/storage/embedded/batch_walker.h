@@ -26,12 +26,13 @@ inline constexpr Offset kOpenEnd = std::numeric_limits<Offset>::max();
 
 struct WalkOptions {
   bool check_crc = false;
-  bool cached_only = false;  // fail with would_block() rather than wait for the disk
+  bool cached_only = false;              // fail with would_block() rather than wait for the disk
   std::size_t window_bytes = 16U << 10;  // read at a time
 };
 
 // Whether `header` can stand where `expected` is due: offset, length, epoch. The CRC is another matter.
-bool header_fits(const protocol::BatchHeader& header, const WalkRange& range, const std::vector<EpochStart>& epochs);
+bool header_fits(const protocol::BatchHeader& header, const WalkRange& range,
+                 const std::vector<EpochStart>& epochs);
 
 class BatchWalker {
  public:

@@ -44,7 +44,9 @@ Result<std::vector<CompactedSegment>> load_compacted(Kv& kv, const PartitionId& 
            (segments.empty() || segments.back().end <= segment.base);
     segments.push_back(segment);
   }
-  if (!good) return fail(ErrorCode::kafka_storage_error, "metadata store: a list of compacted segments cannot be read");
+  if (!good)
+    return fail(ErrorCode::kafka_storage_error,
+                "metadata store: a list of compacted segments cannot be read");
   return segments;
 }
 
@@ -61,11 +63,12 @@ Result<void> store_compacted(Kv& kv, const PartitionId& id, std::span<const Comp
   return kv.write({&op, 1}, true);
 }
 
-IoResult<SettledCompaction> settle_compacted(EngineContext& context, const PartitionId& id, const std::string& dir,
-                                             Offset log_start, std::vector<std::string>& names) {
+IoResult<SettledCompaction> settle_compacted(EngineContext& context, const PartitionId& id,
+                                             const std::string& dir, Offset log_start,
+                                             std::vector<std::string>& names) {
   const auto lost = [&](const Error& error) {
-    spdlog::error("event=compacted_segments topic_id={} partition={} error=\"{}\"", id.topic.to_string(), id.index,
-                  error.message);
+    spdlog::error("event=compacted_segments topic_id={} partition={} error=\"{}\"", id.topic.to_string(),
+                  id.index, error.message);
     return io_fail(EIO, "metadata store");
   };
   auto stored = load_compacted(*context.kv, id);

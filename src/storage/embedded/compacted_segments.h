@@ -35,7 +35,8 @@ struct SettledCompaction {
 };
 // At a start: brings files and list to one state. Leftovers are deleted and taken out of `names`, the
 // directory's content; what lies below log start is forgotten.
-IoResult<SettledCompaction> settle_compacted(EngineContext& context, const PartitionId& id, const std::string& dir,
-                                             Offset log_start, std::vector<std::string>& names);
+IoResult<SettledCompaction> settle_compacted(EngineContext& context, const PartitionId& id,
+                                             const std::string& dir, Offset log_start,
+                                             std::vector<std::string>& names);
 
 }  // namespace tidegate::storage::embedded

@@ -23,8 +23,10 @@ struct StorageMetrics {
       : fsync_latency(registry.histogram("tidegate_storage_fsync_seconds", "Time of a sync to disk")),
         appended_bytes(
             registry.counter("tidegate_storage_appended_bytes_total", "Record bytes written to segments")),
-        cache_hits(registry.counter("tidegate_storage_cache_hits_total", "Reads answered from the tail cache")),
-        cache_misses(registry.counter("tidegate_storage_cache_misses_total", "Reads that went to segment files")),
+        cache_hits(
+            registry.counter("tidegate_storage_cache_hits_total", "Reads answered from the tail cache")),
+        cache_misses(
+            registry.counter("tidegate_storage_cache_misses_total", "Reads that went to segment files")),
         cache_bytes(registry.gauge("tidegate_storage_cache_bytes", "Memory held by the tail cache")),
         dirty_partitions(registry.gauge("tidegate_storage_dirty_partitions", "Logs with unsynced bytes")),
         open_partitions(registry.gauge("tidegate_storage_open_partitions", "Logs that are open")),

@@ -59,7 +59,8 @@ Result<bool> check_version(Vfs& vfs, const std::string& dir) {
     std::from_chars(number.data(), number.data() + number.size(), version);
   }
   if (version < 1) {
-    return fail(ErrorCode::kafka_storage_error, fmt::format("data directory {}: the file VERSION is damaged", dir));
+    return fail(ErrorCode::kafka_storage_error,
+                fmt::format("data directory {}: the file VERSION is damaged", dir));
   }
   if (version > layout::kFormatVersion) {
     return fail(ErrorCode::kafka_storage_error,
@@ -76,7 +77,8 @@ Result<std::unique_ptr<VfsLock>> take_data_dir(Vfs& vfs, const std::string& dir)
   if (auto made = make_dirs(vfs, dir); !made) return dir_error(dir, made.error());
   auto lock = vfs.lock(dir + "/LOCK");
   if (!lock && lock.error().would_block()) {
-    return fail(ErrorCode::kafka_storage_error, fmt::format("data directory {}: in use by another process", dir));
+    return fail(ErrorCode::kafka_storage_error,
+                fmt::format("data directory {}: in use by another process", dir));
   }
   if (!lock) return dir_error(dir, lock.error());
   auto logs = vfs.make_dir(dir + "/logs");

@@ -129,7 +129,8 @@ Task<void> EmbeddedLog::close() {
   }
   const Slot clean{.state = SlotState::clean, .end = durable_};
   auto finish = [this, self, &job, clean] {
-    for (const IndexWrite& write : job->index_writes) IndexFile::write(*context_.vfs, write.path, write.flush);
+    for (const IndexWrite& write : job->index_writes)
+      IndexFile::write(*context_.vfs, write.path, write.flush);
     return context_.slots.write(id_, clean).has_value();
   };
   const bool settled = co_await context_.pool.run(Lane::log_write, std::move(finish));

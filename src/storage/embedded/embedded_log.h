@@ -71,7 +71,9 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   std::vector<CleanableRange> cleanable(Offset end) const override;
   Task<Result<void>> replace(CleanableRange range, BatchSource batches) override;
   Task<Result<void>> flush() override;
-  void set_listener(std::function<void(const LogOffsets&)> listener) override { listener_ = std::move(listener); }
+  void set_listener(std::function<void(const LogOffsets&)> listener) override {
+    listener_ = std::move(listener);
+  }
 
   void apply_config(const LogConfig& config) { config_ = config; }
   // Syncs what is written, in the background: interval, os, and a crowd of open files.
@@ -95,12 +97,12 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
     Offset base = 0;
     Offset end = 0;  // written so far; of a sealed one its successor's base
     std::uint64_t size = 0;
-    MonoTime opened;  // segment.ms counts from here
-    MonoTime written; // the last time, in this run; records without a timestamp age from here
+    MonoTime opened;   // segment.ms counts from here
+    MonoTime written;  // the last time, in this run; records without a timestamp age from here
     std::shared_ptr<SparseIndex> index;  // nullptr: not in memory
     bool index_is_certain = false;       // made from the file in this run
     bool index_sealed = false;           // the index file has its closing entry
-    std::uint32_t generation = 0;        // 0: as it was appended; else compaction made it, and it may have gaps
+    std::uint32_t generation = 0;  // 0: as it was appended; else compaction made it, and it may have gaps
   };
   struct PendingAppend {
     Appended value;
@@ -197,7 +199,8 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   Task<Result<Value>> search_steady(Search search);
   Task<Result<TimestampedOffset>> find_time(std::int64_t timestamp_ms, Offset end);
   Task<Result<TimestampedOffset>> find_latest(Offset end);
-  Task<Result<std::vector<protocol::BatchHeader>>> find_headers(Offset from, Offset end, std::size_t max_batches);
+  Task<Result<std::vector<protocol::BatchHeader>>> find_headers(Offset from, Offset end,
+                                                                std::size_t max_batches);
 
   // log_replace.cc
   std::unique_ptr<SegmentRewrite> plan_rewrite(const CleanableRange& range);
@@ -229,14 +232,14 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
 
   std::vector<QueuedAppend> queue_;
   std::size_t queued_bytes_ = 0;
-  std::vector<QueuedAppend> in_job_;  // without their batches: those are in the job
+  std::vector<QueuedAppend> in_job_;    // without their batches: those are in the job
   std::vector<std::size_t> job_steps_;  // of the job in flight: which step each batch is in
-  bool busy_ = false;           // a write job is under way
-  bool syncing_ = false;        // a sync-only job is under way
+  bool busy_ = false;                   // a write job is under way
+  bool syncing_ = false;                // a sync-only job is under way
   bool sync_again_ = false;
   bool roll_next_ = false;
-  bool slot_dirty_ = false;     // the slot on disk says so
-  bool broken_ = false;         // since a failed sync
+  bool slot_dirty_ = false;  // the slot on disk says so
+  bool broken_ = false;      // since a failed sync
   bool repairing_ = false;
   bool raise_epoch_at_repair_ = false;  // readers saw what was cut
   bool removed_ = false;
@@ -246,8 +249,8 @@ class EmbeddedLog final : public PartitionLog, public std::enable_shared_from_th
   std::uint32_t next_generation_ = 1;
   bool in_dirty_list_ = false;
   Error broken_by_;
-  DurableEnd cut_to_;              // where a broken log goes back to
-  std::vector<FileRef> orphans_;   // files of failed jobs that must be gone before the log goes on
+  DurableEnd cut_to_;             // where a broken log goes back to
+  std::vector<FileRef> orphans_;  // files of failed jobs that must be gone before the log goes on
   MonoTime retry_repair_;
   MonoTime dirty_since_;
   std::vector<FilePtr> unsynced_;

@@ -31,8 +31,9 @@ std::unique_ptr<Engine> make_embedded_engine(EmbeddedOptions options, ShardPool&
 
 namespace tidegate::storage::embedded {
 
-EmbeddedEngine::EmbeddedEngine(EmbeddedOptions options, ShardPool& shards, BlockingPool& pool, const Clock& clock,
-                               Rng& rng, MetricRegistry& metrics, std::unique_ptr<Vfs> vfs, std::unique_ptr<Kv> kv)
+EmbeddedEngine::EmbeddedEngine(EmbeddedOptions options, ShardPool& shards, BlockingPool& pool,
+                               const Clock& clock, Rng& rng, MetricRegistry& metrics,
+                               std::unique_ptr<Vfs> vfs, std::unique_ptr<Kv> kv)
     : context_(std::move(options), std::move(vfs), std::move(kv), pool, clock, metrics),
       shards_(shards),
       rng_(rng),
@@ -60,7 +61,8 @@ Result<void> EmbeddedEngine::open_metadata() {
   if (!lock) return fail(std::move(lock.error()));
   lock_ = std::move(*lock);
   if (auto opened = context_.kv->open(); !opened) {
-    return fail(opened.error().code, "data directory " + context_.options.data_dir + ": " + opened.error().message);
+    return fail(opened.error().code,
+                "data directory " + context_.options.data_dir + ": " + opened.error().message);
   }
   kv_open_ = true;
   if (auto taken = take_cluster_id(); !taken) return taken;
@@ -106,8 +108,8 @@ void recover_some(EngineContext& context, RecoveryRound& round) {
     auto recovered = recover_log(context, id);
     if (recovered) continue;
     // The others serve; this one says the same when it is opened.
-    spdlog::error("event=recovery_failed topic_id={} partition={} error=\"{}\"", id.topic.to_string(), id.index,
-                  recovered.error().message);
+    spdlog::error("event=recovery_failed topic_id={} partition={} error=\"{}\"", id.topic.to_string(),
+                  id.index, recovered.error().message);
   }
 }
 
@@ -140,7 +142,8 @@ Task<void> EmbeddedEngine::recover_dirty() {
   co_await suspend(park);
   // What a slot says of the power cut behind it has been dealt with, and must not come back with the next.
   auto sync = [this] {
-    if (auto synced = context_.slots.sync(); !synced) spdlog::warn("event=slots_sync error=\"{}\"", synced.error().text());
+    if (auto synced = context_.slots.sync(); !synced)
+      spdlog::warn("event=slots_sync error=\"{}\"", synced.error().text());
   };
   co_await context_.pool.run(Lane::log_sync, std::move(sync));
 }

@@ -42,7 +42,8 @@ class EmbeddedEngine final : public Engine {
  private:
   // What the engine has on one shard; touched there alone.
   struct OnShard {
-    OnShard(Shard& shard, EngineContext& context, std::size_t cache_bytes) : logs_of(shard, context, cache_bytes) {}
+    OnShard(Shard& shard, EngineContext& context, std::size_t cache_bytes)
+        : logs_of(shard, context, cache_bytes) {}
     LogShard logs_of;
     std::unordered_map<PartitionId, std::shared_ptr<EmbeddedLog>> logs;
     std::unordered_set<PartitionId> opening;

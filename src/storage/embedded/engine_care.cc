@@ -33,7 +33,8 @@ void EmbeddedEngine::flush_dirty(OnShard& on) {
   }
   if (meta_.take_unsynced()) {
     context_.pool.post(Lane::metadata, [this] {
-      if (auto synced = context_.kv->sync(); !synced) spdlog::error("event=metadata_sync error=\"{}\"", synced.error().message);
+      if (auto synced = context_.kv->sync(); !synced)
+        spdlog::error("event=metadata_sync error=\"{}\"", synced.error().message);
     });
   }
 }
@@ -41,7 +42,8 @@ void EmbeddedEngine::flush_dirty(OnShard& on) {
 // Ages of records count with the clock that falls behind: neither a jump of the wall clock forwards nor
 // one backwards makes anything older than it is.
 std::int64_t EmbeddedEngine::age_now_ms() const {
-  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(context_.clock.now() - start_time_);
+  const auto elapsed =
+      std::chrono::duration_cast<std::chrono::milliseconds>(context_.clock.now() - start_time_);
   return std::min<std::int64_t>(context_.clock.wall_ms(), start_wall_ms_ + elapsed.count());
 }
 
@@ -96,7 +98,8 @@ Task<void> EmbeddedEngine::delete_remains() {
     auto work = [this, remains] {
       const auto gone = remove_tree(*context_.vfs, layout::topic_dir(context_.options.data_dir, remains.id));
       if (!gone) {
-        spdlog::warn("event=topic_files_remain topic_id={} error=\"{}\"", remains.id.to_string(), gone.error().text());
+        spdlog::warn("event=topic_files_remain topic_id={} error=\"{}\"", remains.id.to_string(),
+                     gone.error().text());
         return;
       }
       for (std::int32_t i = 0; i < remains.partitions; ++i) context_.slots.release({remains.id, i});
@@ -125,7 +128,8 @@ Task<void> EmbeddedEngine::close_shard(unsigned index) {
     co_await log->close();
     log->delete_dropped(true);
   }
-  while (on.logs_of.jobs > 0 || !on.opening.empty()) co_await shard.timers().sleep_until(context_.clock.now() + kDrainStep);
+  while (on.logs_of.jobs > 0 || !on.opening.empty())
+    co_await shard.timers().sleep_until(context_.clock.now() + kDrainStep);
   on.logs.clear();
   on.removed.clear();
   on.logs_of.dirty.clear();
@@ -144,7 +148,8 @@ Task<void> EmbeddedEngine::stop() {
     if (auto synced = context_.slots.sync(); !synced) {
       spdlog::warn("event=slots_sync error=\"{}\"", synced.error().text());
     }
-    if (auto synced = context_.kv->sync(); !synced) spdlog::warn("event=metadata_sync error=\"{}\"", synced.error().message);
+    if (auto synced = context_.kv->sync(); !synced)
+      spdlog::warn("event=metadata_sync error=\"{}\"", synced.error().message);
     context_.kv->close();
     context_.files.clear();
     lock_.reset();

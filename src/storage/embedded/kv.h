@@ -30,7 +30,8 @@ class Kv {
   virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
   // Atomic. `sync`: on disk when it returns. kafka_storage_error when nothing of it was written.
   virtual Result<void> write(std::span<const KvOp> ops, bool sync) = 0;
-  // Entries whose key begins with `prefix`, in key order, from `from` (inclusive) on, until `each` returns false.
+  // Entries whose key begins with `prefix`, in key order, from `from` (inclusive) on, until `each` returns
+  // false.
   virtual Result<void> scan(std::string_view from, std::string_view prefix,
                             std::function<bool(std::string_view key, std::string_view value)> each) = 0;
   // What was written without sync is on disk when it returns.

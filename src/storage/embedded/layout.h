@@ -20,7 +20,8 @@ inline std::string partition_dir(const std::string& data_dir, const PartitionId&
   return topic_dir(data_dir, id.topic) + "/" + std::to_string(id.index);
 }
 // `generation` is 0 for a segment as it was appended; compaction counts up from 1.
-inline std::string segment_file(const std::string& dir, Offset base, std::uint32_t generation, std::string_view ending) {
+inline std::string segment_file(const std::string& dir, Offset base, std::uint32_t generation,
+                                std::string_view ending) {
   if (generation == 0) return fmt::format("{}/{:020}.{}", dir, base, ending);
   return fmt::format("{}/{:020}-{:010}.{}", dir, base, generation, ending);
 }

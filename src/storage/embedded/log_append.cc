@@ -37,7 +37,8 @@ Result<EmbeddedLog::PendingPtr> EmbeddedLog::begin_append(LeaderEpoch epoch,
                                                           std::vector<protocol::RecordBatch> batches) {
   if (auto usable = check_usable(); !usable) return fail(std::move(usable.error()));
   if (epoch != leader_epoch()) {
-    return fail(ErrorCode::not_leader_or_follower, fmt::format("leader epoch is {}, not {}", leader_epoch(), epoch));
+    return fail(ErrorCode::not_leader_or_follower,
+                fmt::format("leader epoch is {}, not {}", leader_epoch(), epoch));
   }
   if (broken_) {
     start_repair();
@@ -73,13 +74,15 @@ Result<EmbeddedLog::PendingPtr> EmbeddedLog::begin_append(LeaderEpoch epoch,
   return pending;
 }
 
-bool EmbeddedLog::must_roll(const PlacedBatch& batch, const Segment* active, std::uint64_t active_bytes) const {
+bool EmbeddedLog::must_roll(const PlacedBatch& batch, const Segment* active,
+                            std::uint64_t active_bytes) const {
   if (active == nullptr || roll_next_) return true;
   if (active_bytes == 0) return false;
   if (active_bytes + batch.size() > static_cast<std::uint64_t>(config_.segment_bytes)) return true;
   const auto age = std::chrono::milliseconds(config_.segment_ms);
   // A limit of centuries does not fit into nanoseconds.
-  if (config_.segment_ms > std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count()) return false;
+  if (config_.segment_ms > std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count())
+    return false;
   return context_.clock.now() - active->opened >= age;
 }
 
@@ -104,7 +107,8 @@ std::unique_ptr<LogJob> EmbeddedLog::plan_job() {
   for (const PlacedBatch& batch : job->batches) {
     const bool roll = job->steps.empty() || !job->steps.back().create
                           ? must_roll(batch, active, active_bytes)
-                          : active_bytes > 0 && active_bytes + batch.size() > static_cast<std::uint64_t>(config_.segment_bytes);
+                          : active_bytes > 0 && active_bytes + batch.size() >
+                                                    static_cast<std::uint64_t>(config_.segment_bytes);
     if (roll) {
       WriteStep step;
       step.file = context_.files.name(layout::segment_path(dir_, batch.header.base_offset));
@@ -137,8 +141,9 @@ std::unique_ptr<LogJob> EmbeddedLog::plan_job() {
   // The base of the segment that the last step writes: its first batch's when it is new.
   const auto first_of_last = std::find(job_steps_.begin(), job_steps_.end(), job->steps.size() - 1);
   job->slot_after.end.segment =
-      last.create ? job->batches[static_cast<std::size_t>(first_of_last - job_steps_.begin())].header.base_offset
-                  : active->base;
+      last.create
+          ? job->batches[static_cast<std::size_t>(first_of_last - job_steps_.begin())].header.base_offset
+          : active->base;
   return job;
 }
 
@@ -157,7 +162,8 @@ void EmbeddedLog::plan_index_writes(LogJob& job) {
 bool EmbeddedLog::may_write_inline(const LogJob& job) {
   if (job.sync || job.slot_before || !job.index_writes.empty() || job.steps.size() != 1) return false;
   const WriteStep& step = job.steps.front();
-  return !step.create && step.bytes <= context_.options.inline_write_bytes && context_.files.peek(step.file) != nullptr;
+  return !step.create && step.bytes <= context_.options.inline_write_bytes &&
+         context_.files.peek(step.file) != nullptr;
 }
 
 void EmbeddedLog::pump() {
@@ -282,8 +288,8 @@ void EmbeddedLog::on_job_failed(const LogJob& job, const JobOutcome& outcome) {
       if (taken_back) {
         std::uint64_t suppressed = 0;
         if (home_.refusal_lines.allow(suppressed)) {
-          spdlog::error("event=append_failed topic_id={} partition={} error=\"{}\" suppressed={}", id_.topic.to_string(),
-                        id_.index, error.message, suppressed);
+          spdlog::error("event=append_failed topic_id={} partition={} error=\"{}\" suppressed={}",
+                        id_.topic.to_string(), id_.index, error.message, suppressed);
         }
         fail_appends(error);
       } else {

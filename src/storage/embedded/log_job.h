@@ -46,7 +46,7 @@ struct LogJob {
   std::optional<Slot> slot_before;
   Slot slot_after;
   Slot slot_broken;
-  bool slot_marked = false;           // slot_before was tried, with
+  bool slot_marked = false;  // slot_before was tried, with
   std::optional<IoError> mark_error;
 };
 

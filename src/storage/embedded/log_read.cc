@@ -57,7 +57,8 @@ void EmbeddedLog::keep_cursor(Offset segment, const SegmentReadResult& result) {
   for (Cursor& cursor : cursors_) {
     if (cursor.offset == result.next_offset) return;
   }
-  cursors_[next_cursor_] = {.offset = result.next_offset, .segment = segment, .position = result.next_position};
+  cursors_[next_cursor_] = {
+      .offset = result.next_offset, .segment = segment, .position = result.next_position};
   next_cursor_ = (next_cursor_ + 1) % cursors_.size();
 }
 
@@ -103,8 +104,8 @@ Error EmbeddedLog::damaged_at(Offset offset, const char* how) {
   Error error{ErrorCode::corrupt_message, fmt::format("offset {} is {} {}", offset, how, dir_)};
   std::uint64_t suppressed = 0;
   if (home_.damage_lines.allow(suppressed)) {
-    spdlog::error("event=damaged_data topic_id={} partition={} error=\"{}\" suppressed={}", id_.topic.to_string(),
-                  id_.index, error.message, suppressed);
+    spdlog::error("event=damaged_data topic_id={} partition={} error=\"{}\" suppressed={}",
+                  id_.topic.to_string(), id_.index, error.message, suppressed);
   }
   return error;
 }

@@ -55,7 +55,8 @@ Task<Result<void>> EmbeddedLog::replace(CleanableRange range, BatchSource batche
   if (replacing_) co_return fail(ErrorCode::invalid_request, "a part of the log is being replaced already");
   std::shared_ptr<SegmentRewrite> rewrite = plan_rewrite(range);
   if (!rewrite) {
-    co_return fail(ErrorCode::invalid_request, fmt::format("[{}, {}) is not cleanable", range.begin, range.end));
+    co_return fail(ErrorCode::invalid_request,
+                   fmt::format("[{}, {}) is not cleanable", range.begin, range.end));
   }
   replacing_ = true;
   ++home_.jobs;
@@ -92,7 +93,9 @@ Task<Result<void>> EmbeddedLog::rewrite_range(std::shared_ptr<SegmentRewrite> re
 }
 
 Task<Result<void>> EmbeddedLog::fill(std::shared_ptr<SegmentRewrite> rewrite, BatchSource batches) {
-  const auto failed = [this](const IoError& error) { return fail(storage_error("compaction of " + dir_, error)); };
+  const auto failed = [this](const IoError& error) {
+    return fail(storage_error("compaction of " + dir_, error));
+  };
   auto create = [this, rewrite] { return rewrite->create(context_); };
   if (auto created = co_await context_.pool.run(Lane::log_write, std::move(create)); !created) {
     co_return failed(created.error());

@@ -15,7 +15,8 @@ constexpr int kMaxSearches = 8;
 
 // Walks the good batches of a stretch until `each` returns false; damaged stretches are passed over.
 template <class Each>
-IoResult<void> walk(VfsFile& file, const WalkRange& range, const EpochTable& epochs, bool check_crc, Each each) {
+IoResult<void> walk(VfsFile& file, const WalkRange& range, const EpochTable& epochs, bool check_crc,
+                    Each each) {
   BatchWalker walker(file, range, epochs, {.check_crc = check_crc, .window_bytes = 64U << 10});
   for (;;) {
     switch (walker.look()) {
@@ -147,7 +148,8 @@ Task<Result<TimestampedOffset>> EmbeddedLog::find_latest(Offset end) {
       if (!file) return std::unexpected(file.error());
       // With all of the segment in reach the largest is behind the last entry that is below it.
       const bool whole = at.end <= within.end && at.base >= within.begin && at.index->max_is_exact();
-      const IndexEntry entry = whole ? at.index->before_time(at.index->max_timestamp()) : at.index->entries().front();
+      const IndexEntry entry =
+          whole ? at.index->before_time(at.index->max_timestamp()) : at.index->entries().front();
       const WalkRange range{entry.position, at.size, entry.offset, at.end, at.gaps};
       return latest_in_segment(**file, range, at.epochs, within);
     };
@@ -172,8 +174,8 @@ Task<Result<std::vector<protocol::BatchHeader>>> EmbeddedLog::find_headers(Offse
     if (!view) co_return fail(std::move(view.error()));
     if (view->base < 0) continue;
     const OffsetRange within{.begin = begin, .end = std::min(end, written_end_)};
-    auto work = [this, at = *view, within, room = max_batches - headers.size()]()
-        -> IoResult<std::vector<protocol::BatchHeader>> {
+    auto work = [this, at = *view, within,
+                 room = max_batches - headers.size()]() -> IoResult<std::vector<protocol::BatchHeader>> {
       std::vector<protocol::BatchHeader> found;
       auto file = context_.files.open(at.file, OpenMode::existing);
       if (!file) return std::unexpected(file.error());

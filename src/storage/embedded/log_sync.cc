@@ -162,7 +162,8 @@ void EmbeddedLog::break_log(const Error& error, DurableEnd to) {
 
 // Takes everything above the cut out of memory; nobody reads it any more.
 void EmbeddedLog::cut_memory() {
-  while (!segments_.empty() && segments_.back()->base >= cut_to_.offset && segments_.back()->base != cut_to_.segment) {
+  while (!segments_.empty() && segments_.back()->base >= cut_to_.offset &&
+         segments_.back()->base != cut_to_.segment) {
     size_bytes_ -= segments_.back()->size;
     orphans_.push_back(segments_.back()->file);
     context_.files.forget(segments_.back()->file);
@@ -208,8 +209,9 @@ void EmbeddedLog::start_repair() {
 namespace {
 
 // Takes back on disk what was taken back in memory, and finds out whether a synced write works.
-IoResult<void> repair_files(EngineContext& context, const std::string& dir, const std::vector<FileRef>& orphans,
-                            const std::optional<FileRef>& cut, std::uint64_t size) {
+IoResult<void> repair_files(EngineContext& context, const std::string& dir,
+                            const std::vector<FileRef>& orphans, const std::optional<FileRef>& cut,
+                            std::uint64_t size) {
   for (const FileRef& orphan : orphans) {
     context.files.forget(orphan);
     const auto gone = context.vfs->unlink(orphan.path);
@@ -244,7 +246,8 @@ Task<void> EmbeddedLog::repair() {
   if (!segments_.empty() && segments_.back()->base == cut_to_.segment) cut = segments_.back()->file;
   const auto raised = raise_epoch_at_repair_ ? next_epoch(epochs_, cut_to_.offset) : epochs_;
   const Slot sound{.state = SlotState::dirty, .end = durable_};
-  auto work = [this, orphans = orphans_, cut, raised, sound, raise = raise_epoch_at_repair_]() -> Result<void> {
+  auto work = [this, orphans = orphans_, cut, raised, sound,
+               raise = raise_epoch_at_repair_]() -> Result<void> {
     if (raise) {
       if (auto stored = context_.facts.set_epochs(id_, raised); !stored) return stored;
     }
@@ -265,7 +268,8 @@ Task<void> EmbeddedLog::repair() {
     broken_ = false;
     retry_repair_ = MonoTime();
     roll_next_ = true;
-    spdlog::info("event=log_repaired topic_id={} partition={} log_end={}", id_.topic.to_string(), id_.index, log_end_);
+    spdlog::info("event=log_repaired topic_id={} partition={} log_end={}", id_.topic.to_string(), id_.index,
+                 log_end_);
     request_sync();  // of what a failed write left unsynced
   } else {
     broken_by_ = done.error();

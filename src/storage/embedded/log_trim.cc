@@ -61,7 +61,8 @@ Task<void> EmbeddedLog::retain(std::int64_t age_now_ms) {
   if (config_.retention_bytes >= 0) {
     std::uint64_t left = size_bytes_;
     for (const auto& segment : segments_) {
-      if (left < segment->size || left - segment->size < static_cast<std::uint64_t>(config_.retention_bytes)) break;
+      if (left < segment->size || left - segment->size < static_cast<std::uint64_t>(config_.retention_bytes))
+        break;
       if (segment == segments_.back()) break;
       left -= segment->size;
       keep_from = segment->end;
@@ -75,7 +76,8 @@ Task<void> EmbeddedLog::retain(std::int64_t age_now_ms) {
       const Segment* segment = segment_with_base(base);
       if (segment == nullptr) break;
       const std::int64_t youngest = view->index->max_timestamp();
-      const auto unwritten_for = std::chrono::duration_cast<std::chrono::milliseconds>(context_.clock.now() - segment->written);
+      const auto unwritten_for =
+          std::chrono::duration_cast<std::chrono::milliseconds>(context_.clock.now() - segment->written);
       const bool expired = youngest >= 0 ? youngest < age_now_ms - config_.retention_ms
                                          : unwritten_for.count() > config_.retention_ms;
       if (!expired) break;

@@ -90,7 +90,8 @@ void MetaTable::write_group(std::vector<Put*>& group) {
       if (*stored) fence->second = ValueReader(**stored).integer<std::int32_t>();
     }
     if (put->epoch < fence->second) {
-      put->result = fail(ErrorCode::not_coordinator, fmt::format("epoch {} was followed by {}", put->epoch, fence->second));
+      put->result = fail(ErrorCode::not_coordinator,
+                         fmt::format("epoch {} was followed by {}", put->epoch, fence->second));
       continue;
     }
     if (put->epoch > fence->second) {
@@ -114,7 +115,8 @@ void MetaTable::write_group(std::vector<Put*>& group) {
 
 Task<Result<std::vector<MetaEntry>>> MetaTable::scan(std::string scope, std::string prefix, std::string after,
                                                      std::size_t limit) {
-  auto work = [this, base = keys::scope(keys::kScopes, scope), prefix, after, limit]() -> Result<std::vector<MetaEntry>> {
+  auto work = [this, base = keys::scope(keys::kScopes, scope), prefix, after,
+               limit]() -> Result<std::vector<MetaEntry>> {
     std::vector<MetaEntry> entries;
     if (limit == 0) return entries;
     const std::string from = base + (after.empty() ? prefix : std::max(prefix, after + '\0'));
@@ -128,7 +130,8 @@ Task<Result<std::vector<MetaEntry>>> MetaTable::scan(std::string scope, std::str
   co_return co_await context_.pool.run(Lane::disk_read, std::move(work));
 }
 
-Task<Result<std::vector<std::string>>> MetaTable::scopes(std::string prefix, std::string after, std::size_t limit) {
+Task<Result<std::vector<std::string>>> MetaTable::scopes(std::string prefix, std::string after,
+                                                         std::size_t limit) {
   auto work = [this, prefix, after, limit]() -> Result<std::vector<std::string>> {
     std::vector<std::string> found;
     const std::string within = std::string(keys::kScopes) + keys::escaped(prefix);

@@ -22,7 +22,8 @@ class MetaTable final : public MetaStore {
                                MetaDurability durability) override;
   Task<Result<std::vector<MetaEntry>>> scan(std::string scope, std::string prefix, std::string after,
                                             std::size_t limit) override;
-  Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after, std::size_t limit) override;
+  Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after,
+                                                std::size_t limit) override;
 
   // True when something was written without a sync since the last call.
   bool take_unsynced() { return unsynced_.exchange(false); }

@@ -50,7 +50,8 @@ Result<void> PartitionFacts::load() {
     return good;
   });
   if (!starts) return starts;
-  if (!good) return fail(ErrorCode::kafka_storage_error, "metadata store: a partition's entry cannot be read");
+  if (!good)
+    return fail(ErrorCode::kafka_storage_error, "metadata store: a partition's entry cannot be read");
   return {};
 }
 

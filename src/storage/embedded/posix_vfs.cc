@@ -41,8 +41,8 @@ class PosixFile final : public VfsFile {
   IoResult<std::size_t> pread(MutableByteView into, std::uint64_t at) override {
     std::size_t done = 0;
     while (done < into.size()) {
-      const ssize_t n = ::pread(fd_.get(), into.data() + done, into.size() - done,
-                                static_cast<off_t>(at + done));
+      const ssize_t n =
+          ::pread(fd_.get(), into.data() + done, into.size() - done, static_cast<off_t>(at + done));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return io_fail(errno, "pread");
       if (n == 0) break;

@@ -29,7 +29,8 @@ class Recovery {
     }
     // Everything up to there was synced before the first part of it was compacted, and positions in the
     // files of before mean nothing any more.
-    if (durable_.offset <= compacted_end_) durable_ = {.offset = compacted_end_, .segment = compacted_end_, .position = 0};
+    if (durable_.offset <= compacted_end_)
+      durable_ = {.offset = compacted_end_, .segment = compacted_end_, .position = 0};
     const bool clean = found && found->slot.state == SlotState::clean && ends_at_durable();
     if (!clean) {
       auto scanned = !found ? survey() : is_poisoned(*found) ? drop_above_durable() : scan();
@@ -258,12 +259,14 @@ class Recovery {
     }
     if (segments.empty() || segments.back().generation > 0) log_.must_roll = true;
     // An empty file of the right name serves as it is.
-    if (!segments.empty() && segments.back().size == 0 && segments.back().base == log_.log_end) log_.must_roll = false;
+    if (!segments.empty() && segments.back().size == 0 && segments.back().base == log_.log_end)
+      log_.must_roll = false;
     if (log_.must_roll) {
       // Names a file that is not there yet, so that the next start comes to the same conclusion.
       log_.durable = {.offset = log_.log_end, .segment = log_.log_end, .position = 0};
     } else {
-      log_.durable = {.offset = log_.log_end, .segment = segments.back().base, .position = segments.back().size};
+      log_.durable = {
+          .offset = log_.log_end, .segment = segments.back().base, .position = segments.back().size};
     }
   }
 
@@ -318,6 +321,8 @@ class Recovery {
 
 }  // namespace
 
-Result<RecoveredLog> recover_log(EngineContext& context, const PartitionId& id) { return Recovery(context, id).run(); }
+Result<RecoveredLog> recover_log(EngineContext& context, const PartitionId& id) {
+  return Recovery(context, id).run();
+}
 
 }  // namespace tidegate::storage::embedded

@@ -27,7 +27,8 @@ class LogBridge final : public rocksdb::Logger {
   using rocksdb::Logger::Logv;
   void Logv(const char* format, va_list arguments) override {
     char line[512];
-    if (std::vsnprintf(line, sizeof(line), format, arguments) > 0) spdlog::warn("event=metadata_store {}", line);
+    if (std::vsnprintf(line, sizeof(line), format, arguments) > 0)
+      spdlog::warn("event=metadata_store {}", line);
   }
 };
 
@@ -62,7 +63,8 @@ rocksdb::Options light_options() {
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
 Error metadata_error(const char* what, const rocksdb::Status& status) {
-  return Error{ErrorCode::kafka_storage_error, std::string("metadata store: ") + what + ": " + status.ToString()};
+  return Error{ErrorCode::kafka_storage_error,
+               std::string("metadata store: ") + what + ": " + status.ToString()};
 }
 
 class RocksKv final : public Kv {
@@ -89,7 +91,8 @@ class RocksKv final : public Kv {
     const auto status = rocksdb::DB::Open(options, dir_, &db);
     if (status.IsCorruption() && !unsynced_writes_) {
       auto error = metadata_error("cannot open", status);
-      error.message += " (if this is from a power cut under storage.flush=interval or os, start once with that)";
+      error.message +=
+          " (if this is from a power cut under storage.flush=interval or os, start once with that)";
       return fail(std::move(error));
     }
     if (!status.ok()) return fail(metadata_error("cannot open", status));
@@ -99,7 +102,8 @@ class RocksKv final : public Kv {
 
   void close() override {
     if (!db_) return;
-    if (auto status = db_->Close(); !status.ok()) spdlog::warn("event=metadata_close error=\"{}\"", status.ToString());
+    if (auto status = db_->Close(); !status.ok())
+      spdlog::warn("event=metadata_close error=\"{}\"", status.ToString());
     db_.reset();
   }
 
@@ -162,7 +166,8 @@ class RocksKv final : public Kv {
     if (env_->FileExists(dir_ + "/CURRENT").ok()) return {};
     if (auto made = env_->CreateDirIfMissing(dir_); !made.ok()) return made;
     std::unique_ptr<rocksdb::Directory> above;
-    if (auto opened = env_->NewDirectory(dir_.substr(0, dir_.rfind('/')), &above); !opened.ok()) return opened;
+    if (auto opened = env_->NewDirectory(dir_.substr(0, dir_.rfind('/')), &above); !opened.ok())
+      return opened;
     return above->Fsync();
   }
 

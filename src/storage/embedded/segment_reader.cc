@@ -46,7 +46,8 @@ IoResult<std::optional<Kind>> find_batch(BatchWalker& walker, Offset from, bool 
 }
 
 // How many bytes at the front of `bytes` are whole good batches within the limits.
-SegmentReadResult take_batches(MutableBuffer buffer, std::size_t size, const SegmentRead& read, WalkRange at) {
+SegmentReadResult take_batches(MutableBuffer buffer, std::size_t size, const SegmentRead& read,
+                               WalkRange at) {
   SegmentReadResult result;
   result.next_offset = at.expected;
   std::size_t taken = 0;
@@ -92,9 +93,12 @@ IoResult<SegmentReadResult> read_segment(VfsFile& file, const SegmentRead& read,
     WalkRange at = read.range;
     at.position = walker.position();
     at.expected = walker.expected();
-    const std::size_t bound = std::max(first, std::min(read.limits.max_bytes, cached_only ? kMaxCachedRead : kMaxRead));
-    MutableBuffer buffer(static_cast<std::size_t>(std::min<std::uint64_t>(bound, at.end_position - at.position)));
-    auto got = cached_only ? file.pread_cached(buffer.bytes(), at.position) : file.pread(buffer.bytes(), at.position);
+    const std::size_t bound =
+        std::max(first, std::min(read.limits.max_bytes, cached_only ? kMaxCachedRead : kMaxRead));
+    MutableBuffer buffer(
+        static_cast<std::size_t>(std::min<std::uint64_t>(bound, at.end_position - at.position)));
+    auto got = cached_only ? file.pread_cached(buffer.bytes(), at.position)
+                           : file.pread(buffer.bytes(), at.position);
     if (!got) return std::unexpected(got.error());
     if (*got < first && cached_only) return io_fail(EAGAIN, "pread");
     auto taken = take_batches(std::move(buffer), *got, read, at);

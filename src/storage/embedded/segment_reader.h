@@ -20,10 +20,10 @@ struct SegmentRead {
 struct SegmentReadResult {
   enum class Kind {
     data,
-    nothing,        // the limits allow no batch
-    passed,         // compaction left nothing from `from` to the segment's end
-    damaged,        // `from` is in a damaged stretch
-    wrong_start,    // range.position is not where range.expected begins: the index is wrong, or damage
+    nothing,      // the limits allow no batch
+    passed,       // compaction left nothing from `from` to the segment's end
+    damaged,      // `from` is in a damaged stretch
+    wrong_start,  // range.position is not where range.expected begins: the index is wrong, or damage
   };
   Kind kind = Kind::nothing;
   SharedBuffer bytes;

@@ -6,7 +6,8 @@
 
 namespace tidegate::storage::embedded {
 
-SegmentRewrite::SegmentRewrite(CompactedSegment place, std::string dir, FileRef file, std::uint64_t index_interval)
+SegmentRewrite::SegmentRewrite(CompactedSegment place, std::string dir, FileRef file,
+                               std::uint64_t index_interval)
     : place_(place),
       dir_(std::move(dir)),
       file_(std::move(file)),
@@ -14,15 +15,16 @@ SegmentRewrite::SegmentRewrite(CompactedSegment place, std::string dir, FileRef 
       index_(std::make_shared<SparseIndex>(place.base)),
       next_(place.base) {}
 
-Result<void> SegmentRewrite::admit(const std::vector<protocol::RecordBatch>& batches, const EpochTable& epochs) {
+Result<void> SegmentRewrite::admit(const std::vector<protocol::RecordBatch>& batches,
+                                   const EpochTable& epochs) {
   for (const auto& batch : batches) {
     const protocol::BatchHeader& header = batch.header;
     TIDEGATE_ASSERT(batch.bytes.size() == header.size_bytes());
     if (header.base_offset < next_ || header.last_offset_delta < 0 || header.next_offset() > place_.end ||
         header.partition_leader_epoch != epoch_at(*epochs, header.base_offset)) {
-      return fail(ErrorCode::invalid_request, fmt::format("batch at {} of epoch {} does not fit into [{}, {})",
-                                                          header.base_offset, header.partition_leader_epoch, next_,
-                                                          place_.end));
+      return fail(ErrorCode::invalid_request,
+                  fmt::format("batch at {} of epoch {} does not fit into [{}, {})", header.base_offset,
+                              header.partition_leader_epoch, next_, place_.end));
     }
     index_->note(header, place_.size, index_interval_);
     place_.size += header.size_bytes();

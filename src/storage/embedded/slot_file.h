@@ -73,8 +73,8 @@ class SlotFile {
  private:
   struct Entry {
     std::uint32_t index = 0;
-    std::uint64_t sequence = 0;  // of the last copy written
-    unsigned copy = 0;           // which one that was
+    std::uint64_t sequence = 0;    // of the last copy written
+    unsigned copy = 0;             // which one that was
     std::uint64_t written_at = 0;  // syncs begun by then: a later one covers it
     Slot slot;
     RunMark run;

@@ -43,7 +43,8 @@ void SparseIndex::push(IndexEntry entry) {
   thinning_ *= 2;
 }
 
-void SparseIndex::note(const protocol::BatchHeader& header, std::uint64_t position, std::uint64_t interval_bytes) {
+void SparseIndex::note(const protocol::BatchHeader& header, std::uint64_t position,
+                       std::uint64_t interval_bytes) {
   if (position - entries_.back().position >= interval_bytes * thinning_) {
     const IndexEntry entry{header.base_offset, position, max_timestamp_};
     push(entry);
@@ -64,7 +65,9 @@ void SparseIndex::note_gap(Offset offset, std::uint64_t position) {
 }
 
 void SparseIndex::truncate(std::uint64_t position) {
-  const auto beyond = [&](const IndexEntry& entry) { return entry.position > 0 && entry.position >= position; };
+  const auto beyond = [&](const IndexEntry& entry) {
+    return entry.position > 0 && entry.position >= position;
+  };
   max_is_exact_ = false;
   const auto dropped = std::erase_if(entries_, beyond);
   if (std::erase_if(fresh_, beyond) < dropped) written_ = 0;  // in the file too: it is written anew
@@ -85,8 +88,9 @@ std::optional<IndexEntry> SparseIndex::after(Offset offset) const {
 
 const IndexEntry& SparseIndex::before_time(std::int64_t timestamp) const {
   // max_timestamp never falls from entry to entry.
-  auto reached = std::partition_point(entries_.begin(), entries_.end(),
-                                      [&](const IndexEntry& entry) { return entry.max_timestamp < timestamp; });
+  auto reached = std::partition_point(entries_.begin(), entries_.end(), [&](const IndexEntry& entry) {
+    return entry.max_timestamp < timestamp;
+  });
   return reached == entries_.begin() ? *reached : *std::prev(reached);
 }
 
@@ -139,7 +143,8 @@ Loaded read_entries(Vfs& vfs, const IndexSource& source) {
     if (read.position >= source.size && !(first && source.size == 0)) break;
     if (read.offset >= source.end_offset && !first) break;
     if (first ? read.position != 0
-              : read.position <= loaded.entries.back().position || read.offset <= loaded.entries.back().offset) {
+              : read.position <= loaded.entries.back().position ||
+                    read.offset <= loaded.entries.back().offset) {
       break;
     }
     loaded.entries.push_back(read);
@@ -170,7 +175,8 @@ IoResult<std::shared_ptr<SparseIndex>> IndexFile::load(Vfs& vfs, VfsFile& log, c
     index->max_timestamp_ = loaded.seal->max_timestamp;
     return index;
   }
-  BatchWalker walker(log, rest, source.epochs, {.check_crc = source.distrust_file, .window_bytes = 256U << 10});
+  BatchWalker walker(log, rest, source.epochs,
+                     {.check_crc = source.distrust_file, .window_bytes = 256U << 10});
   for (;;) {
     const auto step = walker.look();
     if (step == BatchWalker::Step::failed) return std::unexpected(walker.error());

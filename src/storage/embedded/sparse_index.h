@@ -16,7 +16,7 @@
 namespace tidegate::storage::embedded {
 
 struct IndexEntry {
-  Offset offset = 0;           // of the batch that begins at `position`
+  Offset offset = 0;  // of the batch that begins at `position`
   std::uint64_t position = 0;
   std::int64_t max_timestamp = -1;  // largest of all batches in front of it in the segment
 };

@@ -30,14 +30,14 @@ void Syncer::dispatch() {
       waiting_.pop_front();
     }
     in_round_ = round.size();
-    context_.pool.post(Lane::log_sync, [this, items = std::move(round)]() mutable { run_round(std::move(items)); });
+    context_.pool.post(Lane::log_sync,
+                       [this, items = std::move(round)]() mutable { run_round(std::move(items)); });
     return;
   }
   while (!waiting_.empty() && singles_ < threshold) {
     ++singles_;
-    context_.pool.post(Lane::log_sync, [this, item = std::move(waiting_.front())]() mutable {
-      run_single(std::move(item));
-    });
+    context_.pool.post(Lane::log_sync,
+                       [this, item = std::move(waiting_.front())]() mutable { run_single(std::move(item)); });
     waiting_.pop_front();
   }
 }
@@ -78,7 +78,8 @@ void Syncer::run_round(std::vector<Item> items) {
     in_round_ = 0;
     dispatch();
   }
-  for (std::size_t i = 0; i < items.size(); ++i) items[i].done(std::move(items[i].job), std::move(outcomes[i]));
+  for (std::size_t i = 0; i < items.size(); ++i)
+    items[i].done(std::move(items[i].job), std::move(outcomes[i]));
 }
 
 }  // namespace tidegate::storage::embedded

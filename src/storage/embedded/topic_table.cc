@@ -82,7 +82,8 @@ Task<Result<void>> TopicTable::create(std::vector<Topic> topics) {
   {
     const std::shared_lock lock(mutex_);
     for (const Topic& topic : topics) {
-      if (by_name_.contains(topic.name) || creating_.contains(topic.name) || !names.insert(topic.name).second) {
+      if (by_name_.contains(topic.name) || creating_.contains(topic.name) ||
+          !names.insert(topic.name).second) {
         co_return fail(ErrorCode::topic_already_exists, "topic " + topic.name + " exists already");
       }
       ops.push_back({keys::topic(keys::kTopics, topic.id), encode_topic(topic)});
@@ -128,7 +129,8 @@ Task<std::vector<Result<void>>> TopicTable::remove(std::vector<TopicId> ids) {
     std::vector<KvOp> ops;
     for (const Topic& topic : *gone) {
       ops.push_back({keys::topic(keys::kTopics, topic.id), std::nullopt});
-      ops.push_back({keys::topic(keys::kDeletions, topic.id), ValueWriter().integer(topic.partitions).take()});
+      ops.push_back(
+          {keys::topic(keys::kDeletions, topic.id), ValueWriter().integer(topic.partitions).take()});
       PartitionFacts::erase_keys(topic.id, topic.partitions, ops);
     }
     return context_.kv->write(ops, true);
@@ -177,7 +179,8 @@ Task<Result<void>> TopicTable::replace_topics(std::vector<Topic> changed) {
   const auto topics = std::make_shared<const std::vector<Topic>>(std::move(changed));
   auto work = [this, topics] {
     std::vector<KvOp> ops;
-    for (const Topic& topic : *topics) ops.push_back({keys::topic(keys::kTopics, topic.id), encode_topic(topic)});
+    for (const Topic& topic : *topics)
+      ops.push_back({keys::topic(keys::kTopics, topic.id), encode_topic(topic)});
     return context_.kv->write(ops, true);
   };
   auto wrote = co_await context_.pool.run(Lane::metadata, std::move(work));
@@ -185,7 +188,8 @@ Task<Result<void>> TopicTable::replace_topics(std::vector<Topic> changed) {
   const std::unique_lock lock(mutex_);
   for (const Topic& topic : *topics) {
     const auto found = topics_.find(topic.id);
-    if (found == topics_.end()) co_return fail(ErrorCode::unknown_topic_id, "the topic was deleted meanwhile");
+    if (found == topics_.end())
+      co_return fail(ErrorCode::unknown_topic_id, "the topic was deleted meanwhile");
     found->second = topic;
   }
   co_return Result<void>();
@@ -203,9 +207,11 @@ Task<std::vector<Result<void>>> TopicTable::add_partitions(std::vector<Growth> g
         continue;
       }
       const auto before = changed.find(growths[i].id);
-      const std::int32_t present = before == changed.end() ? found->second.partitions : before->second.partitions;
+      const std::int32_t present =
+          before == changed.end() ? found->second.partitions : before->second.partitions;
       if (growths[i].partitions <= present) {
-        results[i] = fail(ErrorCode::invalid_partitions, fmt::format("the topic has {} partitions already", present));
+        results[i] =
+            fail(ErrorCode::invalid_partitions, fmt::format("the topic has {} partitions already", present));
         continue;
       }
       Topic& topic = changed.try_emplace(growths[i].id, found->second).first->second;

@@ -26,7 +26,8 @@ IoResult<std::string> read_file(Vfs& vfs, const std::string& path, std::size_t m
   return content;
 }
 
-IoResult<void> write_file(Vfs& vfs, const std::string& dir, const std::string& name, std::string_view content) {
+IoResult<void> write_file(Vfs& vfs, const std::string& dir, const std::string& name,
+                          std::string_view content) {
   const std::string temporary = dir + "/" + name + ".tmp";
   auto file = vfs.open(temporary, OpenMode::create_empty);
   if (!file) return std::unexpected(file.error());

@@ -16,7 +16,7 @@
 namespace tidegate::storage::embedded {
 
 struct IoError {
-  int code = 0;         // errno
+  int code = 0;           // errno
   const char* call = "";  // static storage
   // "pwritev: No space left on device"
   std::string text() const;
@@ -55,9 +55,9 @@ class VfsLock {
 };
 
 enum class OpenMode {
-  existing,         // read and write; ENOENT when it is not there
-  create,           // read and write; made when it is not there
-  create_empty,     // read and write; made, or emptied
+  existing,      // read and write; ENOENT when it is not there
+  create,        // read and write; made when it is not there
+  create_empty,  // read and write; made, or emptied
 };
 
 struct FileInfo {
@@ -94,7 +94,8 @@ std::unique_ptr<Vfs> make_posix_vfs();
 // A small file at once; and an unlink-and-rmdir of a whole tree two levels deep or less.
 IoResult<std::string> read_file(Vfs& vfs, const std::string& path, std::size_t max_bytes);
 // Durably, by way of a temporary name: afterwards the file is whole or not there.
-IoResult<void> write_file(Vfs& vfs, const std::string& dir, const std::string& name, std::string_view content);
+IoResult<void> write_file(Vfs& vfs, const std::string& dir, const std::string& name,
+                          std::string_view content);
 IoResult<void> remove_tree(Vfs& vfs, const std::string& dir);
 
 }  // namespace tidegate::storage::embedded

@@ -46,7 +46,8 @@ class MemoryEngine final : public Engine {
 
  private:
   using Logs = std::unordered_map<PartitionId, std::shared_ptr<MemoryLog>>;
-  static constexpr Capabilities kCapabilities{.durable = false, .compaction = true, .max_partitions = 100'000};
+  static constexpr Capabilities kCapabilities{
+      .durable = false, .compaction = true, .max_partitions = 100'000};
 
   // Runs `visit` on every shard with that shard's open logs, one shard after the other.
   Task<void> on_every_shard(std::function<void(Logs&)> visit);
@@ -73,7 +74,8 @@ MemoryEngine::MemoryEngine(MemoryEngineOptions options, ShardPool& shards, const
       clock_(clock),
       rng_(rng),
       quota_(std::make_shared<MemoryQuota>(options.max_bytes)),
-      topics_(kCapabilities.max_partitions, [this](std::vector<TopicId> ids) { return drop_logs(std::move(ids)); }),
+      topics_(kCapabilities.max_partitions,
+              [this](std::vector<TopicId> ids) { return drop_logs(std::move(ids)); }),
       meta_(quota_),
       logs_(shards.size()) {
   metrics.gauge("tidegate_storage_memory_limit_bytes", "Bytes that the memory engine may hold")

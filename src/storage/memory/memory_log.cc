@@ -87,7 +87,8 @@ bool MemoryLog::rolls_by_time(const Segment& active) const {
 Task<Result<void>> MemoryLog::wait_durable(Offset end) {
   auto reached = check_alive();
   if (reached && end > log_end_) {
-    reached = fail(ErrorCode::kafka_storage_error, fmt::format("offset {} is above log end {}", end, log_end_));
+    reached =
+        fail(ErrorCode::kafka_storage_error, fmt::format("offset {} is above log end {}", end, log_end_));
   }
   return ready(std::move(reached));
 }
@@ -96,7 +97,9 @@ Task<Result<void>> MemoryLog::flush() { return ready(check_alive()); }
 
 // -------------------------------------------------------------------------------------------- read
 
-Task<Result<ReadResult>> MemoryLog::read(Offset from, ReadLimits limits) { return ready(read_now(from, limits)); }
+Task<Result<ReadResult>> MemoryLog::read(Offset from, ReadLimits limits) {
+  return ready(read_now(from, limits));
+}
 
 Result<ReadResult> MemoryLog::read_now(Offset from, const ReadLimits& limits) const {
   if (auto alive = check_alive(); !alive) return fail(std::move(alive.error()));
@@ -110,7 +113,8 @@ Result<ReadResult> MemoryLog::read_now(Offset from, const ReadLimits& limits) co
     for (std::size_t i = segments_[at].find(from); i < batches.size(); ++i) {
       const StoredBatch& batch = batches[i];
       const bool first_rule = limits.at_least_one_batch && result.batches == 0;
-      const bool fits = batch.size_bytes() <= limits.max_bytes - std::min(limits.max_bytes, result.size_bytes);
+      const bool fits =
+          batch.size_bytes() <= limits.max_bytes - std::min(limits.max_bytes, result.size_bytes);
       if (batch.header.next_offset() > limits.end || (!fits && !first_rule)) return result;
       if (batch.patched_head.empty()) {
         result.chunks.push_back(batch.bytes);
@@ -146,8 +150,8 @@ LeaderEpoch MemoryLog::leader_epoch() const { return kOnlyEpoch; }
 std::span<const EpochStart> MemoryLog::epochs() const { return kEpochs; }
 
 std::size_t MemoryLog::find_segment(Offset offset) const {
-  const auto found =
-      std::ranges::partition_point(segments_, [&](const Segment& segment) { return segment.end() <= offset; });
+  const auto found = std::ranges::partition_point(
+      segments_, [&](const Segment& segment) { return segment.end() <= offset; });
   return static_cast<std::size_t>(found - segments_.begin());
 }
 
@@ -218,7 +222,8 @@ Task<Result<std::vector<protocol::BatchHeader>>> MemoryLog::scan_headers(Offset 
   return ready(Result<std::vector<protocol::BatchHeader>>(headers(from, end, max_batches)));
 }
 
-std::vector<protocol::BatchHeader> MemoryLog::headers(Offset from, Offset end, std::size_t max_batches) const {
+std::vector<protocol::BatchHeader> MemoryLog::headers(Offset from, Offset end,
+                                                      std::size_t max_batches) const {
   std::vector<protocol::BatchHeader> found;
   for (std::size_t at = find_segment(from); at < segments_.size(); ++at) {
     const auto batches = segments_[at].batches();
@@ -236,8 +241,9 @@ Task<Result<Offset>> MemoryLog::trim_before(Offset offset) {
   auto alive = check_alive();
   if (!alive) return ready(Result<Offset>(fail(std::move(alive.error()))));
   if (offset > log_end_) {
-    return ready(Result<Offset>(fail(ErrorCode::offset_out_of_range,
-                                     fmt::format("offset {} is above the high watermark {}", offset, log_end_))));
+    return ready(
+        Result<Offset>(fail(ErrorCode::offset_out_of_range,
+                            fmt::format("offset {} is above the high watermark {}", offset, log_end_))));
   }
   start_at(offset);
   return ready(Result<Offset>(log_start_));
@@ -264,8 +270,9 @@ void MemoryLog::housekeeping(std::int64_t wall_ms) {
   Offset start = log_start_;
   for (const Segment& segment : segments_) {
     const bool too_old = config_.retention_ms >= 0 && wall_ms - segment.youngest_ms() > config_.retention_ms;
-    const bool too_much = config_.retention_bytes >= 0 &&
-                          remaining - segment.size_bytes() >= static_cast<std::size_t>(config_.retention_bytes);
+    const bool too_much =
+        config_.retention_bytes >= 0 &&
+        remaining - segment.size_bytes() >= static_cast<std::size_t>(config_.retention_bytes);
     if (!too_old && !too_much) break;
     remaining -= segment.size_bytes();
     start = segment.end();
@@ -315,7 +322,8 @@ Task<Result<void>> MemoryLog::replace(CleanableRange range, BatchSource batches)
   co_return replace_now(range, all);
 }
 
-Result<void> MemoryLog::replace_now(const CleanableRange& range, const std::vector<protocol::RecordBatch>& batches) {
+Result<void> MemoryLog::replace_now(const CleanableRange& range,
+                                    const std::vector<protocol::RecordBatch>& batches) {
   if (auto alive = check_alive(); !alive) return alive;
   const auto segment = std::ranges::find_if(segments_, [&](const Segment& candidate) {
     return is_sealed(candidate) && !candidate.empty() && candidate.end() == range.end &&
@@ -331,8 +339,8 @@ Result<void> MemoryLog::replace_now(const CleanableRange& range, const std::vect
     TIDEGATE_ASSERT(batch.bytes.size() == batch.header.size_bytes());
     if (batch.header.base_offset < next || batch.header.last_offset_delta < 0 ||
         batch.header.next_offset() > range.end) {
-      return fail(ErrorCode::invalid_request,
-                  fmt::format("batch at {} does not fit into [{}, {})", batch.header.base_offset, next, range.end));
+      return fail(ErrorCode::invalid_request, fmt::format("batch at {} does not fit into [{}, {})",
+                                                          batch.header.base_offset, next, range.end));
     }
     next = batch.header.next_offset();
     charge += charge_of(batch);

@@ -73,8 +73,8 @@ void MemoryMeta::apply(Scope& scope, MetaOp op) {
   }
 }
 
-Task<Result<std::vector<MetaEntry>>> MemoryMeta::scan(std::string scope, std::string prefix, std::string after,
-                                                      std::size_t limit) {
+Task<Result<std::vector<MetaEntry>>> MemoryMeta::scan(std::string scope, std::string prefix,
+                                                      std::string after, std::size_t limit) {
   co_return entries(scope, prefix, after, limit);
 }
 

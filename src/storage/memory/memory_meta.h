@@ -26,7 +26,8 @@ class MemoryMeta final : public MetaStore {
                                MetaDurability durability) override;
   Task<Result<std::vector<MetaEntry>>> scan(std::string scope, std::string prefix, std::string after,
                                             std::size_t limit) override;
-  Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after, std::size_t limit) override;
+  Task<Result<std::vector<std::string>>> scopes(std::string prefix, std::string after,
+                                                std::size_t limit) override;
 
   void clear();
 
@@ -37,9 +38,10 @@ class MemoryMeta final : public MetaStore {
   };
   Result<void> put(const std::string& name, std::int32_t epoch, std::vector<MetaOp> ops);
   void apply(Scope& scope, MetaOp op);
-  std::vector<MetaEntry> entries(const std::string& scope, const std::string& prefix, const std::string& after,
+  std::vector<MetaEntry> entries(const std::string& scope, const std::string& prefix,
+                                 const std::string& after, std::size_t limit) const;
+  std::vector<std::string> names(const std::string& prefix, const std::string& after,
                                  std::size_t limit) const;
-  std::vector<std::string> names(const std::string& prefix, const std::string& after, std::size_t limit) const;
 
   const std::shared_ptr<MemoryQuota> quota_;
   mutable std::mutex mutex_;

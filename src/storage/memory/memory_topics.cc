@@ -29,8 +29,9 @@ Result<void> MemoryTopics::insert(std::vector<Topic> topics) {
     partitions += topic.partitions;
   }
   if (partitions_ + partitions > max_partitions_) {
-    return fail(ErrorCode::invalid_partitions,
-                fmt::format("{} partitions more would be above the engine's {}", partitions, max_partitions_));
+    return fail(
+        ErrorCode::invalid_partitions,
+        fmt::format("{} partitions more would be above the engine's {}", partitions, max_partitions_));
   }
   partitions_ += partitions;
   for (auto& topic : topics) {

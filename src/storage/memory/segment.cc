@@ -100,11 +100,13 @@ std::size_t Segment::find(Offset offset) const {
 std::size_t Segment::bytes_between(Offset from, Offset end) const {
   const auto kept = batches();
   const std::size_t begin_at = find(from);
-  const auto behind = std::partition_point(
-      kept.begin() + static_cast<std::ptrdiff_t>(begin_at), kept.end(),
-      [&](const StoredBatch& batch) { return batch.header.next_offset() <= end; });
+  const auto behind =
+      std::partition_point(kept.begin() + static_cast<std::ptrdiff_t>(begin_at), kept.end(),
+                           [&](const StoredBatch& batch) { return batch.header.next_offset() <= end; });
   const std::size_t end_at = static_cast<std::size_t>(behind - kept.begin());
-  const auto start = [&](std::size_t at) { return first_ + at < starts_.size() ? starts_[first_ + at] : total_bytes_; };
+  const auto start = [&](std::size_t at) {
+    return first_ + at < starts_.size() ? starts_[first_ + at] : total_bytes_;
+  };
   return start(end_at) - start(begin_at);
 }
 

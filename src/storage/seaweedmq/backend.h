@@ -23,12 +23,12 @@ namespace tidegate::storage::seaweedmq {
 
 // A piece of a file, stored as one needle of a volume server.
 struct Chunk {
-  std::string file_id;          // "volume,hexkeyhexcookie"
-  std::int64_t offset = 0;      // in the file
+  std::string file_id;      // "volume,hexkeyhexcookie"
+  std::int64_t offset = 0;  // in the file
   std::uint64_t size_bytes = 0;
   std::int64_t modified_ns = 0;
-  bool gzipped = false;         // the volume server or the broker compressed it
-  bool manifest = false;        // a list of chunks, which we never write
+  bool gzipped = false;   // the volume server or the broker compressed it
+  bool manifest = false;  // a list of chunks, which we never write
 };
 
 struct Entry {
@@ -55,8 +55,8 @@ struct FencedChange {
   std::string fence_etag;
   Kind kind = Kind::put;
   std::string directory;
-  Entry entry;              // put: the whole entry; erase: its name; patch_extended: name and attributes to set
-  bool erase_data = true;   // erase: also the chunks
+  Entry entry;  // put: the whole entry; erase: its name; patch_extended: name and attributes to set
+  bool erase_data = true;  // erase: also the chunks
 };
 
 class Filer {

@@ -22,7 +22,9 @@ class ClientSource final : public BackendSource {
   class CurrentVolumes final : public Volumes {
    public:
     explicit CurrentVolumes(Client& client) : client_(client) {}
-    Task<Result<Assigned>> assign(std::string path) override { return client_.volumes().assign(std::move(path)); }
+    Task<Result<Assigned>> assign(std::string path) override {
+      return client_.volumes().assign(std::move(path));
+    }
     Task<Result<void>> upload(Assigned to, std::vector<SharedBuffer> pieces) override {
       return client_.volumes().upload(std::move(to), std::move(pieces));
     }

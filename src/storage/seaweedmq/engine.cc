@@ -19,8 +19,8 @@ constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(2);
 }  // namespace
 
-SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendSource> source, ShardPool& shards,
-                                 const Clock& clock, Rng& rng, MetricRegistry& metrics)
+SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendSource> source,
+                                 ShardPool& shards, const Clock& clock, Rng& rng, MetricRegistry& metrics)
     : source_(std::move(source)),
       patient_(options.wait_for_backend),
       shares_(options.shares),
@@ -32,19 +32,21 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       budget_(options.direct.metadata_writes_per_second),
       instance_(random_uuid(rng).to_string()),
       entries_(source_->backend().filer, instance_),
-      session_(source_->backend(), entries_, shards, clock, instance_, options.lease, options.process_has_ended),
+      session_(source_->backend(), entries_, shards, clock, instance_, options.lease,
+               options.process_has_ended),
       fences_(source_->backend(), shards, session_),
       cluster_([this](unsigned shard) {
         const auto fence = fences_.at(shard);
         return fence->is_held() ? fence->epoch() : 0;
       }),
-      topics_(source_->backend().filer, entries_, clock, options.topics, [this] { return random_uuid(rng_); },
-              [this](TopicId id) { return close_topic(id); }),
+      topics_(
+          source_->backend().filer, entries_, clock, options.topics, [this] { return random_uuid(rng_); },
+          [this](TopicId id) { return close_topic(id); }),
       meta_(source_->backend().filer, entries_, shards) {
   const Backend backend = source_->backend();
   for (unsigned i = 0; i < shards.size(); ++i) {
-    auto home = std::make_unique<LogShard>(shards.at(i), backend, clock, rng.next(), options.direct, metrics_, budget_,
-                                           options.tail_cache_bytes / shards.size(),
+    auto home = std::make_unique<LogShard>(shards.at(i), backend, clock, rng.next(), options.direct, metrics_,
+                                           budget_, options.tail_cache_bytes / shards.size(),
                                            options.chunk_cache_bytes / shards.size());
     on_shards_.push_back(std::make_unique<OnShard>(std::move(home)));
   }
@@ -59,7 +61,11 @@ Health SeaweedmqEngine::health() const {
 }
 
 Capabilities SeaweedmqEngine::capabilities() const {
-  return {.durable = true, .compaction = true, .epoch_per_start = true, .shares_topics = true, .write_paths = kWritePaths};
+  return {.durable = true,
+          .compaction = true,
+          .epoch_per_start = true,
+          .shares_topics = true,
+          .write_paths = kWritePaths};
 }
 
 // ------------------------------------------------------------------------------------------- start
@@ -98,16 +104,17 @@ Task<Result<void>> SeaweedmqEngine::check_filer_rules() {
   const auto rules = ttl_rules(json, paths::kNamespace);
   if (!rules) {
     // The filer cannot read it either, and goes on without.
-    spdlog::warn("event=filer_rules_unreadable entry={}/{} error=\"{}\"", kFilerRulesDirectory, kFilerRulesEntry,
-                 rules.error().message);
+    spdlog::warn("event=filer_rules_unreadable entry={}/{} error=\"{}\"", kFilerRulesDirectory,
+                 kFilerRulesEntry, rules.error().message);
     co_return Result<void>{};
   }
   if (rules->empty()) co_return Result<void>{};
   const TtlRule& first = rules->front();
-  co_return fail(ErrorCode::invalid_config,
-                 fmt::format("SeaweedFS has a TTL of {} on '{}' (fs.configure), which would delete records and topics; "
-                             "take it away: fs.configure -locationPrefix={} -delete -apply",
-                             first.ttl, first.location_prefix, first.location_prefix));
+  co_return fail(
+      ErrorCode::invalid_config,
+      fmt::format("SeaweedFS has a TTL of {} on '{}' (fs.configure), which would delete records and topics; "
+                  "take it away: fs.configure -locationPrefix={} -delete -apply",
+                  first.ttl, first.location_prefix, first.location_prefix));
 }
 
 Task<Result<void>> SeaweedmqEngine::come_up() {
@@ -126,9 +133,11 @@ Task<Result<void>> SeaweedmqEngine::wait_and_come_up() {
     if (up || given_up_ || !patient_ || up.error().code != ErrorCode::kafka_storage_error) co_return up;
     const std::string missing = source_->missing();
     not_ready_ = missing.empty() ? up.error().message : missing;
-    if (pause == kFirstPause) spdlog::warn("event=engine_waits missing=\"{}\" error=\"{}\"", missing, up.error().message);
+    if (pause == kFirstPause)
+      spdlog::warn("event=engine_waits missing=\"{}\" error=\"{}\"", missing, up.error().message);
     co_await start_changed_.wait_until(Shard::current()->timers(), clock_.now() + pause);
-    if (given_up_) co_return fail(ErrorCode::kafka_storage_error, "stopped before the storage was there: " + not_ready_);
+    if (given_up_)
+      co_return fail(ErrorCode::kafka_storage_error, "stopped before the storage was there: " + not_ready_);
   }
 }
 

@@ -10,10 +10,10 @@
 #include <unordered_set>
 #include <vector>
 
+#include "backend_source.h"
 #include "cluster/fence.h"
 #include "cluster/seaweed_cluster.h"
 #include "cluster/session.h"
-#include "backend_source.h"
 #include "log/direct_log.h"
 #include "meta/scope_store.h"
 #include "tidegate/base/rng.h"
@@ -38,7 +38,9 @@ struct EngineOptions {
   bool shares = false;
   // This process, as other gateways are told of it, and what this gateway can tell of theirs.
   std::string process;
-  std::function<bool(const std::string& process)> process_has_ended = [](const std::string&) { return false; };
+  std::function<bool(const std::string& process)> process_has_ended = [](const std::string&) {
+    return false;
+  };
 };
 
 class SeaweedmqEngine final : public Engine {

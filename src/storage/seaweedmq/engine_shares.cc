@@ -1,5 +1,5 @@
-// Which of the fences this gateway takes, gives back and has lost, as gateways come and go. One round at a time,
-// beside the session's renewals, which never wait for it.
+// Which of the fences this gateway takes, gives back and has lost, as gateways come and go. One round at a
+// time, beside the session's renewals, which never wait for it.
 #include <algorithm>
 
 #include <spdlog/spdlog.h>

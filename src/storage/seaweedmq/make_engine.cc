@@ -28,11 +28,12 @@ Result<ClientOptions> client_options(const SeaweedmqOptions& options) {
     out.masters.push_back(std::move(*address));
   }
   auto rewrite = AddressRewrite::parse(options.address_rewrite);
-  if (!rewrite) return fail(ErrorCode::invalid_config, "seaweedmq.address.rewrite: " + rewrite.error().message);
+  if (!rewrite)
+    return fail(ErrorCode::invalid_config, "seaweedmq.address.rewrite: " + rewrite.error().message);
   out.rewrite = std::move(*rewrite);
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  if (!options.replication.empty() &&
-      (options.replication.size() != kReplicationDigits || !std::ranges::all_of(options.replication, is_digit))) {
+  if (!options.replication.empty() && (options.replication.size() != kReplicationDigits ||
+                                       !std::ranges::all_of(options.replication, is_digit))) {
     return fail(ErrorCode::invalid_config,
                 fmt::format("seaweedmq.replication is '{}', which is not three digits", options.replication));
   }
@@ -79,19 +80,21 @@ Result<EngineOptions> engine_options(const SeaweedmqOptions& options) {
 }
 
 std::string durability_of(const SeaweedmqOptions& options) {
-  return fmt::format(
-      "path={} layout={} fsync={} replication={} acks=all means=\"{}\"", options.path, options.layout,
-      options.fsync ? "on" : "off", options.replication.empty() ? "of-the-filer" : options.replication,
-      options.fsync ? "synced by the volume servers and named by the filer; a power loss of the filer's machine can take "
-                      "what its store had not synced"
-                    : "taken by the volume servers and named by the filer, not synced: a power loss can take it, the end "
-                      "of a process cannot");
+  return fmt::format("path={} layout={} fsync={} replication={} acks=all means=\"{}\"", options.path,
+                     options.layout, options.fsync ? "on" : "off",
+                     options.replication.empty() ? "of-the-filer" : options.replication,
+                     options.fsync ? "synced by the volume servers and named by the filer; a power loss of "
+                                     "the filer's machine can take "
+                                     "what its store had not synced"
+                                   : "taken by the volume servers and named by the filer, not synced: a "
+                                     "power loss can take it, the end "
+                                     "of a process cannot");
 }
 
 }  // namespace
 
-Result<SeaweedmqParts> make_seaweedmq_engine(const SeaweedmqOptions& options, ShardPool& shards, const Clock& clock,
-                                             Rng& rng, MetricRegistry& metrics) {
+Result<SeaweedmqParts> make_seaweedmq_engine(const SeaweedmqOptions& options, ShardPool& shards,
+                                             const Clock& clock, Rng& rng, MetricRegistry& metrics) {
   auto for_engine = engine_options(options);
   if (!for_engine) return fail(std::move(for_engine.error()));
   auto for_client = client_options(options);
@@ -99,8 +102,9 @@ Result<SeaweedmqParts> make_seaweedmq_engine(const SeaweedmqOptions& options, Sh
   send_grpc_log_to_ours();
   auto client = Client::make(shards, *for_client, metrics, rng.next());
   if (!client) return fail(std::move(client.error()));
-  auto engine = std::make_unique<SeaweedmqEngine>(std::move(*for_engine), std::make_unique<ClientSource>(std::move(*client)),
-                                                  shards, clock, rng, metrics);
+  auto engine = std::make_unique<SeaweedmqEngine>(std::move(*for_engine),
+                                                  std::make_unique<ClientSource>(std::move(*client)), shards,
+                                                  clock, rng, metrics);
   SeaweedmqParts parts;
   parts.stop_waiting = [at = engine.get()] { return at->stop_waiting(); };
   parts.introduce = [at = engine.get()](Member self) { at->introduce(std::move(self)); };

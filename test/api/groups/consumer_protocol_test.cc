@@ -85,7 +85,8 @@ TEST_F(ConsumerProtocol, OneMember_GetsEveryPartition) {
 
 TEST_F(ConsumerProtocol, NewPartitions_ReachTheMember) {
   const auto joined = beat(joining("m1"));
-  const auto grown = plane.api.run([&] { return plane.api.broker().topics().add_partitions({{"t", 5}}, false); });
+  const auto grown =
+      plane.api.run([&] { return plane.api.broker().topics().add_partitions({{"t", 5}}, false); });
   ASSERT_TRUE(grown.at(0));
   plane.api.shards().settle();
   ConsumerGroupHeartbeatRequest request;

@@ -76,7 +76,8 @@ class DamagedGroup : public ::testing::Test {
     return plane.api.call<protocol::DeleteGroupsResponse>(request).results.at(0).error_code;
   }
   std::size_t stored_entries() {
-    return plane.api.run([&] { return plane.api.engine().meta().scan(groups::scope_of_group("bad"), {}, {}, 100); })
+    return plane.api
+        .run([&] { return plane.api.engine().meta().scan(groups::scope_of_group("bad"), {}, {}, 100); })
         ->size();
   }
 
@@ -246,7 +247,8 @@ TEST_F(DamagedGroup, OneThatStorageDoesNotGiveOut_HoldsUpNoOtherAndComesWhenItDo
   engine->refuse_reads_of(refused);
   plane.api.restart_broker();
   for (int i = 0; i < 50; ++i) plane.api.shards().settle();
-  EXPECT_EQ(plane.fetch_offset("good", topic, 0).committed_offset, 1) << "more wait than are read side by side";
+  EXPECT_EQ(plane.fetch_offset("good", topic, 0).committed_offset, 1)
+      << "more wait than are read side by side";
   EXPECT_EQ(plane.metric("tidegate_broker_groups_load_failing"), 40);
   EXPECT_EQ(plane.metric("tidegate_broker_groups_loading"), 40);
   EXPECT_EQ(list().error_code, ErrorCode::coordinator_load_in_progress);

@@ -93,7 +93,8 @@ TEST_F(Membership, SecondMember_MakesTheFirstJoinAgain) {
   EXPECT_EQ(plane.metric("tidegate_broker_group_parked_requests"), 0);
   EXPECT_EQ(plane.metric("tidegate_broker_group_rebalances_total"), 2);
   // The last member's answer ended each of them; a member that asks again ends none.
-  const Histogram& timed = plane.api.shards().metrics().histogram("tidegate_broker_group_rebalance_seconds", "");
+  const Histogram& timed =
+      plane.api.shards().metrics().histogram("tidegate_broker_group_rebalance_seconds", "");
   EXPECT_EQ(timed.snapshot().count, 2U);
   EXPECT_EQ(plane.sync(GroupPlane::sync_request("g", led)).error_code, ErrorCode::none);
   EXPECT_EQ(timed.snapshot().count, 2U);

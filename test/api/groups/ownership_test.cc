@@ -1,4 +1,5 @@
-// A group that goes to another node and comes back: nothing is said or written of it that is not this node's to say.
+// A group that goes to another node and comes back: nothing is said or written of it that is not this node's
+// to say.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -59,7 +60,8 @@ class GroupOwnership : public ::testing::Test {
     return {.topic = "t", .partition = 0, .value = {.offset = offset}};
   }
   std::size_t stored_entries() {
-    return plane.api.run([&] { return plane.api.engine().meta().scan(groups::scope_of_group("g"), {}, {}, 100); })
+    return plane.api
+        .run([&] { return plane.api.engine().meta().scan(groups::scope_of_group("g"), {}, {}, 100); })
         ->size();
   }
   void restart() {

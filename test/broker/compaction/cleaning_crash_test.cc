@@ -32,7 +32,7 @@ struct WrittenBatch {
 
 // What the log holds, as if nothing had ever been compacted.
 struct Model {
-  std::map<Offset, WrittenBatch> batches;                // by base offset: acknowledged, or found after a crash
+  std::map<Offset, WrittenBatch> batches;  // by base offset: acknowledged, or found after a crash
   std::map<Offset, std::vector<WrittenBatch>> attempts;  // may or may not be there
   Offset promised_end = 0;
   std::map<std::int64_t, std::int32_t> next_sequence;
@@ -51,7 +51,8 @@ struct Model {
   std::map<std::int64_t, LastBatch> producers(Offset end) const {
     std::map<std::int64_t, LastBatch> last;
     for (const auto& [base, batch] : batches) {
-      if (base < end) last[batch.header.producer_id] = {batch.header.last_offset(), batch.header.last_sequence()};
+      if (base < end)
+        last[batch.header.producer_id] = {batch.header.last_offset(), batch.header.last_sequence()};
     }
     return last;
   }
@@ -64,7 +65,10 @@ WrittenBatch random_batch(Model& model, SeededRng& rng, protocol::RecordBatch& o
   for (std::uint64_t i = 0; i < count; ++i) {
     Entry entry{.key = "key-" + std::to_string(rng.below(25)), .value = std::nullopt};
     if (rng.below(4) != 0) entry.value = std::to_string(model.counter++) + std::string(rng.below(60), '.');
-    records.push_back({.timestamp = kFirstTimestamp + model.counter, .key = entry.key, .value = entry.value, .headers = {}});
+    records.push_back({.timestamp = kFirstTimestamp + model.counter,
+                       .key = entry.key,
+                       .value = entry.value,
+                       .headers = {}});
     written.entries.push_back(std::move(entry));
   }
   const auto producer = static_cast<std::int64_t>(1 + rng.below(3));
@@ -112,7 +116,8 @@ Task<void> clean(EngineRig& rig, std::shared_ptr<storage::PartitionLog> log, Mod
     const Offset stable_end = log->offsets().high_watermark;
     auto dirty = co_await broker::assess_log(log, first_dirty, stable_end, settings, now_ms);
     if (!dirty || !*dirty) co_return;
-    broker::SieveRules rules{.now_ms = now_ms, .delete_retention_ms = static_cast<std::int64_t>(rng.below(3) * 40)};
+    broker::SieveRules rules{.now_ms = now_ms,
+                             .delete_retention_ms = static_cast<std::int64_t>(rng.below(3) * 40)};
     for (const auto& [producer, last] : model.producers(log->offsets().high_watermark)) {
       rules.producer_ends[producer] = last.last_offset;
     }
@@ -130,7 +135,8 @@ std::vector<protocol::RecordBatch> everything(EngineRig& rig) {
   std::vector<protocol::RecordBatch> all;
   const auto at = rig.offsets(kPartition);
   for (Offset from = at.log_start; from < at.high_watermark;) {
-    const auto got = rig.read(kPartition, from, {.max_bytes = 1U << 16, .at_least_one_batch = true, .end = at.high_watermark});
+    const auto got = rig.read(kPartition, from,
+                              {.max_bytes = 1U << 16, .at_least_one_batch = true, .end = at.high_watermark});
     if (!got || got->batches == 0) {
       ADD_FAILURE() << "cannot read at " << from << " of " << at.high_watermark << ": "
                     << (got ? "nothing there" : got.error().message);

@@ -9,8 +9,8 @@ using test::kFirstTimestamp;
 
 class DirtyLogTest : public test::MemoryLogFixture {
  protected:
-  std::optional<DirtyLog> assess(Offset first_dirty, CompactionSettings settings = {}, std::int64_t now_ms = kFirstTimestamp,
-                                 Offset stable_end = 1'000'000) {
+  std::optional<DirtyLog> assess(Offset first_dirty, CompactionSettings settings = {},
+                                 std::int64_t now_ms = kFirstTimestamp, Offset stable_end = 1'000'000) {
     auto assessed = harness_.run([&] { return assess_log(log_, first_dirty, stable_end, settings, now_ms); });
     EXPECT_TRUE(assessed);
     return assessed ? *assessed : std::nullopt;

@@ -98,7 +98,8 @@ TEST(IoThrottle, BooksTheTimeThatBytesTake) {
   EXPECT_EQ(throttle.book(500), clock.now() + std::chrono::milliseconds(500));
   EXPECT_EQ(throttle.book(1000), clock.now() + std::chrono::milliseconds(1500));
   clock.advance(std::chrono::seconds(10));
-  EXPECT_EQ(throttle.book(100), clock.now() + std::chrono::milliseconds(100)) << "an idle time is not saved up";
+  EXPECT_EQ(throttle.book(100), clock.now() + std::chrono::milliseconds(100))
+      << "an idle time is not saved up";
   // An absurd rate does not overflow the clock.
   EXPECT_LT(IoThrottle(clock, 1e-300).book(1'000'000), MonoTime::max());
 }

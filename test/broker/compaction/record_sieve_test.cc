@@ -21,8 +21,10 @@ NewRecord put(std::string key, std::string value) {
 NewRecord erase(std::string key) {
   return {.timestamp = kNow, .key = std::move(key), .value = std::nullopt, .headers = {}};
 }
-RecordBatch at(Offset base, const std::vector<NewRecord>& records, std::int64_t producer = protocol::kNoProducerId) {
-  return build(records, {.producer_id = producer, .producer_epoch = 0, .base_sequence = 0, .base_offset = base});
+RecordBatch at(Offset base, const std::vector<NewRecord>& records,
+               std::int64_t producer = protocol::kNoProducerId) {
+  return build(records,
+               {.producer_id = producer, .producer_epoch = 0, .base_sequence = 0, .base_offset = base});
 }
 
 class RecordSieveTest : public testing::Test {
@@ -44,7 +46,8 @@ class RecordSieveTest : public testing::Test {
     if (!*passed) return {"gone"};
     last_ = **passed;
     std::vector<std::string> left;
-    for (const auto& record : test::records_of(last_)) left.push_back(std::to_string(record.offset) + "=" + record.value);
+    for (const auto& record : test::records_of(last_))
+      left.push_back(std::to_string(record.offset) + "=" + record.value);
     if (left.empty()) left.emplace_back("empty");
     return left;
   }
@@ -64,7 +67,8 @@ TEST_F(RecordSieveTest, LastOfEachKey_Stays) {
 }
 
 TEST_F(RecordSieveTest, KeylessRecords_Go) {
-  const auto batch = at(0, {{.timestamp = kNow, .key = std::nullopt, .value = "old", .headers = {}}, put("a", "1")});
+  const auto batch =
+      at(0, {{.timestamp = kNow, .key = std::nullopt, .value = "old", .headers = {}}, put("a", "1")});
   map({batch});
   EXPECT_EQ(sift(batch), (Left{"1=1"}));
 }
@@ -129,7 +133,9 @@ TEST_F(RecordSieveTest, LastBatchOfAProducer_StaysEmpty) {
 
 TEST_F(RecordSieveTest, TransactionsAndMarkers_StayAndSupersedeNothing) {
   const auto before = at(0, {put("a", "1")});
-  const auto open = build({put("a", "2")}, {.producer_id = 7, .producer_epoch = 0, .base_sequence = 0, .transactional = true, .base_offset = 1});
+  const auto open = build(
+      {put("a", "2")},
+      {.producer_id = 7, .producer_epoch = 0, .base_sequence = 0, .transactional = true, .base_offset = 1});
   auto marker = protocol::build_control_batch(protocol::ControlType::abort, 7, 0, 0, kNow);
   marker.header.base_offset = 2;
   map({before, open, marker, at(3, {put("b", "1")})});

@@ -1,6 +1,6 @@
 // The engine of SeaweedFS over one in memory, which stays when the engine is reopened. The suite runs with
-// large caches and no linger, and with none and small everything, in both layouts: what a reader sees must not
-// depend on any of these.
+// large caches and no linger, and with none and small everything, in both layouts: what a reader sees must
+// not depend on any of these.
 #include <map>
 #include <mutex>
 
@@ -29,8 +29,8 @@ EngineFactory with_options(std::string name, EngineOptions options) {
     auto cluster = cluster_of(environment);
     auto client = std::make_shared<MemoryClient>(*cluster);
     auto source = std::make_unique<MemorySource>(std::move(cluster), std::move(client));
-    return std::make_unique<SeaweedmqEngine>(options, std::move(source), environment.shards, environment.clock,
-                                             environment.rng, environment.metrics);
+    return std::make_unique<SeaweedmqEngine>(options, std::move(source), environment.shards,
+                                             environment.clock, environment.rng, environment.metrics);
   };
   return {.name = std::move(name), .make = make};
 }
@@ -53,7 +53,8 @@ std::vector<EngineFactory> contract_engines() {
   EngineOptions cold_records = cold;
   cold_records.topics.layout = Layout::record;
   return {with_options("seaweedmq", plain), with_options("seaweedmq_cold", cold),
-          with_options("seaweedmq_record", plain_records), with_options("seaweedmq_record_cold", cold_records)};
+          with_options("seaweedmq_record", plain_records),
+          with_options("seaweedmq_record_cold", cold_records)};
 }
 
 }  // namespace tidegate::test

@@ -1,6 +1,7 @@
 // The engine of SeaweedFS through its real client, over gRPC and HTTP, to the fake servers; with
-// TIDEGATE_CONTRACT_ON=weed to a real SeaweedFS of the binary that TIDEGATE_WEED names. What a directory of the
-// suite has stays when the engine is reopened: a fake cluster each, or the one real cluster, emptied between.
+// TIDEGATE_CONTRACT_ON=weed to a real SeaweedFS of the binary that TIDEGATE_WEED names. What a directory of
+// the suite has stays when the engine is reopened: a fake cluster each, or the one real cluster, emptied
+// between.
 #include <cstdlib>
 #include <mutex>
 #include <stdexcept>
@@ -50,7 +51,8 @@ Place cluster_of(const EngineEnvironment& environment) {
 
 class HeldSource final : public BackendSource {
  public:
-  HeldSource(Place place, std::unique_ptr<Client> client) : place_(std::move(place)), inner_(std::move(client)) {}
+  HeldSource(Place place, std::unique_ptr<Client> client)
+      : place_(std::move(place)), inner_(std::move(client)) {}
   Task<Result<void>> open() override {
     auto opened = co_await inner_.open();
     if (!opened || !place_.to_be_emptied) co_return opened;
@@ -78,7 +80,8 @@ std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment, Layo
   ClientOptions client_options;
   client_options.masters = {parse_server_address(place.cluster->master()).value()};
   client_options.poll_interval = std::chrono::milliseconds(100);
-  auto client = Client::make(environment.shards, client_options, environment.metrics, environment.rng.next()).value();
+  auto client =
+      Client::make(environment.shards, client_options, environment.metrics, environment.rng.next()).value();
   auto source = std::make_unique<HeldSource>(std::move(place), std::move(client));
   EngineOptions options;
   options.direct.linger = Duration(0);
@@ -92,8 +95,9 @@ std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment, Layo
 
 std::vector<EngineFactory> contract_engines() {
   const auto with_layout = [](const char* name, Layout layout) {
-    return EngineFactory{
-        .name = name, .make = [layout](const EngineEnvironment& environment) { return make(environment, layout); }};
+    return EngineFactory{.name = name, .make = [layout](const EngineEnvironment& environment) {
+                           return make(environment, layout);
+                         }};
   };
   if (!on_weed()) return {with_layout("seaweedmq_client", Layout::batch)};
   return {with_layout("seaweedmq_weed", Layout::batch), with_layout("seaweedmq_weed_record", Layout::record)};

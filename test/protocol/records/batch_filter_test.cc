@@ -40,10 +40,14 @@ RecordBatch four_records(Compression codec, bool append_time = false) {
   const std::vector<NewRecord> records = {
       {.timestamp = kNow, .key = "a", .value = "1", .headers = {}},
       {.timestamp = kNow + 50, .key = "b", .value = std::nullopt, .headers = {}},
-      {.timestamp = kNow - 50, .key = "c", .value = std::string(300, 'c'), .headers = {{"h", "v"}, {"n", std::nullopt}}},
+      {.timestamp = kNow - 50,
+       .key = "c",
+       .value = std::string(300, 'c'),
+       .headers = {{"h", "v"}, {"n", std::nullopt}}},
       {.timestamp = kNow + 70, .key = std::nullopt, .value = "4", .headers = {}}};
   return build_batch(records, {.compression = codec,
-                               .timestamp_type = append_time ? TimestampType::log_append_time : TimestampType::create_time,
+                               .timestamp_type =
+                                   append_time ? TimestampType::log_append_time : TimestampType::create_time,
                                .producer_id = 7,
                                .producer_epoch = 2,
                                .base_sequence = 100,
@@ -60,8 +64,8 @@ auto keep_keys(std::string keys) {
 
 class BatchFilter : public testing::TestWithParam<Compression> {};
 INSTANTIATE_TEST_SUITE_P(Codecs, BatchFilter,
-                         testing::Values(Compression::none, Compression::gzip, Compression::snappy, Compression::lz4,
-                                         Compression::zstd));
+                         testing::Values(Compression::none, Compression::gzip, Compression::snappy,
+                                         Compression::lz4, Compression::zstd));
 
 TEST_P(BatchFilter, WhatStays_KeepsOffsetTimeHeadersAndCodec) {
   const auto batch = four_records(GetParam());
@@ -93,7 +97,8 @@ TEST_P(BatchFilter, FirstTombstone_SetsTheHorizonAndKeepsTimes) {
   EXPECT_EQ(seen_in(filtered->batch), (std::vector<Seen>{all[1], all[2]}));
   EXPECT_EQ(filtered->batch.header.compression(), GetParam());
   // A second pass leaves the horizon as it is, and what nothing is taken from byte for byte.
-  const auto again = filter_records(filtered->batch, {.delete_horizon_ms = kNow + 99'000'000}, keep_keys("bc"));
+  const auto again =
+      filter_records(filtered->batch, {.delete_horizon_ms = kNow + 99'000'000}, keep_keys("bc"));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->batch.bytes, filtered->batch.bytes);
   const auto less = filter_records(filtered->batch, {.delete_horizon_ms = kNow + 99'000'000}, keep_keys("b"));

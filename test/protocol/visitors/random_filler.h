@@ -56,7 +56,8 @@ struct RandomFiller {
   // No NaN: it is not equal to itself.
   void fill(double& value) {
     constexpr std::array kEdges = {0.0, -0.0, std::numeric_limits<double>::infinity(),
-                                   std::numeric_limits<double>::max(), std::numeric_limits<double>::denorm_min()};
+                                   std::numeric_limits<double>::max(),
+                                   std::numeric_limits<double>::denorm_min()};
     value = rng.below(3) == 0 ? kEdges[rng.below(kEdges.size())]
                               : static_cast<double>(static_cast<std::int64_t>(rng.next())) / 1024.0;
   }

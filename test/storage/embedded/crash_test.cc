@@ -14,7 +14,7 @@ struct Expected {
   std::map<Offset, std::set<std::string>> attempted;  // offsets come again after a rollback
   Offset seen_end = 0;                                // highest high watermark that was shown in `epoch`
   LeaderEpoch epoch = 0;
-  Offset trimmed_to = 0;                              // by deletions that were confirmed
+  Offset trimmed_to = 0;  // by deletions that were confirmed
 };
 
 // Appends a few batches at once to one partition, notes what was promised.
@@ -29,7 +29,8 @@ Task<void> burst(storage::PartitionLog& log, Expected& expected, SeededRng& rng,
     std::vector<std::string> values;
     const auto records = 1 + rng.below(3);
     for (std::uint64_t r = 0; r < records; ++r) {
-      values.push_back(std::to_string(counter++) + std::string(rng.below(8) == 0 ? 1500 : rng.below(40), '.'));
+      values.push_back(std::to_string(counter++) +
+                       std::string(rng.below(8) == 0 ? 1500 : rng.below(40), '.'));
     }
     // Taken at the call; behind it a small write may have failed already, and the log end gone back.
     Offset at = log.offsets().log_end;
@@ -79,7 +80,8 @@ void verify(EngineRig& rig, std::int32_t partition, Expected& expected, bool is_
   Offset due = log_start;
   for (const auto& record : all.records) {
     ASSERT_EQ(record.offset, due++) << "a hole";
-    EXPECT_TRUE(expected.attempted[record.offset].contains(record.value)) << "never written at " << record.offset;
+    EXPECT_TRUE(expected.attempted[record.offset].contains(record.value))
+        << "never written at " << record.offset;
     EXPECT_TRUE(values.insert(record.value).second) << "twice: " << record.value;
     found[record.offset] = record.value;
   }
@@ -152,7 +154,8 @@ void run_crashes(storage::FlushPolicy policy, std::uint64_t seed, int crashes) {
     rig.disk().fail_writes(0, 0, 0);
     const auto started = rig.start();
     ASSERT_TRUE(started) << started.error().message;
-    for (std::int32_t p = 0; p < kPartitions; ++p) verify(rig, p, expected[static_cast<std::size_t>(p)], is_ack);
+    for (std::int32_t p = 0; p < kPartitions; ++p)
+      verify(rig, p, expected[static_cast<std::size_t>(p)], is_ack);
     if (::testing::Test::HasFailure()) return;
   }
 }
@@ -166,12 +169,8 @@ void run_seeds(storage::FlushPolicy policy, std::uint64_t first, std::uint64_t c
 }
 
 TEST(EmbeddedCrash, FlushAck_LosesNothingAcknowledged) { run_seeds(storage::FlushPolicy::ack, 1, 6, 60); }
-TEST(EmbeddedCrash, FlushInterval_LosesACleanTail) {
-  run_seeds(storage::FlushPolicy::interval, 1001, 3, 40);
-}
-TEST(EmbeddedCrash, FlushOs_LosesACleanTail) {
-  run_seeds(storage::FlushPolicy::os, 2001, 2, 40);
-}
+TEST(EmbeddedCrash, FlushInterval_LosesACleanTail) { run_seeds(storage::FlushPolicy::interval, 1001, 3, 40); }
+TEST(EmbeddedCrash, FlushOs_LosesACleanTail) { run_seeds(storage::FlushPolicy::os, 2001, 2, 40); }
 
 }  // namespace
 }  // namespace tidegate::test

@@ -29,8 +29,9 @@ void fill(EngineRig& rig) {
     for (std::int32_t p = 0; p < kPartitions; ++p) {
       protocol::NewBatchOptions options;
       if (i % 5 == 0) options.compression = protocol::Compression::lz4;
-      ASSERT_TRUE(rig.append(p, list(batch_of({"p" + std::to_string(p) + " " + std::to_string(i), std::string(30, 'x')},
-                                              options))));
+      ASSERT_TRUE(rig.append(
+          p, list(batch_of({"p" + std::to_string(p) + " " + std::to_string(i), std::string(30, 'x')},
+                           options))));
     }
   }
 }
@@ -88,10 +89,12 @@ TEST(EmbeddedDamage, SingleFault_IsReportedOrHarmless_NeverServed) {
       EXPECT_EQ(rig.offsets(p).log_end, static_cast<Offset>(expected.size()));
       const auto all = rig.read_all(p);
       for (const auto& error : all.errors) EXPECT_EQ(error.code, ErrorCode::corrupt_message) << error.message;
-      for (const auto& record : all.records) EXPECT_EQ(record, expected.at(static_cast<std::size_t>(record.offset)));
+      for (const auto& record : all.records)
+        EXPECT_EQ(record, expected.at(static_cast<std::size_t>(record.offset)));
       EXPECT_EQ(all.records.size() + all.damaged.size(), expected.size());
       const bool other = path.find("/logs/") == std::string::npos ||
-                         path.find("/" + std::to_string(p) + "/") == std::string::npos || path.ends_with(".index");
+                         path.find("/" + std::to_string(p) + "/") == std::string::npos ||
+                         path.ends_with(".index");
       if (other) {
         EXPECT_TRUE(all.errors.empty()) << all.errors.front().message;
       } else if (!all.errors.empty()) {
@@ -163,7 +166,8 @@ TEST(EmbeddedDamage, BadMiddle_IsReported_BehindItIsServed_AndAppendsGoOn) {
   auto appended = rig.append_values(0, {"more"});
   ASSERT_TRUE(appended);
   EXPECT_EQ(appended->base_offset, 10);
-  const auto headers = rig.on_log(0, [](storage::PartitionLog& log) { return log.scan_headers(0, 100, 100); });
+  const auto headers =
+      rig.on_log(0, [](storage::PartitionLog& log) { return log.scan_headers(0, 100, 100); });
   ASSERT_TRUE(headers);
   EXPECT_EQ(headers->size(), 10U);  // nine of the ten, and the one behind
 }

@@ -17,8 +17,9 @@ TEST(EmbeddedDataDir, SecondEngine_IsRefusedInOneLine) {
   ASSERT_TRUE(rig.start());
   EngineRig other;
   other.options.data_dir = dir;
-  auto second = storage::make_embedded_engine(other.options, other.shards().pool(), other.blocking(),
-                                              other.shards().clock(), *std::make_unique<SeededRng>(1), other.metrics());
+  auto second =
+      storage::make_embedded_engine(other.options, other.shards().pool(), other.blocking(),
+                                    other.shards().clock(), *std::make_unique<SeededRng>(1), other.metrics());
   const auto refused = other.shards().run([&] { return second->start(); });
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().message, "data directory " + dir + ": in use by another process");
@@ -33,7 +34,8 @@ TEST(EmbeddedDataDir, NewerFormat_IsRefusedInOneLine) {
   std::ofstream(dir + "/VERSION") << "tidegate data format 9\n";
   const auto refused = rig.start();
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().message, "data directory " + dir + ": its format 9 is newer than this program's 1");
+  EXPECT_EQ(refused.error().message,
+            "data directory " + dir + ": its format 9 is newer than this program's 1");
   std::ofstream(dir + "/VERSION") << "something else\n";
   EXPECT_EQ(rig.start().error().message, "data directory " + dir + ": the file VERSION is damaged");
 }
@@ -175,13 +177,15 @@ TEST(EmbeddedDataDir, RemovalThatCannotBeWritten_LeavesAllThere) {
   TopicId unknown = kTopicId;
   unknown.bytes[0] = 98;
   rig.disk().power_off_after(1);
-  const auto removed = rig.shards().run([&] { return rig.engine().topics().remove({kTopicId, unknown, other}); });
+  const auto removed =
+      rig.shards().run([&] { return rig.engine().topics().remove({kTopicId, unknown, other}); });
   EXPECT_EQ(removed.at(0).error().code, ErrorCode::kafka_storage_error);
   EXPECT_EQ(removed.at(1).error().code, ErrorCode::unknown_topic_id);
   EXPECT_EQ(removed.at(2).error().code, ErrorCode::kafka_storage_error);
   const auto listed = rig.shards().run([&] { return rig.engine().topics().list(); });
   EXPECT_EQ(listed->size(), 2U);
-  const auto grown = rig.shards().run([&] { return rig.engine().topics().add_partitions({{kTopicId, 5}, {other, 1}}); });
+  const auto grown =
+      rig.shards().run([&] { return rig.engine().topics().add_partitions({{kTopicId, 5}, {other, 1}}); });
   EXPECT_EQ(grown.at(0).error().code, ErrorCode::kafka_storage_error);
   EXPECT_EQ(grown.at(1).error().code, ErrorCode::invalid_partitions);
   rig.disk().crash();

@@ -13,9 +13,9 @@
 
 #include "engine.h"
 #include "fault_disk.h"
-#include "vfs_file_system.h"
 #include "support/batches.h"
 #include "support/run_task.h"
+#include "vfs_file_system.h"
 
 namespace tidegate::test {
 
@@ -25,11 +25,14 @@ inline const TopicId kTopicId = [] {
   return id;
 }();
 
-// Shards and lanes outlive many engines: starting threads is what such tests would otherwise spend their time on.
+// Shards and lanes outlive many engines: starting threads is what such tests would otherwise spend their time
+// on.
 class EngineRig {
  public:
   explicit EngineRig(std::uint64_t seed = 1, unsigned shards = 1)
-      : harness_(shards, RealClock{}), pool_(BlockingPoolOptions{}, harness_.metrics()), rng_(seed),
+      : harness_(shards, RealClock{}),
+        pool_(BlockingPoolOptions{}, harness_.metrics()),
+        rng_(seed),
         disk_(std::make_shared<FaultDisk>(seed)) {
     spdlog::set_level(spdlog::level::off);
     options.data_dir = "/data";
@@ -60,11 +63,12 @@ class EngineRig {
   Result<void> start() {
     logs_.clear();
     if (real_dir_.empty()) {
-      engine_ = std::make_unique<storage::embedded::EmbeddedEngine>(options, harness_.pool(), pool_, harness_.clock(),
-                                                                    rng_, harness_.metrics(), disk_->mount(),
-                                                                    metadata());
+      engine_ = std::make_unique<storage::embedded::EmbeddedEngine>(
+          options, harness_.pool(), pool_, harness_.clock(), rng_, harness_.metrics(), disk_->mount(),
+          metadata());
     } else {
-      engine_ = storage::make_embedded_engine(options, harness_.pool(), pool_, harness_.clock(), rng_, harness_.metrics());
+      engine_ = storage::make_embedded_engine(options, harness_.pool(), pool_, harness_.clock(), rng_,
+                                              harness_.metrics());
     }
     auto started = harness_.run([this] { return engine_->start(); });
     if (started) return started;
@@ -117,13 +121,15 @@ class EngineRig {
   // Appends and waits until it is durable (or as much as the policy promises).
   Result<storage::Appended> append(std::int32_t index, std::vector<protocol::RecordBatch> batches) {
     auto& at = log(index);
-    return harness_.run([&]() -> Task<Result<storage::Appended>> {
-      auto appended = co_await at.append(at.leader_epoch(), std::move(batches));
-      if (!appended) co_return appended;
-      auto durable = co_await at.wait_durable(appended->log_end);
-      if (!durable) co_return fail(std::move(durable.error()));
-      co_return appended;
-    }, shard_of({kTopicId, index}));
+    return harness_.run(
+        [&]() -> Task<Result<storage::Appended>> {
+          auto appended = co_await at.append(at.leader_epoch(), std::move(batches));
+          if (!appended) co_return appended;
+          auto durable = co_await at.wait_durable(appended->log_end);
+          if (!durable) co_return fail(std::move(durable.error()));
+          co_return appended;
+        },
+        shard_of({kTopicId, index}));
   }
   Result<storage::Appended> append_values(std::int32_t index, const std::vector<std::string>& values) {
     return append(index, list(batch_of(values)));
@@ -132,7 +138,8 @@ class EngineRig {
     auto& at = log(index);
     return harness_.call([&] { return at.offsets(); }, shard_of({kTopicId, index}));
   }
-  Result<storage::ReadResult> read(std::int32_t index, Offset from, storage::ReadLimits limits = {.at_least_one_batch = true}) {
+  Result<storage::ReadResult> read(std::int32_t index, Offset from,
+                                   storage::ReadLimits limits = {.at_least_one_batch = true}) {
     return on_log(index, [=](storage::PartitionLog& at) { return at.read(from, limits); });
   }
   struct Everything {
@@ -145,7 +152,8 @@ class EngineRig {
     Everything all;
     const auto at = offsets(index);
     for (Offset from = at.log_start; from < at.high_watermark;) {
-      auto got = read(index, from, {.max_bytes = 1U << 16, .at_least_one_batch = true, .end = at.high_watermark});
+      auto got =
+          read(index, from, {.max_bytes = 1U << 16, .at_least_one_batch = true, .end = at.high_watermark});
       if (!got) {
         all.errors.push_back(got.error());
         all.damaged.push_back(from);
@@ -167,7 +175,8 @@ class EngineRig {
  private:
   std::unique_ptr<storage::embedded::Kv> metadata() {
     if (!rocks_metadata) return disk_->mount_kv();
-    return make_rocks_kv_on(disk_->mount(), options.data_dir + "/meta", options.flush != storage::FlushPolicy::ack);
+    return make_rocks_kv_on(disk_->mount(), options.data_dir + "/meta",
+                            options.flush != storage::FlushPolicy::ack);
   }
 
   ShardHarness harness_;

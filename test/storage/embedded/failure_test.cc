@@ -96,7 +96,8 @@ TEST(EmbeddedFailure, DiskThatKeepsFailing_IsRefused_AndReadersGoOn) {
   rig.start_with_topic(1);
   ASSERT_TRUE(rig.append_values(0, {"good"}));
   rig.disk().fail_syncs(1, 1'000'000);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(rig.append_values(0, {"x"}).error().code, ErrorCode::kafka_storage_error);
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(rig.append_values(0, {"x"}).error().code, ErrorCode::kafka_storage_error);
   EXPECT_EQ(values_of(rig.read_all(0).records), std::vector<std::string>{"good"});
 }
 

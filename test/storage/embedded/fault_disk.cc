@@ -99,7 +99,8 @@ class FaultVfs final : public se::Vfs {
     if (int code = disk_->enter(generation_)) return se::io_fail(code, "open");
     auto found = disk_->names_.find(path);
     if (found == disk_->names_.end()) {
-      if (mode == se::OpenMode::existing || !disk_->dirs_.contains(parent(path))) return se::io_fail(ENOENT, "open");
+      if (mode == se::OpenMode::existing || !disk_->dirs_.contains(parent(path)))
+        return se::io_fail(ENOENT, "open");
       found = disk_->names_.emplace(path, std::make_shared<FaultDisk::Inode>()).first;
     } else if (mode == se::OpenMode::create_empty && !found->second->current.empty()) {
       static_cast<void>(disk_->write(found->second, {.truncate = true, .at = 0, .bytes = {}}, 0));
@@ -193,7 +194,8 @@ class FaultVfs final : public se::Vfs {
  private:
   void sync_names(const std::string& dir) {
     std::erase_if(disk_->durable_names_, [&](const auto& entry) { return parent(entry.first) == dir; });
-    std::erase_if(disk_->durable_dirs_, [&](const std::string& path) { return !path.empty() && parent(path) == dir; });
+    std::erase_if(disk_->durable_dirs_,
+                  [&](const std::string& path) { return !path.empty() && parent(path) == dir; });
     for (const auto& [path, inode] : disk_->names_) {
       if (parent(path) == dir) disk_->durable_names_[path] = inode;
     }
@@ -266,8 +268,12 @@ class FaultKv final : public se::Kv {
   std::uint64_t generation_;
 };
 
-std::unique_ptr<se::Vfs> FaultDisk::mount() { return std::make_unique<FaultVfs>(shared_from_this(), generation_); }
-std::unique_ptr<se::Kv> FaultDisk::mount_kv() { return std::make_unique<FaultKv>(shared_from_this(), generation_); }
+std::unique_ptr<se::Vfs> FaultDisk::mount() {
+  return std::make_unique<FaultVfs>(shared_from_this(), generation_);
+}
+std::unique_ptr<se::Kv> FaultDisk::mount_kv() {
+  return std::make_unique<FaultKv>(shared_from_this(), generation_);
+}
 
 int FaultDisk::enter(std::uint64_t generation) {
   ++calls_;
@@ -307,10 +313,12 @@ void FaultDisk::apply(std::vector<std::uint8_t>& bytes, const Op& op) {
   std::copy(op.bytes.begin(), op.bytes.end(), bytes.begin() + static_cast<std::ptrdiff_t>(op.at));
 }
 
-// `fault`: a part of the bytes is written all the same, as when a disk fills up (or power goes) in the middle.
+// `fault`: a part of the bytes is written all the same, as when a disk fills up (or power goes) in the
+// middle.
 IoResult<void> FaultDisk::write(const InodePtr& inode, Op op, int fault) {
   if (fault == 0 && !op.truncate) {
-    const std::uint64_t grows = std::max<std::uint64_t>(op.at + op.bytes.size(), inode->current.size()) - inode->current.size();
+    const std::uint64_t grows =
+        std::max<std::uint64_t>(op.at + op.bytes.size(), inode->current.size()) - inode->current.size();
     if (used() + grows > capacity_) fault = ENOSPC;
   }
   if (fault != 0) {
@@ -375,7 +383,8 @@ void FaultDisk::crash() {
   for (const auto& [path, inode] : names_) {
     if (!durable_names_.contains(path) && rng_.below(2) == 0) durable_names_[path] = inode;
   }
-  std::erase_if(durable_names_, [&](const auto& entry) { return !names_.contains(entry.first) && rng_.below(2) == 0; });
+  std::erase_if(durable_names_,
+                [&](const auto& entry) { return !names_.contains(entry.first) && rng_.below(2) == 0; });
   // The metadata store's own log keeps a first part.
   const std::size_t kept = rng_.below(unsynced_kv_.size() + 1);
   for (std::size_t i = 0; i < kept; ++i) FaultKv::apply(durable_kv_, unsynced_kv_[i]);
@@ -408,7 +417,8 @@ void FaultDisk::boot() {
     }
     return false;
   });
-  std::erase_if(durable_names_, [&](const auto& entry) { return !durable_dirs_.contains(parent(entry.first)); });
+  std::erase_if(durable_names_,
+                [&](const auto& entry) { return !durable_dirs_.contains(parent(entry.first)); });
   dirs_ = durable_dirs_;
   names_ = durable_names_;
   unsynced_kv_.clear();

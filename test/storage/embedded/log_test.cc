@@ -33,7 +33,8 @@ TEST(EmbeddedLog, PartitionsWithData_AreKnownAfterRestart_Unopened) {
 }
 
 TEST(EmbeddedLog, KilledProcess_LosesNothing_AndKeepsItsEpoch) {
-  for (const auto policy : {storage::FlushPolicy::ack, storage::FlushPolicy::interval, storage::FlushPolicy::os}) {
+  for (const auto policy :
+       {storage::FlushPolicy::ack, storage::FlushPolicy::interval, storage::FlushPolicy::os}) {
     EngineRig rig;
     rig.options.flush = policy;
     rig.start_with_topic(1);
@@ -114,7 +115,8 @@ TEST(EmbeddedLog, MissingOrDamagedIndex_IsMadeAnew) {
 TEST(EmbeddedLog, Epoch_OfAnotherLeader_IsRefused) {
   EngineRig rig;
   rig.start_with_topic(1);
-  auto refused = rig.on_log(0, [](storage::PartitionLog& log) { return log.append(3, list(batch_of({"x"}))); });
+  auto refused =
+      rig.on_log(0, [](storage::PartitionLog& log) { return log.append(3, list(batch_of({"x"}))); });
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::not_leader_or_follower);
   EXPECT_EQ(rig.offsets().log_end, 0);
@@ -134,7 +136,8 @@ TEST(EmbeddedLog, TrimmedRecords_StayGone_AndTheirFilesGo) {
   ASSERT_TRUE(rig.start());
   EXPECT_EQ(rig.offsets().log_start, 40);
   EXPECT_EQ(rig.read_all(0).records.size(), 10U);
-  for (const auto& path : rig.disk().files()) EXPECT_FALSE(path.ends_with("00000000000000000000.log")) << path;
+  for (const auto& path : rig.disk().files())
+    EXPECT_FALSE(path.ends_with("00000000000000000000.log")) << path;
 }
 
 TEST(EmbeddedLog, QueueOfOneLog_IsBounded) {

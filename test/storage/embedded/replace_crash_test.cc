@@ -59,7 +59,8 @@ class ReplaceRig {
     return all;
   }
   Result<void> replace(const CleanableRange& range, std::vector<protocol::RecordBatch> batches) {
-    return rig_.on_log(0, [&](storage::PartitionLog& log) { return log.replace(range, storage::source_of(batches)); });
+    return rig_.on_log(
+        0, [&](storage::PartitionLog& log) { return log.replace(range, storage::source_of(batches)); });
   }
   std::vector<ReadRecord> records() {
     auto all = rig_.read_all(0);
@@ -125,7 +126,8 @@ bool cut_at(ReplaceRig& at, std::uint64_t step) {
   // And it can be cleaned again, all of it.
   Offset empty_to = 0;
   for (auto left = at.ranges(); !left.empty() && left.back().end > empty_to; left = at.ranges()) {
-    const auto next = *std::ranges::find_if(left, [&](const CleanableRange& one) { return one.end > empty_to; });
+    const auto next =
+        *std::ranges::find_if(left, [&](const CleanableRange& one) { return one.end > empty_to; });
     EXPECT_TRUE(at.replace(next, {}));
     empty_to = next.end;
   }
@@ -200,7 +202,8 @@ TEST(ReplaceCrash, LogThatBreaksMeanwhile_IsRepairedAroundTheCompactedSegment) {
     co_await failed_repair(log);
     co_return kept;
   };
-  const auto replaced = at.rig().on_log(0, [&](storage::PartitionLog& one) { return one.replace(range, source); });
+  const auto replaced =
+      at.rig().on_log(0, [&](storage::PartitionLog& one) { return one.replace(range, source); });
   ASSERT_TRUE(replaced) << replaced.error().message;
   // The next repair comes with an append, a second after the failed one.
   Result<storage::Appended> again = fail(ErrorCode::none);
@@ -283,7 +286,8 @@ TEST(ReplaceCrash, ListOfCompactedSegments_IsRefusedWhenDamaged) {
   ASSERT_TRUE(store_compacted(*kv, kId, list));
   EXPECT_EQ(*load_compacted(*kv, kId), list);
   EXPECT_TRUE(load_compacted(*kv, {kTopicId, 1})->empty());
-  ASSERT_TRUE(store_compacted(*kv, kId, std::vector<storage::embedded::CompactedSegment>{{10, 30, 0, 4}, {0, 10, 500, 1}}));
+  ASSERT_TRUE(store_compacted(
+      *kv, kId, std::vector<storage::embedded::CompactedSegment>{{10, 30, 0, 4}, {0, 10, 500, 1}}));
   EXPECT_FALSE(load_compacted(*kv, kId));
   ASSERT_TRUE(store_compacted(*kv, kId, {}));
   EXPECT_TRUE(load_compacted(*kv, kId)->empty());

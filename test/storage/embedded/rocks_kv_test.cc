@@ -108,7 +108,9 @@ void run_power_cuts(bool all_synced, std::uint64_t seeds) {
       disk->crash();
       if (rng.below(3) == 0) {  // the next start does not get far
         disk->power_off_after(1 + rng.below(80));
-        { const Store store(*disk, !all_synced); }
+        {
+          const Store store(*disk, !all_synced);
+        }
         disk->crash();
       }
     }

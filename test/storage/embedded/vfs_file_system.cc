@@ -154,7 +154,8 @@ class VfsFileSystem final : public rdb::FileSystemWrapper {
                            IODebugContext*) override {
     return IOStatus::NotSupported("NewRandomRWFile");
   }
-  IOStatus NewMemoryMappedFileBuffer(const std::string&, std::unique_ptr<rdb::MemoryMappedFileBuffer>*) override {
+  IOStatus NewMemoryMappedFileBuffer(const std::string&,
+                                     std::unique_ptr<rdb::MemoryMappedFileBuffer>*) override {
     return IOStatus::NotSupported("NewMemoryMappedFileBuffer");
   }
   IOStatus NewDirectory(const std::string& path, const IOOptions&, std::unique_ptr<rdb::FSDirectory>* result,
@@ -174,7 +175,8 @@ class VfsFileSystem final : public rdb::FileSystemWrapper {
     return status_of(names);
   }
   IOStatus GetChildrenFileAttributes(const std::string& dir, const IOOptions& options,
-                                     std::vector<rdb::FileAttributes>* result, IODebugContext* debug) override {
+                                     std::vector<rdb::FileAttributes>* result,
+                                     IODebugContext* debug) override {
     return rdb::FileSystem::GetChildrenFileAttributes(dir, options, result, debug);
   }
   IOStatus DeleteFile(const std::string& path, const IOOptions&, IODebugContext*) override {
@@ -192,7 +194,8 @@ class VfsFileSystem final : public rdb::FileSystemWrapper {
   IOStatus DeleteDir(const std::string& dir, const IOOptions&, IODebugContext*) override {
     return status_of(vfs_->remove_dir(plain(dir)));
   }
-  IOStatus GetFileSize(const std::string& path, const IOOptions&, std::uint64_t* size, IODebugContext*) override {
+  IOStatus GetFileSize(const std::string& path, const IOOptions&, std::uint64_t* size,
+                       IODebugContext*) override {
     auto info = vfs_->info(plain(path));
     if (info) *size = info->size;
     return status_of(info);
@@ -202,11 +205,13 @@ class VfsFileSystem final : public rdb::FileSystemWrapper {
     *time = 0;
     return status_of(vfs_->info(plain(path)));
   }
-  IOStatus GetAbsolutePath(const std::string& path, const IOOptions&, std::string* result, IODebugContext*) override {
+  IOStatus GetAbsolutePath(const std::string& path, const IOOptions&, std::string* result,
+                           IODebugContext*) override {
     *result = path;
     return IOStatus::OK();
   }
-  IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions&, IODebugContext*) override {
+  IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions&,
+                      IODebugContext*) override {
     return status_of(vfs_->rename(plain(from), plain(to)));
   }
   IOStatus LinkFile(const std::string&, const std::string&, const IOOptions&, IODebugContext*) override {
@@ -220,7 +225,8 @@ class VfsFileSystem final : public rdb::FileSystemWrapper {
     *same = plain(first) == plain(second);
     return IOStatus::OK();
   }
-  IOStatus LockFile(const std::string& path, const IOOptions&, rdb::FileLock** lock, IODebugContext*) override {
+  IOStatus LockFile(const std::string& path, const IOOptions&, rdb::FileLock** lock,
+                    IODebugContext*) override {
     auto held = vfs_->lock(plain(path));
     if (!held) return status_of(held);
     auto taken = std::make_unique<Lock>();
@@ -232,10 +238,12 @@ class VfsFileSystem final : public rdb::FileSystemWrapper {
     delete static_cast<Lock*>(lock);
     return IOStatus::OK();
   }
-  IOStatus NewLogger(const std::string&, const IOOptions&, std::shared_ptr<rdb::Logger>*, IODebugContext*) override {
+  IOStatus NewLogger(const std::string&, const IOOptions&, std::shared_ptr<rdb::Logger>*,
+                     IODebugContext*) override {
     return IOStatus::NotSupported("NewLogger");
   }
-  IOStatus GetFreeSpace(const std::string& path, const IOOptions&, std::uint64_t* free, IODebugContext*) override {
+  IOStatus GetFreeSpace(const std::string& path, const IOOptions&, std::uint64_t* free,
+                        IODebugContext*) override {
     auto bytes = vfs_->free_bytes(plain(path));
     if (bytes) *free = *bytes;
     return status_of(bytes);
@@ -272,7 +280,8 @@ class KvOnVfs final : public se::Kv {
 
 }  // namespace
 
-std::unique_ptr<se::Kv> make_rocks_kv_on(std::unique_ptr<se::Vfs> vfs, std::string dir, bool unsynced_writes) {
+std::unique_ptr<se::Kv> make_rocks_kv_on(std::unique_ptr<se::Vfs> vfs, std::string dir,
+                                         bool unsynced_writes) {
   return std::make_unique<KvOnVfs>(std::move(vfs), std::move(dir), unsynced_writes);
 }
 

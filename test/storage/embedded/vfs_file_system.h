@@ -10,7 +10,7 @@
 namespace tidegate::test {
 
 // The metadata store of production on `vfs`.
-std::unique_ptr<storage::embedded::Kv> make_rocks_kv_on(std::unique_ptr<storage::embedded::Vfs> vfs, std::string dir,
-                                                        bool unsynced_writes);
+std::unique_ptr<storage::embedded::Kv> make_rocks_kv_on(std::unique_ptr<storage::embedded::Vfs> vfs,
+                                                        std::string dir, bool unsynced_writes);
 
 }  // namespace tidegate::test

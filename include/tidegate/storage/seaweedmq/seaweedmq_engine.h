@@ -55,7 +55,7 @@ struct SeaweedmqParts {
 };
 
 // invalid_config for options that can never work. Nothing is touched before start().
-Result<SeaweedmqParts> make_seaweedmq_engine(const SeaweedmqOptions& options, ShardPool& shards, const Clock& clock,
-                                             Rng& rng, MetricRegistry& metrics);
+Result<SeaweedmqParts> make_seaweedmq_engine(const SeaweedmqOptions& options, ShardPool& shards,
+                                             const Clock& clock, Rng& rng, MetricRegistry& metrics);
 
 }  // namespace tidegate::storage

@@ -264,7 +264,8 @@ Task<Result<void>> FenceTable::look(bool shared) {
     unsigned index = 0;
     const auto etag = entry.extended.find(kEtagAttribute);
     if (etag == entry.extended.end() || !parse_whole(entry.name, index) || index >= kFences) continue;
-    if (const auto mark = FenceMark::parse(etag->second)) at(index)->expect(entry.content.empty() || !shared ? mark->epoch + 1 : mark->epoch);
+    if (const auto mark = FenceMark::parse(etag->second))
+      at(index)->expect(entry.content.empty() || !shared ? mark->epoch + 1 : mark->epoch);
   }
   co_return Result<void>{};
 }
@@ -273,7 +274,9 @@ Task<void> FenceTable::confirm() {
   for (unsigned i = 0; i < kFences; ++i) co_await at(i)->confirm();
 }
 
-LeaderEpoch FenceTable::epoch_of(const PartitionId& id) const { return at(owner_shard(id, kFences))->epoch(); }
+LeaderEpoch FenceTable::epoch_of(const PartitionId& id) const {
+  return at(owner_shard(id, kFences))->epoch();
+}
 
 std::shared_ptr<Fence> FenceTable::at(unsigned index) const {
   const std::lock_guard lock(mutex_);

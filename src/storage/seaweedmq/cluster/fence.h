@@ -46,7 +46,8 @@ class Fence final : public Ownership, public std::enable_shared_from_this<Fence>
   // Takes it with the next epoch, unless it is held already. A fence that was lost is not taken again.
   Task<Result<void>> acquire();
   bool is_held() const { return state() == State::held; }
-  // Leaves it to whoever comes first, in the next epoch: lost() from then on. The logs under it have been closed.
+  // Leaves it to whoever comes first, in the next epoch: lost() from then on. The logs under it have been
+  // closed.
   Task<Result<void>> release();
   // After another session has begun: makes the fence name it, or finds that it was lost.
   Task<void> confirm();
@@ -91,8 +92,8 @@ class FenceTable {
   std::shared_ptr<Fence> at(unsigned index) const;
   // Another one in the place of one that is lost, which can be taken again.
   std::shared_ptr<Fence> renew(unsigned index);
-  // Which epochs there are, of those that are not held: the present one where it is fenced for somebody, else the next.
-  // Not shared: nobody else is there to hold any.
+  // Which epochs there are, of those that are not held: the present one where it is fenced for somebody, else
+  // the next. Not shared: nobody else is there to hold any.
   Task<Result<void>> look(bool shared);
   // confirm() of all that are held.
   Task<void> confirm();

@@ -25,7 +25,8 @@ Int integer(const Json& json, Int least) {
 }
 
 GatewayRecord read(const Json& json) {
-  if (integer<std::int32_t>(json.at("version"), 0) != kVersion) throw std::runtime_error("of a later version");
+  if (integer<std::int32_t>(json.at("version"), 0) != kVersion)
+    throw std::runtime_error("of a later version");
   GatewayRecord record;
   record.member.node = integer<NodeId>(json.at("node"), 0);
   record.member.rack = json.at("rack").get<std::string>();
@@ -46,12 +47,9 @@ std::string encode_gateway(const GatewayRecord& record) {
   for (const Endpoint& endpoint : record.member.endpoints) {
     listeners.push_back({{"name", endpoint.listener}, {"host", endpoint.host}, {"port", endpoint.port}});
   }
-  const Json json{{"version", kVersion},
-                  {"node", record.member.node},
-                  {"rack", record.member.rack},
-                  {"process", record.process},
-                  {"serving", record.serving},
-                  {"listeners", std::move(listeners)}};
+  const Json json{{"version", kVersion},        {"node", record.member.node},
+                  {"rack", record.member.rack}, {"process", record.process},
+                  {"serving", record.serving},  {"listeners", std::move(listeners)}};
   // A host name or rack that is no UTF-8 must not keep the gateway from being there.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -1,6 +1,6 @@
-// The gateways that share a SeaweedFS, as each of them sees it: who is there, by the sessions that were listed
-// last, and who is to lead what. Views may differ for a moment; the fences decide who does lead. The engine
-// brings it up to date on shard 0; it is read on any shard.
+// The gateways that share a SeaweedFS, as each of them sees it: who is there, by the sessions that were
+// listed last, and who is to lead what. Views may differ for a moment; the fences decide who does lead. The
+// engine brings it up to date on shard 0; it is read on any shard.
 #pragma once
 
 #include <array>

@@ -2,8 +2,8 @@
 // does, its lease holds and nobody takes its fences; when it stops, the others erase the entry, after the
 // lease, and what is fenced for a session that has no entry is anybody's. A session that was erased never
 // comes back: its gateway begins another one, and asks each of its fences anew whether it is still its own.
-// The entry says who the gateway is. Its node id is its own by another entry, which names the session: as with
-// a fence, whoever finds that session ended may have the id.
+// The entry says who the gateway is. Its node id is its own by another entry, which names the session: as
+// with a fence, whoever finds that session ended may have the id.
 #pragma once
 
 #include <atomic>
@@ -37,8 +37,8 @@ class Session {
 
   // Who this gateway is. Before open(), on shard 0, as what follows.
   void introduce(Member self, std::string process);
-  // Begins it. Can be called again after an error, which it has to be within a lease or so: kafka_storage_error
-  // also while another gateway has the node id.
+  // Begins it. Can be called again after an error, which it has to be within a lease or so:
+  // kafka_storage_error also while another gateway has the node id.
   Task<Result<void>> open();
   // From now on it is renewed, and what has ended is cleared away. `each_time` is called behind each renewal.
   void keep(std::function<Task<void>()> each_time);
@@ -78,7 +78,7 @@ class Session {
   std::atomic<std::int64_t> valid_until_ns_{0};
   std::atomic<std::uint64_t> generation_{1};
   mutable std::mutex mutex_;
-  std::string name_;  // under mutex_, changed on shard 0
+  std::string name_;             // under mutex_, changed on shard 0
   std::vector<Member> members_;  // under mutex_
   // On shard 0.
   SessionWatch watch_;

@@ -1,5 +1,5 @@
-// Which gateway leads which shard of the cluster: rendezvous hashing, so that every gateway that sees the same
-// members gives the same answer, and one that comes or goes moves its own part alone. Pure; any thread.
+// Which gateway leads which shard of the cluster: rendezvous hashing, so that every gateway that sees the
+// same members gives the same answer, and one that comes or goes moves its own part alone. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ inline std::vector<NodeId> share_out(std::span<const NodeId> nodes, unsigned sha
     std::uint64_t heaviest = 0;
     for (const NodeId node : nodes) {
       const std::uint64_t weight = share_weight(node, shard);
-      const bool wins = leaders[shard] == kNobody || weight > heaviest ||
-                        (weight == heaviest && node < leaders[shard]);
+      const bool wins =
+          leaders[shard] == kNobody || weight > heaviest || (weight == heaviest && node < leaders[shard]);
       if (!wins) continue;
       leaders[shard] = node;
       heaviest = weight;

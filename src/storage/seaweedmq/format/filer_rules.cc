@@ -7,7 +7,8 @@ namespace {
 
 std::string text_of(const nlohmann::json& object, const char* camel, const char* snake) {
   for (const char* name : {camel, snake}) {
-    if (const auto at = object.find(name); at != object.end() && at->is_string()) return at->get<std::string>();
+    if (const auto at = object.find(name); at != object.end() && at->is_string())
+      return at->get<std::string>();
   }
   return {};
 }

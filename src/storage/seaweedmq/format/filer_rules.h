@@ -17,8 +17,8 @@ struct TtlRule {
   std::string location_prefix;
   std::string ttl;  // "7d"
 };
-// Rules with a TTL that reach something in or below `directory` (no slash at its end). corrupt_message when it
-// is no such JSON.
+// Rules with a TTL that reach something in or below `directory` (no slash at its end). corrupt_message when
+// it is no such JSON.
 Result<std::vector<TtlRule>> ttl_rules(std::string_view json, std::string_view directory);
 
 }  // namespace tidegate::storage::seaweedmq

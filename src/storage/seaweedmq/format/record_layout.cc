@@ -107,7 +107,8 @@ Result<Extra> parse_extra(const LogEntry& entry) {
   if (entry.extra.size() < 2 + kCrcBytes) return damaged(entry.offset, "cut field 100");
   const ByteView covered = entry.extra.first(entry.extra.size() - kCrcBytes);
   const auto crc = BigEndianReader(entry.extra.last(kCrcBytes)).integer<std::uint32_t>();
-  if (crc != crc_of(entry.offset, covered, entry.key, entry.data)) return damaged(entry.offset, "fails its CRC");
+  if (crc != crc_of(entry.offset, covered, entry.key, entry.data))
+    return damaged(entry.offset, "fails its CRC");
   if ((extra.flags & kFirst) != 0) extra.shape = take_shape(reader);
   if (!reader.ok() || reader.remaining() < kCrcBytes) return damaged(entry.offset, "cut field 100");
   ByteView rest = reader.take(reader.remaining() - kCrcBytes);
@@ -131,7 +132,8 @@ std::int64_t RecordChunkBuilder::add(const BatchHeader& header, const SharedBuff
                                      const SharedBuffer& rest, std::int64_t ts_ns) {
   const std::size_t before = bytes_.size();
   const SharedBuffer section =
-      rest.empty() ? front.slice(protocol::kBatchHeaderBytes, front.size() - protocol::kBatchHeaderBytes) : rest;
+      rest.empty() ? front.slice(protocol::kBatchHeaderBytes, front.size() - protocol::kBatchHeaderBytes)
+                   : rest;
   if (!header.is_control() && header.records_count > 0) {
     if (add_records(header, section, ts_ns)) return header.records_count;
     bytes_.resize(before);
@@ -261,9 +263,11 @@ RecordChunkReader::Batch RecordChunkReader::batch_of_ours() {
       entry = *std::exchange(ahead_, std::nullopt);
       extra = parse_extra(entry);
       if (!extra) return fail(std::move(extra.error()));
-      if (extra->shape || !extra->whole_batch.empty()) return damaged(entry.offset, "in the middle of a batch");
+      if (extra->shape || !extra->whole_batch.empty())
+        return damaged(entry.offset, "in the middle of a batch");
     }
-    if (entry.offset < above || entry.offset > shape.last_offset()) return damaged(entry.offset, "not in its batch");
+    if (entry.offset < above || entry.offset > shape.last_offset())
+      return damaged(entry.offset, "not in its batch");
     above = entry.offset + 1;
     if (options_.headers_only) continue;
     protocol::PlainRecord record{.timestamp_delta = extra->timestamp_delta,

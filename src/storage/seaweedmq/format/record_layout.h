@@ -1,8 +1,9 @@
-// Layout `record`: one LogEntry holds one Kafka record, key and value as they are, so that SeaweedFS's SQL engine
-// and SeaweedMQ's subscribers read them. What a LogEntry has no place for is in its field 100 (docs/seaweedmq.md
-// has the bytes); the first entry of a batch has there what belongs to the batch. A batch that cannot be taken
-// apart, or has nothing to show (markers of transactions, what compaction emptied), is one entry without key and
-// data, with the batch in field 100: other readers pass over it. Entries without field 100 are others'. Pure.
+// Layout `record`: one LogEntry holds one Kafka record, key and value as they are, so that SeaweedFS's SQL
+// engine and SeaweedMQ's subscribers read them. What a LogEntry has no place for is in its field 100
+// (docs/seaweedmq.md has the bytes); the first entry of a batch has there what belongs to the batch. A batch
+// that cannot be taken apart, or has nothing to show (markers of transactions, what compaction emptied), is
+// one entry without key and data, with the batch in field 100: other readers pass over it. Entries without
+// field 100 are others'. Pure.
 #pragma once
 
 #include <cstdint>

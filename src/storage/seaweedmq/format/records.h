@@ -38,7 +38,8 @@ struct TopicRecord {
   std::int64_t generation_ns = 0;
   WritePath path = WritePath::direct;
   Layout layout = Layout::batch;
-  // SeaweedMQ's own, or its Kafka gateway's: its topic.conf says what there is of it, and we never write that.
+  // SeaweedMQ's own, or its Kafka gateway's: its topic.conf says what there is of it, and we never write
+  // that.
   bool by_others = false;
   // Of removed topics of this name: their files are still to be deleted.
   struct Remains {

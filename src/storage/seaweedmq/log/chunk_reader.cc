@@ -130,7 +130,8 @@ Task<Result<std::optional<SharedBuffer>>> ChunkReader::read_plain(Chunk chunk, L
 
 Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes, ChunkForm form) {
   OpenChunk chunk;
-  RecordChunkReader reader(bytes, {.others = form.others_from.has_value(), .from = form.others_from.value_or(0),
+  RecordChunkReader reader(bytes, {.others = form.others_from.has_value(),
+                                   .from = form.others_from.value_or(0),
                                    .headers_only = form.headers_only});
   std::size_t since = 0;
   while (auto batch = reader.next()) {
@@ -143,9 +144,7 @@ Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes, ChunkForm form) {
     chunk.batches.push_back(std::move(**batch));
     if (since < kTurnBytes) continue;
     since = 0;
-    auto park = [this](Resume resume) {
-      shard_.post([later = std::move(resume)]() mutable { later(); });
-    };
+    auto park = [this](Resume resume) { shard_.post([later = std::move(resume)]() mutable { later(); }); };
     co_await suspend(park);
   }
   co_return chunk;

@@ -47,8 +47,8 @@ class ChunkReader {
 
   // In the order asked for, several at a time. nullptr: the needle is gone.
   Task<Result<std::vector<ChunkPtr>>> read(std::vector<Asked> asked);
-  // The bytes of a chunk, inflated and checked, for whoever stores them elsewhere; not kept. nullopt: the needle
-  // is gone.
+  // The bytes of a chunk, inflated and checked, for whoever stores them elsewhere; not kept. nullopt: the
+  // needle is gone.
   Task<Result<std::optional<SharedBuffer>>> read_plain(Chunk chunk, Layout layout);
   std::size_t used() const { return used_; }
   // Whether so much can be kept, and something of before beside it.

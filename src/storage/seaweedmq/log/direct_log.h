@@ -188,7 +188,8 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
 
   // log_search.cc
   // The batches of `chunks`, which follow each other; those that are there, when some are damaged.
-  Task<Result<std::vector<protocol::RecordBatch>>> batches_of(std::vector<LogChunk> chunks, bool headers_only = false);
+  Task<Result<std::vector<protocol::RecordBatch>>> batches_of(std::vector<LogChunk> chunks,
+                                                              bool headers_only = false);
 
   // log_trim.cc
   Task<void> drop_below_start();
@@ -229,7 +230,7 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   bool files_locked_ = false;
   bool loading_older_ = false;
   bool putting_state_ = false;
-  Offset read_to_ = -1;         // where the last cold read ended
+  Offset read_to_ = -1;  // where the last cold read ended
   bool reading_ahead_ = false;
   // ETag of a change whose fate is open.
   std::optional<std::string> doubt_;

@@ -114,8 +114,10 @@ bool FileIndex::replace(LogFile file) {
 std::vector<LogFileName> FileIndex::merge(LogFile file) {
   const auto found = std::ranges::lower_bound(files_, file.name, {}, &LogFile::name);
   if (found == files_.end() || found->name != file.name) return {};
-  const auto behind = std::find_if(found, files_.end(), [&](const LogFile& other) { return other.end > file.end; });
-  if (behind == found || std::prev(behind)->end != file.end || (behind != files_.end() && behind->base < file.end))
+  const auto behind =
+      std::find_if(found, files_.end(), [&](const LogFile& other) { return other.end > file.end; });
+  if (behind == found || std::prev(behind)->end != file.end ||
+      (behind != files_.end() && behind->base < file.end))
     return {};
   std::vector<LogFileName> covered;
   for (auto at = std::next(found); at != behind; ++at) covered.push_back(at->name);

@@ -1,6 +1,6 @@
-// Merging: small sealed files that lie beside each other become one. Their chunks are copied into larger ones;
-// then one transaction puts the first file's entry with those, and the others are erased one by one. Cut short
-// in between, the others are residue, which a take-over finds below the end of the file in front.
+// Merging: small sealed files that lie beside each other become one. Their chunks are copied into larger
+// ones; then one transaction puts the first file's entry with those, and the others are erased one by one.
+// Cut short in between, the others are residue, which a take-over finds below the end of the file in front.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -19,8 +19,8 @@ constexpr std::int64_t kNsPerMs = 1'000'000;
 // Only files that a take-over does not list: their epochs are written down, and its list stays what it is.
 std::vector<LogFile> DirectLog::plan_merge() const {
   const DirectOptions& options = home_.options;
-  const std::uint64_t most =
-      std::min(options.max_file_bytes, static_cast<std::uint64_t>(std::max<std::int64_t>(config_.segment_bytes, 1)));
+  const std::uint64_t most = std::min(
+      options.max_file_bytes, static_cast<std::uint64_t>(std::max<std::int64_t>(config_.segment_bytes, 1)));
   const auto& files = index_.files();
   const auto joins = [&](const LogFile& file, const LogFile& first, std::uint64_t total) {
     const std::uint64_t bytes = file.stored_bytes();
@@ -43,7 +43,8 @@ std::vector<LogFile> DirectLog::plan_merge() const {
     }
     const std::size_t count = last - first;
     // Whoever is copied gets into a file of twice its size at least, so that nothing is copied often.
-    const bool worth = count >= 2 && (count >= options.merge_files || total >= most / 2) && 2 * largest <= total;
+    const bool worth =
+        count >= 2 && (count >= options.merge_files || total >= most / 2) && 2 * largest <= total;
     if (worth) {
       const auto begin = files.begin() + static_cast<std::ptrdiff_t>(first);
       return {begin, begin + static_cast<std::ptrdiff_t>(count)};
@@ -74,7 +75,8 @@ Task<Result<void>> DirectLog::merge(std::vector<LogFile> run) {
   for (const LogChunk& chunk : merged.chunks) made.push_back(chunk.stored.file_id);
   co_await lock_files();
   if (written) written = check_owner();
-  if (written && !is_unchanged(run)) written = fail(ErrorCode::invalid_request, "the files have changed meanwhile");
+  if (written && !is_unchanged(run))
+    written = fail(ErrorCode::invalid_request, "the files have changed meanwhile");
   if (!written) {
     unlock_files();
     discard(std::move(made));

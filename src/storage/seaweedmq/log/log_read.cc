@@ -89,7 +89,8 @@ Task<Result<ReadResult>> DirectLog::read_cold(Offset from, ReadLimits limits) {
                  fmt::format("the data at offset {} is not on the volume servers", at));
 }
 
-// One at a time, and only once a reader has gone on where it ended: chunks that nobody reads cost a download each.
+// One at a time, and only once a reader has gone on where it ended: chunks that nobody reads cost a download
+// each.
 void DirectLog::read_ahead(Offset from) {
   std::vector<LogChunk> next = index_.chunks_from(from, committed_end_, home_.options.ahead_chunks);
   std::size_t bytes = 0;
@@ -102,7 +103,8 @@ void DirectLog::read_ahead(Offset from) {
     self->reading_ahead_ = false;
   };
   reading_ahead_ = true;
-  home_.shard.spawn(run(shared_from_this(), std::make_unique<Job>(*this), std::move(next)), "seaweedmq read ahead");
+  home_.shard.spawn(run(shared_from_this(), std::make_unique<Job>(*this), std::move(next)),
+                    "seaweedmq read ahead");
 }
 
 Task<Result<std::vector<ChunkPtr>>> DirectLog::open_chunks(std::vector<LogChunk> chunks, bool headers_only) {

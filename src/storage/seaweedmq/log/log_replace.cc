@@ -1,5 +1,5 @@
-// Compaction: other batches for a sealed file. They are uploaded first; then one transaction puts the file's entry
-// with their chunks in the place of the one it had, and the filer deletes the needles of before.
+// Compaction: other batches for a sealed file. They are uploaded first; then one transaction puts the file's
+// entry with their chunks in the place of the one it had, and the filer deletes the needles of before.
 #include <algorithm>
 #include <utility>
 
@@ -36,7 +36,8 @@ Task<Result<void>> DirectLog::replace(CleanableRange range, BatchSource batches)
   if (auto owner = check_owner(); !owner) co_return owner;
   const LogFile* before = cleanable_file(range);
   if (before == nullptr) {
-    co_return fail(ErrorCode::invalid_request, fmt::format("[{}, {}) is not cleanable", range.begin, range.end));
+    co_return fail(ErrorCode::invalid_request,
+                   fmt::format("[{}, {}) is not cleanable", range.begin, range.end));
   }
   const LogFile old = *before;
   LogFile file = old;
@@ -49,7 +50,8 @@ Task<Result<void>> DirectLog::replace(CleanableRange range, BatchSource batches)
     // A trim may have taken it meanwhile.
     before = cleanable_file(range);
     if (before == nullptr || before->name != old.name) {
-      written = fail(ErrorCode::invalid_request, fmt::format("[{}, {}) is not cleanable any more", range.begin, range.end));
+      written = fail(ErrorCode::invalid_request,
+                     fmt::format("[{}, {}) is not cleanable any more", range.begin, range.end));
     } else if (auto owner = check_owner(); !owner) {
       written = owner;
     }
@@ -80,7 +82,8 @@ Task<Result<void>> DirectLog::write_replacement(LogFile* file, LogFile old, Batc
     more = !some->empty();
     for (const auto& batch : *some) {
       TIDEGATE_ASSERT(batch.bytes.size() == batch.header.size_bytes());
-      if (batch.header.base_offset < next || batch.header.last_offset_delta < 0 || batch.header.next_offset() > old.end) {
+      if (batch.header.base_offset < next || batch.header.last_offset_delta < 0 ||
+          batch.header.next_offset() > old.end) {
         co_return fail(ErrorCode::invalid_request, fmt::format("batch at {} does not fit into [{}, {})",
                                                                batch.header.base_offset, next, old.end));
       }

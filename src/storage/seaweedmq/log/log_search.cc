@@ -12,7 +12,7 @@ constexpr int kAttempts = 4;
 }  // namespace
 
 Task<Result<std::vector<protocol::RecordBatch>>> DirectLog::batches_of(std::vector<LogChunk> chunks,
-                                                                           bool headers_only) {
+                                                                       bool headers_only) {
   using Batches = std::vector<protocol::RecordBatch>;
   const Offset begin = chunks.front().facts.base;
   const Offset end = chunks.back().facts.end;
@@ -100,7 +100,8 @@ Task<Result<std::vector<protocol::BatchHeader>>> DirectLog::scan_headers(Offset 
   }
   std::vector<protocol::BatchHeader> headers;
   const std::vector<LogChunk> chunks = index_.chunks_within(within.begin, within.end);
-  for (std::size_t i = 0; i < chunks.size() && headers.size() < max_batches; i += home_.options.parallel_chunks) {
+  for (std::size_t i = 0; i < chunks.size() && headers.size() < max_batches;
+       i += home_.options.parallel_chunks) {
     const auto first = chunks.begin() + static_cast<std::ptrdiff_t>(i);
     const std::size_t count = std::min(home_.options.parallel_chunks, chunks.size() - i);
     std::vector<LogChunk> some(first, first + static_cast<std::ptrdiff_t>(count));

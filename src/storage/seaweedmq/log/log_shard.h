@@ -6,7 +6,6 @@
 
 #include "backend.h"
 #include "chunk_reader.h"
-#include "write_budget.h"
 #include "tidegate/base/clock.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/base/rate_limit.h"
@@ -14,6 +13,7 @@
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/suspend.h"
 #include "tidegate/storage/tail_cache.h"
+#include "write_budget.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -59,14 +59,14 @@ struct DirectMetrics {
         chunk_bytes(registry.counter("tidegate_seaweedmq_chunk_bytes_total", "Bytes of those chunks")),
         commits(
             registry.counter("tidegate_seaweedmq_commits_total", "Metadata writes that committed appends")),
-        merges(registry.counter("tidegate_seaweedmq_merges_total",
-                                "Times that small log files became one")),
+        merges(registry.counter("tidegate_seaweedmq_merges_total", "Times that small log files became one")),
         retries(registry.counter("tidegate_seaweedmq_retries_total",
                                  "Uploads and metadata writes that were tried again")),
         opaque_batches(registry.counter("tidegate_seaweedmq_opaque_batches_total",
                                         "Batches that layout record had to keep whole")),
-        stretched(registry.counter("tidegate_seaweedmq_stretched_lingers_total",
-                                   "Chunks that gathered longer to stay within the budget of metadata writes")),
+        stretched(
+            registry.counter("tidegate_seaweedmq_stretched_lingers_total",
+                             "Chunks that gathered longer to stay within the budget of metadata writes")),
         append_failures(registry.counter("tidegate_seaweedmq_append_failures_total",
                                          "Times that waiting appends of a log failed")),
         lost_ranges(registry.counter("tidegate_seaweedmq_lost_ranges_total",
@@ -111,9 +111,7 @@ struct LogShard {
 
   // Whatever else the shard has to do comes first.
   Task<void> give_way() {
-    auto park = [this](Resume resume) {
-      shard.post([later = std::move(resume)]() mutable { later(); });
-    };
+    auto park = [this](Resume resume) { shard.post([later = std::move(resume)]() mutable { later(); }); };
     co_await suspend(park);
   }
 

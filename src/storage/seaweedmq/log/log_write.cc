@@ -199,7 +199,8 @@ Task<Result<void>> DirectLog::upload(ChunkInWork chunk) {
   Chunk& stored = chunk->chunk.stored;
   stored.size_bytes = chunk->raw.empty() ? chunk->writer.size_bytes() : chunk->raw_bytes;
   stored.modified_ns = chunk->first_ts_ns;
-  const std::vector<SharedBuffer> pieces = chunk->raw.empty() ? chunk->writer.take() : std::exchange(chunk->raw, {});
+  const std::vector<SharedBuffer> pieces =
+      chunk->raw.empty() ? chunk->writer.take() : std::exchange(chunk->raw, {});
   const std::string path =
       paths::join(place_.directory, LogFileName{.second = chunk->first_ts_ns / 1'000'000'000}.to_string());
   const MonoTime give_up = home_.clock.now() + home_.options.give_up_after;
@@ -233,7 +234,8 @@ void DirectLog::discard(std::vector<std::string> file_ids) {
                                  std::vector<std::string> ids) -> Task<void> {
     co_await self->home_.backend.volumes.discard(std::move(ids));
   };
-  home_.shard.spawn(run(shared_from_this(), std::make_unique<Job>(*this), std::move(file_ids)), "seaweedmq discard");
+  home_.shard.spawn(run(shared_from_this(), std::make_unique<Job>(*this), std::move(file_ids)),
+                    "seaweedmq discard");
 }
 
 // ------------------------------------------------------------------------------------------ commit

@@ -79,9 +79,8 @@ Task<Result<std::vector<LogFile>>> DirectLog::list_files(std::string after, std:
       auto file = file_of(entry);
       if (!file) co_return fail(file.error().code, place_.directory + "/" + file.error().message);
       if (*file && (*file)->layout != place_.layout) {
-        co_return fail(ErrorCode::corrupt_message,
-                       fmt::format("{}/{} is in layout {}", place_.directory, entry.name,
-                                   layout_name((*file)->layout)));
+        co_return fail(ErrorCode::corrupt_message, fmt::format("{}/{} is in layout {}", place_.directory,
+                                                               entry.name, layout_name((*file)->layout)));
       }
       if (*file) files.push_back(std::move(**file));
     }

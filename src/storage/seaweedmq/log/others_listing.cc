@@ -48,14 +48,15 @@ void OthersLog::ask() const {
 Task<void> OthersLog::watch(std::shared_ptr<OthersLog> /*self*/, std::unique_ptr<Job> /*job*/) {
   while (!removed_ && !closing_) {
     const bool watched = home_.clock.now() - asked_ <= kInterest;
-    co_await wake_.wait_until(home_.shard.timers(), home_.clock.now() + (watched ? home_.options.watch_others : kUnwatched));
+    co_await wake_.wait_until(home_.shard.timers(),
+                              home_.clock.now() + (watched ? home_.options.watch_others : kUnwatched));
     if (removed_ || closing_) break;
     if (!ownership_->holds()) continue;
     auto listed = co_await refresh(home_.clock.now() - listed_ > kWhole);
     std::uint64_t suppressed = 0;
     if (!listed && home_.failure_lines.allow(suppressed)) {
-      spdlog::warn("event=listing_failed directory={} error=\"{}\" suppressed={}", directory_, listed.error().message,
-                   suppressed);
+      spdlog::warn("event=listing_failed directory={} error=\"{}\" suppressed={}", directory_,
+                   listed.error().message, suppressed);
     }
   }
 }
@@ -107,7 +108,8 @@ Task<Result<void>> OthersLog::place(OthersFile* file, Attributes attributes, Off
   const auto known = std::ranges::lower_bound(files_, file->name, {}, &OthersFile::name);
   const bool same = known != files_.end() && known->name == file->name;
   for (std::size_t i = 0; same && i < std::min(known->chunks.size(), file->chunks.size()); ++i) {
-    if (known->chunks[i].stored.file_id == file->chunks[i].stored.file_id) file->chunks[i].end = known->chunks[i].end;
+    if (known->chunks[i].stored.file_id == file->chunks[i].stored.file_id)
+      file->chunks[i].end = known->chunks[i].end;
   }
   const auto offset_of = [&](const char* name) -> std::optional<Offset> {
     const auto found = attributes.find(name);
@@ -129,8 +131,8 @@ Task<Result<void>> OthersLog::place(OthersFile* file, Attributes attributes, Off
   file->base = std::max(*first, above);
   file->end = std::max(*last + 1, above);
   if (*first < above && !std::exchange(overlap_told_, true)) {
-    spdlog::warn("event=offsets_given_twice directory={} file={} from_offset={} to_offset={} kept=first", directory_,
-                 file->name.to_string(), *first, std::min(*last + 1, above));
+    spdlog::warn("event=offsets_given_twice directory={} file={} from_offset={} to_offset={} kept=first",
+                 directory_, file->name.to_string(), *first, std::min(*last + 1, above));
   }
   co_return Result<void>{};
 }
@@ -146,8 +148,8 @@ Task<Result<void>> OthersLog::learn_range(OthersFile* file, Offset above) {
     if (!opened) co_return fail(std::move(opened.error()));
     const ChunkPtr& open = opened->front();
     if (!open || open->damage) {
-      spdlog::warn("event=log_file_unreadable directory={} file={} reason=\"{}\"", directory_, file->name.to_string(),
-                   open ? open->damage->message : "its data is gone");
+      spdlog::warn("event=log_file_unreadable directory={} file={} reason=\"{}\"", directory_,
+                   file->name.to_string(), open ? open->damage->message : "its data is gone");
     }
     if (!open || open->batches.empty()) continue;
     if (!std::exchange(begun, true)) file->base = open->batches.front().header.base_offset;
@@ -164,11 +166,13 @@ void OthersLog::adopt(std::vector<OthersFile> files) {
   if (!files_.empty()) end_ = std::max(end_, files_.back().end);
   start_ = files_.empty() ? end_ : std::max(start_, files_.front().base);
   if (start_ > before.log_start && !first) {
-    spdlog::warn("event=log_files_missing directory={} from_offset={} to_offset={}", directory_, before.log_start, start_);
+    spdlog::warn("event=log_files_missing directory={} from_offset={} to_offset={}", directory_,
+                 before.log_start, start_);
     home_.metrics.lost_ranges.add();
   }
   const bool moved = start_ != before.log_start || end_ != before.log_end;
-  if (moved && listener_ && !removed_) listener_({.log_start = start_, .high_watermark = end_, .log_end = end_});
+  if (moved && listener_ && !removed_)
+    listener_({.log_start = start_, .high_watermark = end_, .log_end = end_});
 }
 
 }  // namespace tidegate::storage::seaweedmq

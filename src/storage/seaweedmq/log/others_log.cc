@@ -16,7 +16,8 @@ constexpr std::int64_t kMsPerSecond = 1000;
 
 std::unexpected<Error> read_only() {
   return fail(ErrorCode::policy_violation,
-              "this topic is written by SeaweedMQ's brokers (seaweedmq.path=broker), which is not available here yet: it "
+              "this topic is written by SeaweedMQ's brokers (seaweedmq.path=broker), which is not available "
+              "here yet: it "
               "can only be read");
 }
 }  // namespace
@@ -30,7 +31,9 @@ OthersLog::OthersLog(LogShard& home, std::string directory, std::shared_ptr<Owne
 
 // ---------------------------------------------------------------------------------- what is refused
 
-Task<Result<Appended>> OthersLog::append(LeaderEpoch, std::vector<protocol::RecordBatch>) { co_return read_only(); }
+Task<Result<Appended>> OthersLog::append(LeaderEpoch, std::vector<protocol::RecordBatch>) {
+  co_return read_only();
+}
 Task<Result<Offset>> OthersLog::trim_before(Offset) { co_return read_only(); }
 Task<Result<void>> OthersLog::replace(CleanableRange, BatchSource) {
   co_return fail(ErrorCode::invalid_request, "nothing of this log is cleanable");
@@ -50,7 +53,8 @@ Task<Result<std::vector<protocol::BatchHeader>>> OthersLog::scan_headers(Offset,
 Result<void> OthersLog::check_owner() const {
   if (removed_) return fail(ErrorCode::unknown_topic_or_partition, "the topic was deleted");
   if (closed_by_) return fail(*closed_by_);
-  if (!ownership_->holds()) return fail(ErrorCode::not_leader_or_follower, "the partition has another leader");
+  if (!ownership_->holds())
+    return fail(ErrorCode::not_leader_or_follower, "the partition has another leader");
   return {};
 }
 
@@ -79,8 +83,8 @@ std::size_t OthersLog::readable_bytes(Offset from, Offset end) const {
 
 // ------------------------------------------------------------------------------------------ reading
 
-// In order. What is in a chunk is known only behind the one in front of it, so that of a file which was never read
-// there is one.
+// In order. What is in a chunk is known only behind the one in front of it, so that of a file which was never
+// read there is one.
 std::vector<OthersLog::Wanted> OthersLog::chunks_from(Offset from, Offset end, std::size_t limit) const {
   std::vector<Wanted> wanted;
   for (std::size_t i = find_above(from); i < files_.size() && files_[i].base < end; ++i) {
@@ -101,8 +105,8 @@ std::vector<OthersLog::Wanted> OthersLog::chunks_from(Offset from, Offset end, s
 void OthersLog::note_end(const Wanted& chunk, Offset end) {
   const auto file = std::ranges::lower_bound(files_, chunk.file, {}, &OthersFile::name);
   if (file == files_.end() || file->name != chunk.file) return;
-  const auto found =
-      std::ranges::find(file->chunks, chunk.stored.file_id, [](const OthersChunk& one) { return one.stored.file_id; });
+  const auto found = std::ranges::find(file->chunks, chunk.stored.file_id,
+                                       [](const OthersChunk& one) { return one.stored.file_id; });
   if (found != file->chunks.end()) found->end = end;
 }
 
@@ -162,7 +166,8 @@ Task<Result<ReadResult>> OthersLog::read(Offset from, ReadLimits limits) {
   }
   if (builder.batches() > 0 || at >= limits.end) co_return builder.take();
   // Every chunk that should have it was read.
-  co_return fail(ErrorCode::kafka_storage_error, fmt::format("the data at offset {} is not in its log files", at));
+  co_return fail(ErrorCode::kafka_storage_error,
+                 fmt::format("the data at offset {} is not in its log files", at));
 }
 
 // ------------------------------------------------------------------------------------------ by time

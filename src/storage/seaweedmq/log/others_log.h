@@ -1,7 +1,7 @@
-// A partition that SeaweedMQ's brokers write, for reading alone: what they have flushed into log files. Nobody
-// tells when they flush, so the directory is listed again and again, often while somebody reads. The files'
-// attributes say which offsets they hold (a window that begins at offset 0 adds nothing to them); what is in which
-// chunk is learned as chunks are read. Lives on its owner shard.
+// A partition that SeaweedMQ's brokers write, for reading alone: what they have flushed into log files.
+// Nobody tells when they flush, so the directory is listed again and again, often while somebody reads. The
+// files' attributes say which offsets they hold (a window that begins at offset 0 adds nothing to them); what
+// is in which chunk is learned as chunks are read. Lives on its owner shard.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,8 @@ namespace tidegate::storage::seaweedmq {
 
 class OthersLog final : public EngineLog, public std::enable_shared_from_this<OthersLog> {
  public:
-  // Lists the partition's directory. The ownership says who answers for the partition; nothing is written under it.
+  // Lists the partition's directory. The ownership says who answers for the partition; nothing is written
+  // under it.
   static Task<Result<std::shared_ptr<OthersLog>>> open(LogShard& home, std::string directory,
                                                        std::shared_ptr<Ownership> ownership);
   OthersLog(LogShard& home, std::string directory, std::shared_ptr<Ownership> ownership);
@@ -44,7 +45,9 @@ class OthersLog final : public EngineLog, public std::enable_shared_from_this<Ot
   std::vector<CleanableRange> cleanable(Offset) const override { return {}; }
   Task<Result<void>> replace(CleanableRange range, BatchSource batches) override;
   Task<Result<void>> flush() override { return wait_durable(end_); }
-  void set_listener(std::function<void(const LogOffsets&)> listener) override { listener_ = std::move(listener); }
+  void set_listener(std::function<void(const LogOffsets&)> listener) override {
+    listener_ = std::move(listener);
+  }
 
   // Retention of these files is not ours.
   void apply_config(const LogConfig&) override {}

@@ -1,6 +1,6 @@
-// How many metadata writes a second this gateway asks of the filers: every append that is to become a chunk takes
-// the next free place, and waits until its time has come. With few partitions there is always one free; the more of
-// them write, the longer each gathers, and the larger its chunks get. Any thread.
+// How many metadata writes a second this gateway asks of the filers: every append that is to become a chunk
+// takes the next free place, and waits until its time has come. With few partitions there is always one free;
+// the more of them write, the longer each gathers, and the larger its chunks get. Any thread.
 #pragma once
 
 #include <algorithm>
@@ -14,11 +14,12 @@ class WriteBudget {
  public:
   // Zero: no limit.
   explicit WriteBudget(double per_second)
-      : interval_(per_second > 0 ? std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / per_second))
-                                 : Duration(0)) {}
+      : interval_(per_second > 0
+                      ? std::chrono::duration_cast<Duration>(std::chrono::duration<double>(1 / per_second))
+                      : Duration(0)) {}
 
-  // The time of the next free place, which is taken by that. Places that nobody took in the last moment can be
-  // made up for.
+  // The time of the next free place, which is taken by that. Places that nobody took in the last moment can
+  // be made up for.
   MonoTime take(MonoTime now) {
     if (interval_ == Duration(0)) return now;
     const std::lock_guard lock(mutex_);

@@ -47,7 +47,8 @@ std::optional<std::string> scope_in(const Entry& entry) {
   if (content) return content->entries.empty() ? std::nullopt : std::optional(std::move(content->scope));
   auto scope = unescape_name(entry.name);
   spdlog::error("event=meta_scope_damaged entry={}/{} error=\"{}\"{}", paths::scopes_dir(), entry.name,
-                content.error().message, scope ? "" : " reason=\"its name was cut: nobody can tell whose it is\"");
+                content.error().message,
+                scope ? "" : " reason=\"its name was cut: nobody can tell whose it is\"");
   return scope;
 }
 

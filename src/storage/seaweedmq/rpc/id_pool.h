@@ -1,7 +1,7 @@
 // File ids in blocks: one assignment gives many, so that an upload waits for none. One pool for each topic
 // (its directory selects the cluster's rules) on each shard; coroutines of that shard that find it empty
-// wait for the one that fills it. A pool begins small and grows with its use, because the master counts what it
-// has promised as stored: idle topics with a hundred ids each would make volumes look full.
+// wait for the one that fills it. A pool begins small and grows with its use, because the master counts what
+// it has promised as stored: idle topics with a hundred ids each would make volumes look full.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +46,7 @@ class IdPool {
     MonoTime good_until{};
     MonoTime used_at{};
     std::size_t wanted = kFirstBlock;  // ids to ask for next
-    bool one_each = false;  // the cluster's token is all that we have
+    bool one_each = false;             // the cluster's token is all that we have
     bool filling = false;
     Event filled;
     std::optional<Error> trouble;  // of the last filling; whoever waited for it fails with it

@@ -1,6 +1,7 @@
-// Topics that SeaweedMQ has made, its Kafka gateway or whoever else configures topics at a broker: a topic.conf without
-// a record of ours. They get one, by compare-and-set, so that their id is the same at every gateway. What their
-// topic.conf says counts: a newer generation is another topic of that name, and without it there is none.
+// Topics that SeaweedMQ has made, its Kafka gateway or whoever else configures topics at a broker: a
+// topic.conf without a record of ours. They get one, by compare-and-set, so that their id is the same at
+// every gateway. What their topic.conf says counts: a newer generation is another topic of that name, and
+// without it there is none.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -20,7 +21,8 @@ constexpr std::int64_t kNsPerMs = 1'000'000;
 // Kafka's rule; other names no client could ask for.
 bool is_kafka_name(std::string_view name) {
   const auto good = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
   };
   return !name.empty() && name.size() <= kMaxNameBytes && std::ranges::all_of(name, good);
 }
@@ -76,7 +78,8 @@ Task<Result<void>> TopicTable::look_at(std::string name, ByName* known) {
     if (!record.removed && same) co_return Result<void>{};
     // Of a removed topic, until it is deleted.
     const auto& remains = record.remains;
-    if (std::ranges::find(remains, conf->generation_ns, &TopicRecord::Remains::generation_ns) != remains.end())
+    if (std::ranges::find(remains, conf->generation_ns, &TopicRecord::Remains::generation_ns) !=
+        remains.end())
       co_return Result<void>{};
   }
   co_return co_await adopt(std::move(name), *conf, known);
@@ -102,15 +105,16 @@ Task<Result<void>> TopicTable::adopt(std::string name, TopicConf conf, ByName* k
   // Another gateway was faster: its record is found the next time.
   if (!*put) co_return Result<void>{};
   next.etag = **put;
-  spdlog::info("event=topic_of_others_found topic={} topic_id={} partitions={}", name, next.record.topic.id.to_string(),
-               conf.slots);
+  spdlog::info("event=topic_of_others_found topic={} topic_id={} partitions={}", name,
+               next.record.topic.id.to_string(), conf.slots);
   (*known)[name] = std::move(next);
   co_return Result<void>{};
 }
 
 Task<Result<void>> TopicTable::forget(std::string name, ByName* known) {
   const auto found = known->find(name);
-  if (found == known->end() || !found->second.record.by_others || found->second.record.removed) co_return Result<void>{};
+  if (found == known->end() || !found->second.record.by_others || found->second.record.removed)
+    co_return Result<void>{};
   auto erased = co_await entries_.erase(paths::topics_dir(), name, found->second.etag);
   if (!erased) co_return fail(std::move(erased.error()));
   known->erase(name);

@@ -42,13 +42,15 @@ Result<Made> made_with(const std::map<std::string, std::string>& configs, Made o
   if (const auto found = configs.find(kLayoutConfig); found != configs.end()) {
     const auto layout = parse_layout(found->second);
     if (!layout)
-      return fail(ErrorCode::invalid_config, fmt::format("{} is '{}', not batch or record", kLayoutConfig, found->second));
+      return fail(ErrorCode::invalid_config,
+                  fmt::format("{} is '{}', not batch or record", kLayoutConfig, found->second));
     made.layout = *layout;
   }
   if (const auto found = configs.find(kPathConfig); found != configs.end()) {
     const auto path = parse_path(found->second);
     if (!path)
-      return fail(ErrorCode::invalid_config, fmt::format("{} is '{}', not direct or broker", kPathConfig, found->second));
+      return fail(ErrorCode::invalid_config,
+                  fmt::format("{} is '{}', not direct or broker", kPathConfig, found->second));
     made.path = *path;
   }
   return made;
@@ -57,7 +59,8 @@ Result<Made> made_with(const std::map<std::string, std::string>& configs, Made o
 Result<Made> makeable(const std::map<std::string, std::string>& configs, const TopicDefaults& defaults) {
   auto made = made_with(configs, {.path = defaults.path, .layout = defaults.layout});
   if (made && std::ranges::find(kWritePaths, path_name(made->path)) == std::end(kWritePaths))
-    return fail(ErrorCode::invalid_config, fmt::format("{}={} is not available yet", kPathConfig, path_name(made->path)));
+    return fail(ErrorCode::invalid_config,
+                fmt::format("{}={} is not available yet", kPathConfig, path_name(made->path)));
   return made;
 }
 
@@ -374,9 +377,10 @@ Task<std::vector<Result<void>>> TopicTable::add_partitions(std::vector<Growth> g
 Task<Result<void>> TopicTable::grow_locked(Growth growth) {
   const Change grow = [partitions = growth.partitions](TopicRecord& record) -> Result<void> {
     if (record.by_others) {
-      return fail(ErrorCode::invalid_partitions,
-                  fmt::format("topic {} was made by SeaweedMQ, which cannot divide it anew without losing its data",
-                              record.topic.name));
+      return fail(
+          ErrorCode::invalid_partitions,
+          fmt::format("topic {} was made by SeaweedMQ, which cannot divide it anew without losing its data",
+                      record.topic.name));
     }
     if (partitions <= record.topic.partitions) {
       return fail(ErrorCode::invalid_partitions, fmt::format("topic {} has {} partitions already",
@@ -403,9 +407,10 @@ Task<Result<void>> TopicTable::set_config(TopicId id, std::map<std::string, std:
     const auto wanted = made_with(configs, made);
     if (!wanted) return fail(wanted.error());
     if (*wanted != made) {
-      return fail(ErrorCode::invalid_config,
-                  fmt::format("topic {} was made with {}={} and {}={}, which cannot be changed", record.topic.name,
-                              kLayoutConfig, layout_name(made.layout), kPathConfig, path_name(made.path)));
+      return fail(
+          ErrorCode::invalid_config,
+          fmt::format("topic {} was made with {}={} and {}={}, which cannot be changed", record.topic.name,
+                      kLayoutConfig, layout_name(made.layout), kPathConfig, path_name(made.path)));
     }
     record.topic.configs = configs;
     return {};

@@ -19,7 +19,9 @@ void come_back(LeaseRig& rig, Gateway& gateway) {
 
 TEST(SeaweedGatewayRecord, Record_IsReadAsItWasWritten) {
   const seaweed::GatewayRecord record{
-      .member = {.node = 7, .rack = "a\"b", .endpoints = {{"PLAINTEXT", "host", 9092}, {"TLS", "::1", 65535}}},
+      .member = {.node = 7,
+                 .rack = "a\"b",
+                 .endpoints = {{"PLAINTEXT", "host", 9092}, {"TLS", "::1", 65535}}},
       .process = "host/boot/pid:[1]/17/5",
       .serving = true};
   const auto read = seaweed::parse_gateway(seaweed::encode_gateway(record));
@@ -37,12 +39,13 @@ TEST(SeaweedGatewayRecord, Record_IsReadAsItWasWritten) {
 TEST(SeaweedGatewayRecord, Nonsense_IsRefused) {
   const std::string good = seaweed::encode_gateway({.member = {.node = 1}});
   ASSERT_TRUE(seaweed::parse_gateway(good));
-  for (const auto& [from, to] : std::map<std::string, std::string>{{R"("node":1)", R"("node":-1)"},
-                                                                   {R"("node":1)", R"("node":3000000000)"},
-                                                                   {R"("node":1)", R"("node":"1")"},
-                                                                   {R"("version":1)", R"("version":2)"},
-                                                                   {R"("listeners":[])", R"("listeners":[{}])"},
-                                                                   {R"("serving":false)", R"("serving":1)"}}) {
+  for (const auto& [from, to] :
+       std::map<std::string, std::string>{{R"("node":1)", R"("node":-1)"},
+                                          {R"("node":1)", R"("node":3000000000)"},
+                                          {R"("node":1)", R"("node":"1")"},
+                                          {R"("version":1)", R"("version":2)"},
+                                          {R"("listeners":[])", R"("listeners":[{}])"},
+                                          {R"("serving":false)", R"("serving":1)"}}) {
     std::string bad = good;
     const std::size_t at = bad.find(from);
     ASSERT_NE(at, std::string::npos) << from;
@@ -80,7 +83,8 @@ TEST(SeaweedGatewaySession, NodeIdOfALiveGateway_IsNotGivenTwice) {
   for (const auto& path : rig.cluster.paths(kSessions)) {
     const auto record = seaweed::parse_gateway(rig.cluster.entry(path)->content);
     ASSERT_TRUE(record);
-    const bool of_one = rig.cluster.entry("/topics/kafka/.meta/nodes/1")->content == path.substr(path.rfind('/') + 1);
+    const bool of_one =
+        rig.cluster.entry("/topics/kafka/.meta/nodes/1")->content == path.substr(path.rfind('/') + 1);
     EXPECT_EQ(record->serving, of_one) << "nobody is told of the twin";
   }
   one->stop();

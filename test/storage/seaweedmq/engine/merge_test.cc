@@ -142,11 +142,12 @@ TEST_P(SeaweedMerge, LostAnswers_AreFoundOut) {
     MergeRun run(GetParam());
     auto gateway = run.filled();
     // The merge itself: the filer takes it, or not, and is away for longer than it is tried.
-    run.rig.cluster.set_script([fault, name = run.rig.log_files().at(0), struck = false](const SeaweedCall& call) mutable {
-      if (call.op != SeaweedOp::transact) return SeaweedFault::none;
-      if (call.path == name && !std::exchange(struck, true)) return fault;
-      return struck ? SeaweedFault::error_before : SeaweedFault::none;
-    });
+    run.rig.cluster.set_script(
+        [fault, name = run.rig.log_files().at(0), struck = false](const SeaweedCall& call) mutable {
+          if (call.op != SeaweedOp::transact) return SeaweedFault::none;
+          if (call.path == name && !std::exchange(struck, true)) return fault;
+          return struck ? SeaweedFault::error_before : SeaweedFault::none;
+        });
     gateway->housekeeping();
     run.rig.cluster.set_script({});
     EXPECT_EQ(run.rig.log_files().size(), static_cast<std::size_t>(kFiles)) << "nothing is erased yet";
@@ -223,7 +224,8 @@ TEST_P(SeaweedMerge, EpochsAreKept) {
   EXPECT_TRUE(std::equal(known.begin(), known.begin() + 5, later.begin()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, SeaweedMerge, testing::Values(seaweed::Layout::batch, seaweed::Layout::record),
+INSTANTIATE_TEST_SUITE_P(Layouts, SeaweedMerge,
+                         testing::Values(seaweed::Layout::batch, seaweed::Layout::record),
                          [](const auto& info) { return std::string(seaweed::layout_name(info.param)); });
 
 }  // namespace

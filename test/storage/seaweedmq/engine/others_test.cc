@@ -37,10 +37,12 @@ class SeaweedOthers : public testing::Test {
           parts.empty() ? "" : ",", range.start, range.stop, generation);
     }
     seaweed::Entry conf;
-    conf.content = R"({"brokerPartitionAssignments":[)" + parts + R"(],"retention":{"retentionSeconds":"9"}})";
+    conf.content =
+        R"({"brokerPartitionAssignments":[)" + parts + R"(],"retention":{"retentionSeconds":"9"}})";
     rig.cluster.set_entry("/topics/kafka/" + name + "/topic.conf", conf);
   }
-  std::string directory(std::int32_t index = 0, std::int32_t partitions = 1, std::int64_t generation = kGeneration) {
+  std::string directory(std::int32_t index = 0, std::int32_t partitions = 1,
+                        std::int64_t generation = kGeneration) {
     return seaweed::paths::partition_dir("theirs", generation, seaweed::ring_range(index, partitions));
   }
   // A window that a broker has flushed: entries "v<offset>" of [from, to), a millisecond apart.
@@ -124,7 +126,8 @@ TEST_F(SeaweedOthers, AreTopicsWithOneIdAtEveryGateway) {
   EXPECT_EQ(seen[0].name, "theirs");
   EXPECT_EQ(seen[0].partitions, 4);
   EXPECT_EQ(seen[0].created_ms, kGeneration / 1'000'000);
-  EXPECT_EQ(seen[0].configs, (std::map<std::string, std::string>{{"seaweedmq.layout", "record"}, {"seaweedmq.path", "broker"}}));
+  EXPECT_EQ(seen[0].configs, (std::map<std::string, std::string>{{"seaweedmq.layout", "record"},
+                                                                 {"seaweedmq.path", "broker"}}));
   EXPECT_EQ(topics(*two).at(0).id, seen[0].id);
   EXPECT_EQ(topics(*one).at(0).id, seen[0].id);
   EXPECT_TRUE(one->engine().partitions_with_data().empty()) << "nothing of them is ours to keep";
@@ -147,7 +150,7 @@ TEST_F(SeaweedOthers, ComeAndGoWhileTheGatewayRuns) {
 
 TEST_F(SeaweedOthers, RecordsAreRead_WhateverFilesTheyAreIn) {
   put_conf("theirs", 1);
-  put_file(0, 10, kNow);              // no attributes
+  put_file(0, 10, kNow);  // no attributes
   put_file(10, 20, kNow + 5 * kSecond);
   put_file(20, 25, kNow + 5 * kSecond + 500'000'000);  // another window of that second
   put_file(30, 40, kNow + 9 * kSecond);                // behind a gap
@@ -173,7 +176,8 @@ TEST_F(SeaweedOthers, RecordsAreRead_WhateverFilesTheyAreIn) {
     }
   }
   EXPECT_EQ(read(*log, 41).error().code, ErrorCode::offset_out_of_range);
-  const auto bytes = rig.shards().call([&] { return std::pair(log->readable_bytes(0, 40), log->readable_bytes(40, 50)); });
+  const auto bytes =
+      rig.shards().call([&] { return std::pair(log->readable_bytes(0, 40), log->readable_bytes(40, 50)); });
   EXPECT_GT(bytes.first, 0U);
   EXPECT_EQ(bytes.second, 0U);
   const auto little = read(*log, 12, {.max_bytes = 1, .at_least_one_batch = true});
@@ -186,7 +190,8 @@ TEST_F(SeaweedOthers, WindowThatBeginsAtZero_IsNotInItsFilesAttributes) {
   put_file(10, 20, kNow + 1'000'000);
   put_file(30, 40, kNow + 5 * kSecond);  // behind a gap, in two windows
   put_file(40, 50, kNow + 5 * kSecond + 20'000'000);
-  EXPECT_EQ(seaweed::BigEndianReader(rig.cluster.entry(path)->extended.at("offset_min")).integer<Offset>(), 10);
+  EXPECT_EQ(seaweed::BigEndianReader(rig.cluster.entry(path)->extended.at("offset_min")).integer<Offset>(),
+            10);
   auto gateway = rig.gateway();
   const auto log = open(*gateway);
   EXPECT_EQ(ends(*log).log_start, 0);
@@ -274,7 +279,8 @@ TEST_F(SeaweedOthers, DamageFailsItsRangeAlone) {
   put_file(0, 10, kNow);
   const auto second = put_file(10, 20, kNow + 5 * kSecond);
   put_file(20, 30, kNow + 9 * kSecond);
-  rig.cluster.set_needle(rig.cluster.entry(second)->chunks[0].file_id, SharedBuffer::copy_of(as_bytes("rubbish")));
+  rig.cluster.set_needle(rig.cluster.entry(second)->chunks[0].file_id,
+                         SharedBuffer::copy_of(as_bytes("rubbish")));
   auto gateway = rig.gateway();
   const auto log = open(*gateway);
   EXPECT_EQ(read(*log, 10).error().code, ErrorCode::corrupt_message);
@@ -289,7 +295,8 @@ TEST_F(SeaweedOthers, NothingIsWritten) {
   auto gateway = rig.gateway();
   const auto log = open(*gateway, 1);
   EXPECT_EQ(ends(*log).log_end, 3) << "its own part of the ring";
-  const auto refused = rig.shards().run([&] { return log->append(log->leader_epoch(), list(batch_of({"x"}))); });
+  const auto refused =
+      rig.shards().run([&] { return log->append(log->leader_epoch(), list(batch_of({"x"}))); });
   EXPECT_EQ(refused.error().code, ErrorCode::policy_violation);
   EXPECT_NE(refused.error().message.find("seaweedmq.path=broker"), std::string::npos);
   EXPECT_EQ(rig.shards().run([&] { return log->trim_before(2); }).error().code, ErrorCode::policy_violation);

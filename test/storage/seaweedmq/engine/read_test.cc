@@ -72,7 +72,9 @@ TEST_P(SeaweedRead, ReadingOn_FindsTheNextChunksInMemory) {
   ASSERT_TRUE(gateway->read(2, little));
   rig.shards().settle(50);
   EXPECT_EQ(downloads() - before, 5U) << "whoever goes on does: the rest comes by itself";
-  for (const Offset from : {4, 6, 8}) EXPECT_EQ(values_of(records_of(*gateway->read(from, little))).front(), all[static_cast<std::size_t>(from)]);
+  for (const Offset from : {4, 6, 8})
+    EXPECT_EQ(values_of(records_of(*gateway->read(from, little))).front(),
+              all[static_cast<std::size_t>(from)]);
   rig.shards().settle(50);
   EXPECT_EQ(downloads() - before, 5U) << "once each";
 }
@@ -258,7 +260,8 @@ TEST(SeaweedGather, FullQueue_IsToldAtOnce) {
   EXPECT_EQ(gateway->append_values({"more"})->base_offset, 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Layouts, SeaweedRead, testing::Values(seaweed::Layout::batch, seaweed::Layout::record),
+INSTANTIATE_TEST_SUITE_P(Layouts, SeaweedRead,
+                         testing::Values(seaweed::Layout::batch, seaweed::Layout::record),
                          [](const auto& info) { return std::string(seaweed::layout_name(info.param)); });
 
 TEST(SeaweedClock, NamesAndTimesAscend_WhereverTheClockGoes) {

@@ -1,5 +1,5 @@
-// Topics in layout `record`: fixed when they are made, with every record an entry of its own, and read back as
-// they were written by whoever opens the log.
+// Topics in layout `record`: fixed when they are made, with every record an entry of its own, and read back
+// as they were written by whoever opens the log.
 #include "format/log_entry.h"
 #include "log/file_index.h"
 #include "seaweed_rig.h"
@@ -69,7 +69,8 @@ TEST_F(SeaweedRecordLog, EachRecordIsAnEntry) {
   auto gateway = rig.gateway(true);
   const std::vector<protocol::NewRecord> records = {{.timestamp = 5, .key = "k", .value = "v"},
                                                     {.timestamp = 6, .value = "w"}};
-  ASSERT_TRUE(gateway->append(list(build(records, {.compression = protocol::Compression::lz4}), batch_of({"x"}))));
+  ASSERT_TRUE(
+      gateway->append(list(build(records, {.compression = protocol::Compression::lz4}), batch_of({"x"}))));
   ASSERT_TRUE(gateway->append_values({"y"}));
   const auto found = entries(0);
   ASSERT_EQ(found.size(), 4U);

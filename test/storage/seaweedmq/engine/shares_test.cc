@@ -7,8 +7,8 @@
 namespace tidegate::test {
 namespace {
 
-using std::chrono::seconds;
 using seaweed::share_out;
+using std::chrono::seconds;
 
 TEST(SeaweedShardMap, EveryShardHasOneOfTheGateways_InEqualParts) {
   const std::vector<NodeId> nodes{1, 2, 3, 700};
@@ -104,7 +104,8 @@ TEST(SeaweedShares, AppendUnderWay_EndsBeforeItsPartitionMoves) {
   };
   auto two = rig.gateway();
   rig.cluster.hold(SeaweedOp::upload);
-  for (std::int32_t i = 0; i < kPartitions; ++i) rig.shards().shard().spawn(append(*one->open(i), &acked), "append");
+  for (std::int32_t i = 0; i < kPartitions; ++i)
+    rig.shards().shard().spawn(append(*one->open(i), &acked), "append");
   rig.pass(kRound * 2);
   for (const std::int32_t i : led_by(*two)) EXPECT_FALSE(rig.values(*two, i)) << "not yet";
   EXPECT_EQ(acked, 0);
@@ -125,7 +126,8 @@ TEST(SeaweedShares, PartsOfAGatewayThatIsGone_AreTakenAfterItsLease) {
   for (const std::int32_t i : of_one) ASSERT_TRUE(rig.append(*one, i, "before"));
   one->cut_off(true);
   rig.pass(kTakeOver);
-  for (const std::int32_t i : of_one) EXPECT_EQ(rig.values(*two, i), (Values{"before"})) << "without being asked for";
+  for (const std::int32_t i : of_one)
+    EXPECT_EQ(rig.values(*two, i), (Values{"before"})) << "without being asked for";
   EXPECT_EQ(led_by(*two).size(), static_cast<std::size_t>(kPartitions));
 
   // It wakes up, serves nothing of what it had, and gets its part back in later epochs.

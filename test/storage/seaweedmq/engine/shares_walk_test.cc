@@ -1,6 +1,6 @@
-// Three gateways that share a topic out in a random walk of appends, pauses, lost answers, stops and starts: no
-// partition is served by two at a time, nothing that was acknowledged is lost or twice, and once all is quiet
-// everything is served again.
+// Three gateways that share a topic out in a random walk of appends, pauses, lost answers, stops and starts:
+// no partition is served by two at a time, nothing that was acknowledged is lost or twice, and once all is
+// quiet everything is served again.
 #include <algorithm>
 #include <array>
 
@@ -36,7 +36,8 @@ class SharesWalk : public testing::TestWithParam<int> {
   void append(Place& place, std::int32_t partition) {
     if (place.cut) return;
     const std::string value = std::to_string(++last_value_);
-    if (rig_.append(*place.gateway, partition, value)) acked_[static_cast<std::size_t>(partition)].push_back(value);
+    if (rig_.append(*place.gateway, partition, value))
+      acked_[static_cast<std::size_t>(partition)].push_back(value);
   }
   // How many serve it; each of them all that was acknowledged.
   int serving(std::int32_t partition) {
@@ -64,7 +65,8 @@ TEST_P(SharesWalk, OneServesEachPartition_AndNothingIsLostOrTwice) {
   SeededRng rng(static_cast<std::uint64_t>(GetParam()));
   std::uint64_t transacts = 0;
   rig_.cluster.set_script([&](const SeaweedCall& call) {
-    const bool ours = call.path.find("/sessions/") != std::string::npos || call.path.find("/fences/") != std::string::npos;
+    const bool ours =
+        call.path.find("/sessions/") != std::string::npos || call.path.find("/fences/") != std::string::npos;
     if (call.op != SeaweedOp::transact || !ours) return SeaweedFault::none;
     return ++transacts % 11 == 0 ? SeaweedFault::error_after : SeaweedFault::none;
   });

@@ -209,7 +209,8 @@ TEST(SeaweedMeta, DamagedScope_IsNamedAndCanBeErased_AndTheOthersAreRead) {
   SeaweedRig rig;
   auto gateway = rig.gateway();
   const std::string cut = "group/" + std::string(300, 'x');
-  for (const std::string& scope : {std::string("group/a"), std::string("group/b"), std::string("group/c"), cut})
+  for (const std::string& scope :
+       {std::string("group/a"), std::string("group/b"), std::string("group/c"), cut})
     ASSERT_TRUE(put(rig, *gateway, scope, {op("k", "v")}));
   for (const std::string& path : rig.cluster.paths("/topics/kafka/.meta/scopes/")) {
     if (!path.ends_with("b") && path.find("~~") == std::string::npos) continue;
@@ -221,12 +222,17 @@ TEST(SeaweedMeta, DamagedScope_IsNamedAndCanBeErased_AndTheOthersAreRead) {
   const auto scopes = [&](std::string after = "") {
     return rig.shards().run([&] { return meta.scopes("group/", after, 10); }).value();
   };
-  EXPECT_EQ(scopes(), (std::vector<std::string>{"group/a", "group/b", "group/c"})) << "a name that was cut tells nothing";
+  EXPECT_EQ(scopes(), (std::vector<std::string>{"group/a", "group/b", "group/c"}))
+      << "a name that was cut tells nothing";
   EXPECT_EQ(scopes("group/b"), (std::vector<std::string>{"group/c"}));
-  EXPECT_EQ(rig.shards().run([&] { return meta.get("group/b", "k"); }).error().code, ErrorCode::corrupt_message);
-  EXPECT_EQ(rig.shards().run([&] { return meta.scan("group/b", "", "", 9); }).error().code, ErrorCode::corrupt_message);
+  EXPECT_EQ(rig.shards().run([&] { return meta.get("group/b", "k"); }).error().code,
+            ErrorCode::corrupt_message);
+  EXPECT_EQ(rig.shards().run([&] { return meta.scan("group/b", "", "", 9); }).error().code,
+            ErrorCode::corrupt_message);
   EXPECT_EQ(put(rig, *gateway, "group/b", {op("k", "new")}).error().code, ErrorCode::corrupt_message);
-  const auto erase = [&](std::string scope) { return rig.shards().run([&] { return meta.erase_damaged(scope); }); };
+  const auto erase = [&](std::string scope) {
+    return rig.shards().run([&] { return meta.erase_damaged(scope); });
+  };
   EXPECT_EQ(erase("group/a").error().code, ErrorCode::invalid_request);
   EXPECT_EQ(erase("group/none").error().code, ErrorCode::invalid_request);
   EXPECT_TRUE(erase("group/b"));

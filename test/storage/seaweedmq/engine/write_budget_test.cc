@@ -14,7 +14,8 @@ TEST(WriteBudget, PlacesComeAtItsRate) {
   for (int i = 0; i < 6; ++i) EXPECT_EQ(budget.take(now), now) << i;
   for (int i = 1; i <= 100; ++i) EXPECT_EQ(budget.take(now), now + milliseconds(10) * i);
   now = now + milliseconds(2000);
-  for (int i = 0; i < 6; ++i) EXPECT_EQ(budget.take(now), now) << "what was not taken for long is not made up for";
+  for (int i = 0; i < 6; ++i)
+    EXPECT_EQ(budget.take(now), now) << "what was not taken for long is not made up for";
   EXPECT_GT(budget.take(now), now);
 }
 
@@ -80,7 +81,8 @@ TEST_F(SeaweedBudget, ManyPartitions_GatherLonger) {
   EXPECT_LE(commits, 110U) << "a hundred a second, and what was made up for";
   EXPECT_GE(commits, 90U);
   EXPECT_GE(waited, milliseconds(250));
-  EXPECT_LE(waited, milliseconds(700)) << "in turn: thirty of them take 300 ms, and one may just have missed its own";
+  EXPECT_LE(waited, milliseconds(700))
+      << "in turn: thirty of them take 300 ms, and one may just have missed its own";
 }
 
 }  // namespace

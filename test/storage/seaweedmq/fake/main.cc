@@ -1,8 +1,8 @@
-// The fake SeaweedFS as a program, for tests of the daemon's binary. Prints "masters HOST:PORT.GRPCPORT", then
-// obeys lines, each answered by "ok" or "unknown": kill PART, start PART (master, filer, volume), and
-// put PATH CONTENT, which writes an entry. Ends with its standard input. With --faulty there is a proxy in front of
-// each part: the first line also has "rewrite FROM=TO,..." for seaweedmq.address.rewrite, and fault PART MODE (pass,
-// refuse, reset, hang, slow) tells a proxy what to do to its connections.
+// The fake SeaweedFS as a program, for tests of the daemon's binary. Prints "masters HOST:PORT.GRPCPORT",
+// then obeys lines, each answered by "ok" or "unknown": kill PART, start PART (master, filer, volume), and
+// put PATH CONTENT, which writes an entry. Ends with its standard input. With --faulty there is a proxy in
+// front of each part: the first line also has "rewrite FROM=TO,..." for seaweedmq.address.rewrite, and fault
+// PART MODE (pass, refuse, reset, hang, slow) tells a proxy what to do to its connections.
 #include <iostream>
 #include <map>
 #include <memory>
@@ -73,8 +73,8 @@ int run(bool faulty) {
   for (const auto part : {Part::master, Part::filer, Part::volume}) {
     if (!faulty) break;
     proxies[part] = std::make_unique<FaultyProxy>(cluster.port_of(part));
-    rules += (rules.empty() ? "" : ",") + std::string("127.0.0.1:") + std::to_string(cluster.port_of(part)) + "=" +
-             proxies[part]->address();
+    rules += (rules.empty() ? "" : ",") + std::string("127.0.0.1:") + std::to_string(cluster.port_of(part)) +
+             "=" + proxies[part]->address();
   }
   std::cout << "masters " << cluster.master() << (faulty ? " rewrite " + rules : "") << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
@@ -86,4 +86,6 @@ int run(bool faulty) {
 }  // namespace
 }  // namespace tidegate::test
 
-int main(int argc, char** argv) { return tidegate::test::run(argc > 1 && std::string(argv[1]) == "--faulty"); }
+int main(int argc, char** argv) {
+  return tidegate::test::run(argc > 1 && std::string(argv[1]) == "--faulty");
+}

@@ -33,7 +33,8 @@ TEST(FilerRules, OthersAreNot) {
 }
 
 TEST(FilerRules, ProtobufNamesAreReadToo) {
-  const auto found = ttl_rules(R"({"locations":[{"location_prefix":"/topics/","ttl":"3h"}]})", "/topics/kafka");
+  const auto found =
+      ttl_rules(R"({"locations":[{"location_prefix":"/topics/","ttl":"3h"}]})", "/topics/kafka");
   ASSERT_TRUE(found);
   ASSERT_EQ(found->size(), 1U);
   EXPECT_EQ(found->front().location_prefix, "/topics/");

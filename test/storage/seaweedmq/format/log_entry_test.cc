@@ -22,7 +22,11 @@ TEST(SeaweedLogEntry, OurFrames_AreProtobufMessages) {
   for (const std::int64_t ts : {std::int64_t{0}, std::int64_t{1}, std::int64_t{1'700'000'000'000'000'123}}) {
     for (const std::int32_t hash : {0, 77, -5}) {
       for (const std::string& data : {std::string(), std::string("value"), std::string(70'000, 'x')}) {
-        const LogEntry entry{.ts_ns = ts, .partition_key_hash = hash, .offset = ts / 3, .key = as_bytes("key"), .extra = as_bytes("e")};
+        const LogEntry entry{.ts_ns = ts,
+                             .partition_key_hash = hash,
+                             .offset = ts / 3,
+                             .key = as_bytes("key"),
+                             .extra = as_bytes("e")};
         const std::string frame = frame_of(entry, data);
         BigEndianReader head(frame);
         ASSERT_EQ(head.integer<std::uint32_t>(), frame.size() - 4);
@@ -69,7 +73,15 @@ TEST(SeaweedLogEntry, ProtobufMessages_AreOurFrames) {
 
 TEST(SeaweedLogEntry, UnknownFields_ArePassedOver) {
   // Field 9 as varint, 10 as fixed64, 11 as bytes, 12 as fixed32, then offset 3.
-  const std::string bytes("\x48\x96\x01\x51" "12345678" "\x5a\x02" "ab" "\x65" "abcd" "\x28\x03", 23);
+  const std::string bytes(
+      "\x48\x96\x01\x51"
+      "12345678"
+      "\x5a\x02"
+      "ab"
+      "\x65"
+      "abcd"
+      "\x28\x03",
+      23);
   const auto entry = parse_log_entry(as_bytes(bytes));
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->offset, 3);
@@ -93,7 +105,8 @@ SharedBuffer chunk_of(const std::vector<protocol::RecordBatch>& batches, std::in
     // Every second one in two parts, as the log has large ones.
     const bool split = batch.bytes.size() % 2 == 0;
     const std::size_t front = split ? protocol::kBatchHeaderBytes : batch.bytes.size();
-    builder.add(batch.header, batch.bytes.slice(0, front), batch.bytes.slice(front, batch.bytes.size() - front), ts_ns++);
+    builder.add(batch.header, batch.bytes.slice(0, front),
+                batch.bytes.slice(front, batch.bytes.size() - front), ts_ns++);
   }
   const std::size_t size = builder.size_bytes();
   const SharedBuffer joined = tidegate::test::joined(builder.take());
@@ -106,7 +119,8 @@ TEST(SeaweedBatchLayout, Batches_ComeBackVerbatim) {
   std::vector<protocol::RecordBatch> batches;
   Offset base = 0;
   for (int i = 0; i < 20; ++i) {
-    batches.push_back(numbered_batch(std::string(static_cast<std::size_t>(i), 'p'), i, 1 + i % 3, {.base_offset = base, .leader_epoch = 4}));
+    batches.push_back(numbered_batch(std::string(static_cast<std::size_t>(i), 'p'), i, 1 + i % 3,
+                                     {.base_offset = base, .leader_epoch = 4}));
     base = batches.back().header.next_offset();
   }
   const SharedBuffer chunk = chunk_of(batches);
@@ -130,7 +144,8 @@ TEST(SeaweedBatchLayout, EntriesThatDoNotFit_AreCorrupt) {
   const auto batch = numbered_batch("v", 0, 3, {.base_offset = 7});
   const std::string key = batch_key(batch.header);
   const auto parse = [&](Offset offset, std::string_view with_key, std::size_t bytes) {
-    const std::string frame = frame_of({.offset = offset, .key = as_bytes(with_key)}, as_text(batch.bytes.bytes()).substr(0, bytes));
+    const std::string frame = frame_of({.offset = offset, .key = as_bytes(with_key)},
+                                       as_text(batch.bytes.bytes()).substr(0, bytes));
     const SharedBuffer chunk = SharedBuffer::copy_of(as_bytes(frame));
     FrameReader frames(chunk);
     const auto entry = frames.next();

@@ -37,8 +37,9 @@ TEST(SeaweedNames, Directories_AreInUtc) {
   EXPECT_EQ(paths::parse_version("v2023-11-14-22-13-20"), 1'700'000'000 * kSecond);
   EXPECT_EQ(paths::partition_dir("orders", generation, ring_range(1, 64)),
             "/topics/kafka/orders/v2023-11-14-22-13-20/0039-0078");
-  for (const char* bad : {"", "v", "2023-11-14-22-13-20", "v2023-13-14-22-13-20", "v2023-02-30-22-13-20",
-                          "v2023-11-14-24-13-20", "v2023-11-14-22-13-2x", "v2023-11-14-22-13-200", "v+023-11-14-22-13-20"}) {
+  for (const char* bad :
+       {"", "v", "2023-11-14-22-13-20", "v2023-13-14-22-13-20", "v2023-02-30-22-13-20",
+        "v2023-11-14-24-13-20", "v2023-11-14-22-13-2x", "v2023-11-14-22-13-200", "v+023-11-14-22-13-20"}) {
     EXPECT_EQ(paths::parse_version(bad), std::nullopt) << bad;
   }
 }
@@ -76,10 +77,12 @@ TEST(SeaweedNames, NextFileName_AlwaysSortsBehind) {
 TEST(SeaweedNames, EscapedNames_KeepOrderPrefixAndBytes) {
   EXPECT_EQ(escape_name("group/My-Group_1"), "group-2FMy-2DGroup_5F1");
   SeededRng rng(3);
-  std::vector<std::string> all{"", "a", std::string(1, '\0'), "\xff", "/", ".", "..", "-", "@", "_", "~", "a/b", "a.b", "ab"};
+  std::vector<std::string> all{
+      "", "a", std::string(1, '\0'), "\xff", "/", ".", "..", "-", "@", "_", "~", "a/b", "a.b", "ab"};
   for (int i = 0; i < 2000; ++i) {
     std::string bytes(rng.below(6), '\0');
-    for (char& c : bytes) c = rng.below(2) == 0 ? static_cast<char>(rng.next()) : "az/.-_@~09AZ"[rng.below(12)];
+    for (char& c : bytes)
+      c = rng.below(2) == 0 ? static_cast<char>(rng.next()) : "az/.-_@~09AZ"[rng.below(12)];
     all.push_back(bytes);
   }
   for (const auto& bytes : all) {
@@ -90,7 +93,8 @@ TEST(SeaweedNames, EscapedNames_KeepOrderPrefixAndBytes) {
     EXPECT_EQ(bytes < other, name < escape_name(other)) << name << " and " << escape_name(other);
     EXPECT_EQ(other.starts_with(bytes), escape_name(other).starts_with(name));
   }
-  for (const char* bad : {"-", "-2", "-2f", "-41", "~2F", "a b", "-+2", "-0x"}) EXPECT_EQ(unescape_name(bad), std::nullopt) << bad;
+  for (const char* bad : {"-", "-2", "-2f", "-41", "~2F", "a b", "-+2", "-0x"})
+    EXPECT_EQ(unescape_name(bad), std::nullopt) << bad;
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Layout `record`: what goes in comes back, other readers see keys and values, others' entries make batches, and
-// nothing that lies on a volume server does harm.
+// Layout `record`: what goes in comes back, other readers see keys and values, others' entries make batches,
+// and nothing that lies on a volume server does harm.
 #include "format/record_layout.h"
 
 #include <gmock/gmock.h>
@@ -61,10 +61,10 @@ Read read(const SharedBuffer& chunk) { return read(chunk, {}); }
 // Everything of a batch that a consumer can see, as text; its bytes when they have no records to walk.
 std::string seen(const RecordBatch& batch) {
   const auto& h = batch.header;
-  std::string out = fmt::format("{}+{} epoch {} attributes {} times {}..{} producer {}/{}/{} count {}\n",
-                                h.base_offset, h.last_offset_delta, h.partition_leader_epoch, h.attributes,
-                                h.base_timestamp, h.max_timestamp, h.producer_id, h.producer_epoch,
-                                h.base_sequence, h.records_count);
+  std::string out =
+      fmt::format("{}+{} epoch {} attributes {} times {}..{} producer {}/{}/{} count {}\n", h.base_offset,
+                  h.last_offset_delta, h.partition_leader_epoch, h.attributes, h.base_timestamp,
+                  h.max_timestamp, h.producer_id, h.producer_epoch, h.base_sequence, h.records_count);
   const auto text = [](const std::optional<ByteView>& bytes) {
     return bytes ? fmt::format("'{}'", as_text(*bytes)) : "null";
   };
@@ -188,7 +188,8 @@ TEST(SeaweedRecordLayout, OtherReaders_SeeKeysAndValues) {
 
 std::string others(Offset offset, std::string_view key, std::string_view data, std::int64_t ts_ns = kNow) {
   std::string out;
-  put_frame_head(out, {.ts_ns = ts_ns, .partition_key_hash = 3, .offset = offset, .key = as_bytes(key)}, data.size());
+  put_frame_head(out, {.ts_ns = ts_ns, .partition_key_hash = 3, .offset = offset, .key = as_bytes(key)},
+                 data.size());
   return out.append(data);
 }
 
@@ -221,7 +222,8 @@ TEST(SeaweedRecordLayout, OthersEntries_AreDividedIntoBatches) {
   std::string bytes;
   for (Offset offset = 0; offset < 5000; ++offset) bytes += others(offset, "k", std::string(100, 'v'));
   bytes += others(Offset{1} << 40, "far", "away");
-  const auto found = read(SharedBuffer::copy_of(as_bytes(bytes)), {.others = true, .max_batch_bytes = 50'000});
+  const auto found =
+      read(SharedBuffer::copy_of(as_bytes(bytes)), {.others = true, .max_batch_bytes = 50'000});
   EXPECT_FALSE(found.damage);
   Offset next = 0;
   for (const auto& batch : found.batches) {
@@ -260,7 +262,8 @@ TEST(SeaweedRecordLayout, BatchesThatCannotBeTakenApart_AreKeptWhole) {
 TEST(SeaweedRecordLayout, HeaderAndRecordsInTwoPieces_AreTheSame) {
   const auto batch = batch_of({"v1", "v2"}, {.compression = Compression::snappy, .base_offset = 8});
   const auto front = batch.bytes.slice(0, protocol::kBatchHeaderBytes);
-  const auto rest = batch.bytes.slice(protocol::kBatchHeaderBytes, batch.bytes.size() - protocol::kBatchHeaderBytes);
+  const auto rest =
+      batch.bytes.slice(protocol::kBatchHeaderBytes, batch.bytes.size() - protocol::kBatchHeaderBytes);
   RecordChunkBuilder builder;
   EXPECT_EQ(builder.add(batch.header, front, rest, kNow), 2);
   EXPECT_EQ(builder.take().at(0), chunk_of({batch}));
@@ -268,7 +271,8 @@ TEST(SeaweedRecordLayout, HeaderAndRecordsInTwoPieces_AreTheSame) {
 
 TEST(SeaweedRecordLayout, EveryFlippedBit_IsDamageOrHarmless) {
   const auto first = batch_of({"a", "b"}, {.base_offset = 1});
-  const auto second = build({{.timestamp = 5, .key = "k", .value = "v", .headers = {{"h", "x"}}}}, {.base_offset = 3});
+  const auto second =
+      build({{.timestamp = 5, .key = "k", .value = "v", .headers = {{"h", "x"}}}}, {.base_offset = 3});
   const auto good = chunk_of({first, second});
   for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
     MutableBuffer bad(good.size());
@@ -299,7 +303,8 @@ TEST(SeaweedRecordLayout, EveryCut_IsDamage) {
 
 std::string entry_with(Offset offset, std::string_view extra, std::string_view data = {}) {
   std::string out;
-  put_frame_head(out, {.ts_ns = 1, .offset = offset, .key = as_bytes("k"), .extra = as_bytes(extra)}, data.size());
+  put_frame_head(out, {.ts_ns = 1, .offset = offset, .key = as_bytes("k"), .extra = as_bytes(extra)},
+                 data.size());
   return out.append(data);
 }
 

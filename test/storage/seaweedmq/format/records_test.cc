@@ -14,7 +14,12 @@ using namespace storage::seaweedmq;
 using storage::EpochStart;
 
 FileFacts some_facts() {
-  return {.layout = Layout::record, .epoch = 3, .base = 100, .end = 160, .first_ts_ns = 5, .last_ts_ns = 99,
+  return {.layout = Layout::record,
+          .epoch = 3,
+          .base = 100,
+          .end = 160,
+          .first_ts_ns = 5,
+          .last_ts_ns = 99,
           .max_timestamp = 1234,
           .chunks = {{.base = 100, .end = 120, .max_timestamp = 7, .record_bytes = 500},
                      {.base = 130, .end = 155, .max_timestamp = 1234, .record_bytes = 600}}};
@@ -40,7 +45,8 @@ TEST(SeaweedFileFacts, FirstFile_HasItsRangeToo) {
 TEST(SeaweedFileFacts, ForeignFiles_HaveNone_DamagedOnes_AreRefused) {
   auto attributes = attributes_of(some_facts());
   const std::string own = attributes.at("tidegate");
-  EXPECT_EQ(parse_facts(attributes, 1).error().code, ErrorCode::corrupt_message) << "another number of chunks";
+  EXPECT_EQ(parse_facts(attributes, 1).error().code, ErrorCode::corrupt_message)
+      << "another number of chunks";
   for (std::size_t size = 0; size < own.size(); ++size) {
     attributes["tidegate"] = own.substr(0, size);
     EXPECT_FALSE(parse_facts(attributes, 2)) << size;
@@ -80,10 +86,11 @@ TEST(SeaweedTopicConf, OfOthers_IsUnderstood) {
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->slots, 2);
   EXPECT_EQ(parsed->generation_ns, 12);
-  for (const char* bad : {"", "{", "[]", "{}", R"({"brokerPartitionAssignments":[]})", R"({"brokerPartitionAssignments":[{}]})",
-                          R"({"brokerPartitionAssignments":[{"partition":{"ringSize":4096}}]})",
-                          R"({"brokerPartitionAssignments":[{"partition":{"ringSize":2520,"unixTimeNs":"x"}}]})",
-                          R"({"brokerPartitionAssignments":[{"partition":{"ringSize":2520,"unixTimeNs":"1"}},
+  for (const char* bad :
+       {"", "{", "[]", "{}", R"({"brokerPartitionAssignments":[]})", R"({"brokerPartitionAssignments":[{}]})",
+        R"({"brokerPartitionAssignments":[{"partition":{"ringSize":4096}}]})",
+        R"({"brokerPartitionAssignments":[{"partition":{"ringSize":2520,"unixTimeNs":"x"}}]})",
+        R"({"brokerPartitionAssignments":[{"partition":{"ringSize":2520,"unixTimeNs":"1"}},
                               {"partition":{"ringSize":2520,"unixTimeNs":"2"}}]})"}) {
     EXPECT_EQ(parse_topic_conf(bad).error().code, ErrorCode::corrupt_message) << bad;
   }
@@ -92,7 +99,11 @@ TEST(SeaweedTopicConf, OfOthers_IsUnderstood) {
 TEST(SeaweedTopicRecord, RoundTrip) {
   SeededRng rng(1);
   TopicRecord record;
-  record.topic = {.name = "orders", .id = random_uuid(rng), .partitions = 7, .configs = {{"a", "1"}, {"b", ""}}, .created_ms = 5};
+  record.topic = {.name = "orders",
+                  .id = random_uuid(rng),
+                  .partitions = 7,
+                  .configs = {{"a", "1"}, {"b", ""}},
+                  .created_ms = 5};
   record.slots = 64;
   record.generation_ns = 1'700'000'000'000'000'001;
   record.layout = Layout::record;
@@ -124,8 +135,13 @@ TEST(SeaweedTopicRecord, RoundTrip) {
 }
 
 TEST(SeaweedState, RoundTripAndDamage) {
-  const PartitionState state{.log_start = 5, .log_end = 90, .last_ts_ns = 1'700'000'000'000'000'001, .listed_to = "x",
-                             .listed_end = 50, .listed_bytes = 1234, .epochs = {{0, 0}, {2, 40}}};
+  const PartitionState state{.log_start = 5,
+                             .log_end = 90,
+                             .last_ts_ns = 1'700'000'000'000'000'001,
+                             .listed_to = "x",
+                             .listed_end = 50,
+                             .listed_bytes = 1234,
+                             .epochs = {{0, 0}, {2, 40}}};
   const auto parsed = parse_state(encode_state(state));
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(parsed->log_start, 5);
@@ -144,8 +160,8 @@ TEST(SeaweedState, RoundTripAndDamage) {
   const std::string good = encode_state({.log_start = 5, .log_end = 90, .last_ts_ns = 17});
   ASSERT_TRUE(parse_state(good));
   // Numbers that a conversion would silently turn into others.
-  for (const char* number : {"95555555555555555555555555550", "9.5e27", "9.5", "9223372036854775808", "-1",
-                             "\"90\"", "null"}) {
+  for (const char* number :
+       {"95555555555555555555555555550", "9.5e27", "9.5", "9223372036854775808", "-1", "\"90\"", "null"}) {
     std::string bad = good;
     bad.replace(bad.find("90"), 2, number);
     EXPECT_FALSE(parse_state(bad)) << bad;
@@ -153,14 +169,16 @@ TEST(SeaweedState, RoundTripAndDamage) {
 }
 
 TEST(SeaweedScope, RoundTripAndEveryCut) {
-  const ScopeContent content{.scope = std::string("a\0b", 3), .epoch = -7, .entries = {{"", "v"}, {"k", std::string(3, '\0')}}};
+  const ScopeContent content{
+      .scope = std::string("a\0b", 3), .epoch = -7, .entries = {{"", "v"}, {"k", std::string(3, '\0')}}};
   const std::string bytes = encode_scope(content);
   const auto parsed = parse_scope(bytes);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->scope, content.scope);
   EXPECT_EQ(parsed->epoch, -7);
   EXPECT_EQ(parsed->entries, content.entries);
-  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(parse_scope(bytes.substr(0, size))) << size;
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(parse_scope(bytes.substr(0, size))) << size;
   EXPECT_FALSE(parse_scope(bytes + "x"));
 }
 
