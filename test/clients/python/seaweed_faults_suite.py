@@ -16,9 +16,11 @@ from suite import BOOTSTRAP, case, control, equal
 
 PARTITIONS = 4
 FAULT_S = 7
-# Breakers close, leases come back and clients try again.
-RECOVERY_S = 5
+# Breakers close, leases come back and clients try again: 5 s on a machine that does nothing else, and every case
+# prints what it took. The limits here are for a busy one.
+RECOVERY_S = 20
 REQUEST_TIMEOUT_S = 4
+ANSWER_S = REQUEST_TIMEOUT_S + 10
 GROWTH_KB = 64 << 10
 RETRIABLE = {KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.KAFKA_STORAGE_ERROR,
              KafkaError.LEADER_NOT_AVAILABLE, KafkaError.COORDINATOR_NOT_AVAILABLE}
@@ -113,7 +115,7 @@ def under_fault(part, begin, heal, must_go_on=False):
     error, took = one_try(tries)
     if error is not None:
         assert error.code() in RETRIABLE, f"{error} is not one that clients repeat"
-    assert took < REQUEST_TIMEOUT_S + 2, f"answered after {took:.1f} s: {error}"
+    assert took < ANSWER_S, f"answered after {took:.1f} s: {error}"
     time.sleep(max(0, FAULT_S - (time.monotonic() - began)))
     during = int(control("memory")[0])
     if must_go_on:
@@ -123,7 +125,7 @@ def under_fault(part, begin, heal, must_go_on=False):
     heal()
     moment = time.monotonic()
     while not (back := load.first_ack_of_later(moment)):
-        assert time.monotonic() - moment < 30, "nothing is acknowledged 30 s after healing"
+        assert time.monotonic() - moment < 60, "nothing is acknowledged 60 s after healing"
         time.sleep(0.05)
     load.end()
     check(topic, load.sent // PARTITIONS)
