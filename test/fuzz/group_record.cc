@@ -31,6 +31,11 @@ void load(const groups::Record& head, const groups::Record& record) {
     TIDEGATE_ASSERT(applied.error().code == ErrorCode::corrupt_message);
     return;
   }
+  // What does not fit together is damage: whoever loads the group leaves it alone then.
+  if (const auto fits = group.check_stored(); !fits) {
+    TIDEGATE_ASSERT(fits.error().code == ErrorCode::corrupt_message);
+    return;
+  }
   const groups::Now now{.mono = {std::chrono::hours(1)}, .wall_ms = 1};
   static_cast<void>(group.on(groups::Loaded{}, now));
   static_cast<void>(group.on(groups::ExpireOffsets{}, now));
