@@ -419,6 +419,8 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Single groups have no settings that it would bound.", .min = 1, .no_effect = true},
     {.name = "group.consumer.max.heartbeat.interval.ms", .type = int32, .default_value = "15000",
      .doc = "Single groups have no settings that it would bound.", .min = 1, .no_effect = true},
+    {.name = "group.consumer.assignment.interval.ms", .type = int32, .default_value = "1000",
+     .doc = "The target assignment of a KIP-848 group is made at every change.", .min = 0, .no_effect = true},
     {.name = "transaction.state.log.replication.factor", .type = int32, .default_value = "1",
      .doc = "There is no transaction state topic.", .min = 1, .no_effect = true},
     {.name = "transaction.state.log.min.isr", .type = int32, .default_value = "1",

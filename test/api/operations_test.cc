@@ -257,6 +257,18 @@ TEST_F(Operations, Producers_AreThoseThatThePartitionRemembers) {
   EXPECT_THAT(response.topics[0].partitions[1].active_producers, IsEmpty());
 }
 
+TEST_F(Operations, Producers_OfAPartitionAreToldOnce) {
+  const auto topic = api.make_topic("t", 2);
+  plane.produce(topic, 0, make_batch(3, from_producer(70, 2, 0)).bytes);
+  const auto response = api.call<DescribeProducersResponse>(producers_of("t", {0, 1, 0}));
+  const auto& told = response.topics.at(0).partitions;
+  ASSERT_EQ(told.size(), 3U);
+  EXPECT_EQ(told[0].active_producers.size(), 1U);
+  EXPECT_EQ(told[1].error_code, ErrorCode::none);
+  EXPECT_EQ(told[2].error_code, ErrorCode::invalid_request);
+  EXPECT_THAT(told[2].active_producers, IsEmpty());
+}
+
 TEST_F(Operations, Producers_OfWhatDoesNotExistHaveKafkasCodes) {
   api.make_topic("t");
   const auto error_of = [&](std::string topic, std::int32_t partition) {

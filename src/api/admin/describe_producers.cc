@@ -2,6 +2,8 @@
 // (KIP-664). Operators look for hanging transactions with it.
 #include "tidegate/protocol/messages/describe_producers.h"
 
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "../handler.h"
@@ -38,6 +40,8 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
   Response response;
   std::vector<broker::PartitionQuestion> questions;
   std::vector<std::pair<std::size_t, std::size_t>> places;
+  // What a partition remembers is told once: it can be large, and naming it again costs a client four bytes.
+  std::set<std::pair<std::string_view, std::int32_t>> asked;
   ErrorCode error = ErrorCode::none;
   for (const auto& topic : request.topics) {
     const auto good = broker::TopicCatalogue::check_name(topic.name);
@@ -51,6 +55,8 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
         set_error(partition, good.error());
       } else if (!known || index < 0 || index >= known->topic.partitions) {
         set_error(partition, ErrorCode::unknown_topic_or_partition, "There is no such partition.");
+      } else if (!asked.emplace(topic.name, index).second) {
+        set_error(partition, ErrorCode::invalid_request, "The partition is named more than once.");
       } else {
         questions.push_back({{known->topic.id, index}});
         places.emplace_back(response.topics.size() - 1, told.partitions.size() - 1);

@@ -9,7 +9,7 @@ _SLACK_S = 1.0
 
 _SESSION_END = re.compile(r'^(\S+) .*event=group_member_removed group="([^"]*)".*'
                           r'why="(?:session timeout|its session expired)" member="([^"]*)"')
-_SUPPRESSED = re.compile(r'^\S+ .*event=group_.* suppressed=(\d+)')
+_SUPPRESSED = re.compile(r'^\S+ .*event=group_(?:rebalanced|member_removed) .* suppressed=(\d+)')
 _LINE = re.compile(r'^(\S+) .*event=group_rebalanced group="([^"]*)" members=(\d+) milliseconds=(\d+)')
 
 
@@ -30,7 +30,7 @@ def session_ends(lines):
 
 
 def suppressed(lines):
-    """How many lines about groups the server did not write, because there were too many."""
+    """How many of the lines that are read here the server did not write, because there were too many."""
     return sum(int(match[1]) for line in lines if (match := _SUPPRESSED.match(line)))
 
 
