@@ -8,6 +8,7 @@ from . import coordinator
 from .members import SESSION_MS, Member
 
 LEAST_MEMBERS = 2
+CONVERSION_TIMEOUT_S = 40
 SERVER_EVERY = 12  # every so many operations one is a SIGKILL of the server
 
 
@@ -50,6 +51,24 @@ class Watcher:
                 return said
         return coordinator.describe(self.server.bootstrap, group.name, False)
 
+    def wait_for(self, group, consumer, members, timeout_s):
+        """Until the group is stable, of the consumer protocol or the classic one, with so many members that
+        own partitions; else what was seen last."""
+        end, seen = time.monotonic() + timeout_s, "it is not known"
+        while time.monotonic() < end:
+            try:
+                new = coordinator.describe(self.server.bootstrap, group.name, True)
+                said = new or coordinator.describe(self.server.bootstrap, group.name, False)
+            except coordinator.WireError:
+                said = None
+            if said is not None:
+                owners = sum(1 for owned in said.assignments.values() if owned)
+                seen = f"{said.state}, {'consumer' if new else 'classic'} protocol, {owners} owners"
+                if said.state == "Stable" and bool(new) == consumer and owners == members:
+                    return None
+            time.sleep(0.2)
+        return seen
+
     def committed(self, group):
         try:
             return coordinator.committed(self.server.bootstrap, group, self.topic, self.partitions)
@@ -75,15 +94,36 @@ class Churn:
         # (begin, end): all connections were broken, and the sessions of who does not come back have ended
         self.outages = []
 
-    def start(self):
+    def start(self, watcher):
         for group in self.groups:
-            for _ in range(LEAST_MEMBERS):
-                self.join(group)
+            for _ in range(1 if group.mixed else LEAST_MEMBERS):
+                self.join(group, group.assignor if group.mixed else None)
+        for group in self.groups:
+            if group.mixed:
+                self._convert(group, watcher)
 
-    def join(self, group):
+    def _convert(self, group, watcher):
+        """To KIP-848 and back by the first members of a mixed group; later operations do it by chance."""
+        for step, assignor in enumerate((group.assignor, "consumer", group.assignor, "consumer")):
+            if assignor == "consumer":
+                self.join(group, assignor)
+            elif step > 0:
+                newest = self.members[group.name].pop()
+                newest.ask_to_leave()
+                self.problems += newest.left()
+            said = watcher.wait_for(group, assignor == "consumer", len(self.members[group.name]),
+                                    CONVERSION_TIMEOUT_S)
+            if said:
+                self.problems.append(f"group {group.name} does not come to {assignor}: {said}")
+                return
+
+    def join(self, group, wanted=None):
+        """Starts the next member in turn, or the next one that speaks the wanted assignor."""
         kinds = group.kinds(self.commands)
         turn = self._turn[group.name]
-        self._turn[group.name] += 1
+        while wanted and kinds[turn % len(kinds)][1] != wanted:
+            turn += 1
+        self._turn[group.name] = turn + 1
         family, assignor = kinds[turn % len(kinds)]
         instance = None
         if group.static:
