@@ -42,14 +42,20 @@ def name(tp):
 
 
 class Member:
-    def __init__(self, history):
-        self.history, self.held, self.records = history, {}, []
+    def __init__(self, history, stopping):
+        self.history, self.stopping, self.held, self.records = history, stopping, {}, []
         self.pending = {}  # read and not known to be committed: a refused commit is tried again
         self.consumer = Consumer(settings())
 
     def generation(self):
         """From the serialized metadata: a magic word, then the generation as a native int32."""
-        data = self.consumer.consumer_group_metadata()
+        try:
+            data = self.consumer.consumer_group_metadata()
+        except (KafkaException, RuntimeError) as error:
+            if not self.stopping.is_set():
+                raise
+            print(f"NOTE {error!r}", flush=True)  # close() is giving the group up under this callback
+            return None
         if not isinstance(data, bytes) or not data.startswith(b"CGMDv2:"):
             return None
         return struct.unpack_from("=i", data, 7)[0]
@@ -98,12 +104,16 @@ class Member:
         self.history.note(NAME, "lost", group=GROUP, tps=[name(tp) for tp in gone])
         self.unassign(consumer, gone)
 
-    @staticmethod
-    def unassign(consumer, gone):
-        if INCREMENTAL:
-            consumer.incremental_unassign(gone)
-        else:
-            consumer.unassign()
+    def unassign(self, consumer, gone):
+        try:
+            if INCREMENTAL:
+                consumer.incremental_unassign(gone)
+            else:
+                consumer.unassign()
+        except (KafkaException, RuntimeError) as error:
+            if not self.stopping.is_set():
+                raise
+            print(f"NOTE {error!r}", flush=True)
 
     def told(self):
         """Records what was read so far, before anything else is: rebalances come in between."""
@@ -150,7 +160,7 @@ def main():
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     with open(os.environ["TG_HISTORY"], "a", encoding="utf-8", buffering=1) as file:
-        member = Member(Recorder(file, stamped=True))
+        member = Member(Recorder(file, stamped=True), stopping)
         member.consumer.subscribe([TOPIC], on_assign=member.assigned, on_revoke=member.revoked,
                                   on_lost=member.lost)
         while not stopping.is_set():
