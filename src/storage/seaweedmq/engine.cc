@@ -57,6 +57,10 @@ SeaweedmqEngine::~SeaweedmqEngine() = default;
 Health SeaweedmqEngine::health() const {
   if (!ready_.load()) return {.ready = false, .reason = not_ready_};
   std::string missing = source_->missing();
+  if (missing.empty()) {
+    const std::lock_guard lock(rules_mutex_);
+    missing = rules_trouble_;
+  }
   return {.ready = missing.empty(), .reason = std::move(missing)};
 }
 
@@ -115,6 +119,17 @@ Task<Result<void>> SeaweedmqEngine::check_filer_rules() {
       fmt::format("SeaweedFS has a TTL of {} on '{}' (fs.configure), which would delete records and topics; "
                   "take it away: fs.configure -locationPrefix={} -delete -apply",
                   first.ttl, first.location_prefix, first.location_prefix));
+}
+
+// Files that are written while such a rule is there expire, whatever becomes of it.
+Task<void> SeaweedmqEngine::watch_filer_rules() {
+  const auto good = co_await check_filer_rules();
+  if (!good && good.error().code != ErrorCode::invalid_config) co_return;  // the filer is away
+  const std::string trouble = good ? std::string() : good.error().message;
+  const std::lock_guard lock(rules_mutex_);
+  if (!trouble.empty() && trouble != rules_trouble_)
+    spdlog::error("event=filer_rules_endanger_data error=\"{}\"", trouble);
+  rules_trouble_ = trouble;
 }
 
 Task<Result<void>> SeaweedmqEngine::come_up() {
@@ -253,6 +268,7 @@ Task<void> SeaweedmqEngine::keep_shard(unsigned index, std::int64_t age) {
 
 Task<void> SeaweedmqEngine::housekeeping() {
   if (!ready_.load()) co_return;
+  co_await watch_filer_rules();
   const std::int64_t age = age_now_ms();
   bool busy = false;
   for (unsigned i = 0; i < shards_.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -90,6 +91,7 @@ class SeaweedmqEngine final : public Engine {
   Task<Result<void>> come_up();
   // invalid_config when the filer would let our files expire.
   Task<Result<void>> check_filer_rules();
+  Task<void> watch_filer_rules();
   Task<Result<void>> take_cluster_id();
   Task<Opening> open_log(PartitionId id, LogConfig config);
   Task<void> close_shard(unsigned index);
@@ -130,6 +132,9 @@ class SeaweedmqEngine final : public Engine {
   bool share_round_ = false;  // one is under way
   Event share_round_ended_;
   std::string not_ready_ = "not started";
+  // Rules of the filer that would let our files expire, made since the start; empty: none.
+  mutable std::mutex rules_mutex_;
+  std::string rules_trouble_;
   // The wall clock's jumps must not age records: ages count from here on the monotonic clock too.
   std::int64_t start_wall_ms_ = 0;
   MonoTime start_time_;

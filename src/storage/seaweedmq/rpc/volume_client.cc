@@ -111,17 +111,15 @@ Task<Result<void>> VolumeClient::upload(Assigned to, std::vector<SharedBuffer> p
 }
 
 Task<Result<void>> VolumeClient::probe() {
-  const auto to = co_await assign(kProbePath);
-  if (!to) co_return fail(to.error());
-  HttpRequest request;
-  request.url = url_of(to->url, to->file_id);
-  request.bearer = token(options_.jwt_read_key, to->file_id);
-  request.range_size = 1;
-  const auto response = co_await exchange(Method::volume_get, to->url, std::move(request));
-  if (response && response->status < kServerFaults) co_return Result<void>();  // nothing is stored there: 404
-  if (const auto id = FileId::parse(to->file_id)) pool_.drop_volume(id->volume);
-  if (!response) co_return fail(response.error());
-  co_return storage_error(Method::volume_get, to->url + " " + said(*response));
+  auto to = co_await assign(kProbePath);
+  if (!to) co_return fail(std::move(to.error()));
+  const std::string id = to->file_id;
+  std::vector<SharedBuffer> pieces;
+  pieces.push_back(SharedBuffer::copy_of(as_bytes(std::string_view("tidegate probe"))));
+  auto taken = co_await upload(std::move(*to), std::move(pieces));
+  std::vector<std::string> made{id};
+  if (taken) co_await discard(std::move(made));
+  co_return taken;
 }
 
 Task<Result<std::vector<std::string>>> VolumeClient::locate(std::uint32_t volume, bool afresh) {

@@ -242,6 +242,26 @@ TEST(SeaweedMeta, DamagedScope_IsNamedAndCanBeErased_AndTheOthersAreRead) {
   EXPECT_EQ(get(rig, *gateway, "group/a", "k"), "v");
 }
 
+TEST(SeaweedStart, TtlThatComesLater_IsSaidInHealthUntilItIsGone) {
+  SeaweedRig rig;
+  auto gateway = rig.gateway(true);
+  gateway->housekeeping();
+  EXPECT_TRUE(gateway->engine().health().ready);
+  seaweed::Entry rules;
+  rules.content = R"({"version": 1, "locations": [{"locationPrefix": "/topics/", "ttl": "7d"}]})";
+  rig.cluster.set_entry("/etc/seaweedfs/filer.conf", rules);
+  gateway->housekeeping();
+  EXPECT_FALSE(gateway->engine().health().ready);
+  EXPECT_NE(gateway->engine().health().reason.find("TTL of 7d"), std::string::npos);
+  EXPECT_TRUE(gateway->append_values({"x"})) << "it goes on: stopping would save nothing";
+  rig.cluster.strike(SeaweedOp::lookup, SeaweedFault::error_before);
+  gateway->housekeeping();
+  EXPECT_FALSE(gateway->engine().health().ready) << "nobody knows better";
+  rig.cluster.drop_entry("/etc/seaweedfs/filer.conf");
+  gateway->housekeeping();
+  EXPECT_TRUE(gateway->engine().health().ready);
+}
+
 TEST(SeaweedStart, UnreachableFiler_IsSaidInHealth) {
   SeaweedRig rig;
   rig.cluster.set_script([](const SeaweedCall&) { return SeaweedFault::error_before; });
