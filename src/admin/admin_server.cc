@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "metrics_text.h"
+#include "schemas_page.h"
 #include "tidegate/runtime/event.h"
 
 namespace tidegate::admin {
@@ -81,12 +82,15 @@ Response AdminServer::State::answer(const Request& request) const {
     const auto health = sources.readiness();
     if (!health.ready) response.result(http::status::service_unavailable);
     response.body() = (health.ready ? std::string("ok") : health.reason) + "\n";
+  } else if (path == "/schemas") {
+    response.set(http::field::content_type, "application/json");
+    response.body() = schemas_page(sources.schemas());
   } else if (path == "/version") {
     response.set(http::field::content_type, "application/json");
     response.body() = nlohmann::json{{"name", "tidegate"}, {"version", sources.version}}.dump() + "\n";
   } else {
     response.result(http::status::not_found);
-    response.body() = "no such page; there are /metrics /healthz /livez /readyz /version\n";
+    response.body() = "no such page; there are /metrics /healthz /livez /readyz /version /schemas\n";
   }
   response.prepare_payload();
   if (request.method() == http::verb::head) response.body().clear();

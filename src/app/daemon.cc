@@ -25,10 +25,13 @@
 #include "tidegate/base/metrics.h"
 #include "tidegate/base/rng.h"
 #include "tidegate/broker/broker.h"
+#include "tidegate/broker/schema_config.h"
+#include "tidegate/broker/schema_overview.h"
 #include "tidegate/broker/server_config.h"
 #include "tidegate/runtime/blocking_pool.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/shard.h"
+#include "tidegate/schema/batch_validator.h"
 #include "tidegate/server/server.h"
 #include "tidegate/storage/standalone_cluster.h"
 #include "version.h"
@@ -86,7 +89,9 @@ class Daemon {
     options.host = admin_address.host;
     options.port = admin_address.port;
     admin_ = std::make_unique<admin::AdminServer>(
-        options, admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion)},
+        options,
+        admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion),
+                            [this] { return schemas_overview(); }},
         shards_.at(0));
   }
 
@@ -102,6 +107,10 @@ class Daemon {
   Task<Result<void>> start_server();
   storage::Member self() const;
   bool is_stopping() const { return phase_ == Phase::draining; }
+  void start_schemas();
+  broker::SchemaOverview schemas_overview() const {
+    return broker_ ? broker::schema_overview(*broker_) : broker::SchemaOverview{};
+  }
   Task<void> start_and_report();
   Task<void> stop();
   void wait_for_signal();
@@ -123,6 +132,8 @@ class Daemon {
   std::unique_ptr<admin::AdminServer> admin_;
   std::unique_ptr<storage::Engine> engine_;
   std::unique_ptr<storage::StandaloneCluster> cluster_;
+  std::unique_ptr<schema::Registry> registry_;  // nullptr without schema.registry.url
+  std::unique_ptr<schema::BatchValidator> schemas_;
   std::unique_ptr<broker::Broker> broker_;
   std::unique_ptr<server::Server> server_;
   std::function<Task<void>()> stop_waiting_;
@@ -164,8 +175,9 @@ Task<Result<void>> Daemon::start() {
   if (is_stopping()) co_return Result<void>{};
 
   cluster_ = std::make_unique<storage::StandaloneCluster>(engine_->cluster_id(), self());
-  broker_ = std::make_unique<broker::Broker>(
-      broker::BrokerParts{*engine_, *cluster_, shards_, blocking_, clock_, rng_, metrics_, config_});
+  start_schemas();
+  broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{
+      *engine_, *cluster_, shards_, blocking_, clock_, rng_, metrics_, config_, schemas_.get()});
   auto broker_up = co_await broker_->start();
   if (!broker_up) co_return fail(std::move(broker_up.error()));
   broker_started_ = true;
@@ -220,6 +232,18 @@ Task<Result<void>> Daemon::start_server() {
   if (!server_up) co_return fail(std::move(server_up.error()));
   server_started_ = true;
   co_return Result<void>{};
+}
+
+// A registry that is not there yet is no reason not to start.
+void Daemon::start_schemas() {
+  if (broker::has_schema_registry(config_)) {
+    auto transport = schema::make_curl_transport(broker::schema_registry_access(config_), blocking_);
+    registry_ =
+        std::make_unique<schema::Registry>(broker::schema_registry_options(config_), std::move(transport),
+                                           shards_.at(0), blocking_, clock_, rng_, metrics_);
+    registry_->start();
+  }
+  schemas_ = std::make_unique<schema::BatchValidator>(registry_.get(), blocking_, metrics_);
 }
 
 Task<void> Daemon::start_and_report() {
@@ -289,6 +313,7 @@ Task<void> Daemon::stop() {
   // watch.
   while (!start_ended_) co_await start_end_.wait();
   if (server_started_) co_await server_->drain(drained);
+  if (registry_) registry_->stop();
   // False: storage hangs, and closing it would too. The exit watch ends the process.
   if (broker_started_ && !co_await broker_->stop(drained + kStorageGrace)) co_return;
   if (engine_started_) co_await engine_->stop();

@@ -6,6 +6,15 @@
 #include "tidegate/protocol/batch_check.h"
 
 namespace tidegate::broker {
+
+protocol::RecordLimits record_limits(const protocol::RecordBatch& batch, const TopicSettings& settings) {
+  protocol::RecordLimits limits;
+  limits.max_inflated_bytes = std::min(
+      static_cast<std::size_t>(settings.max_decompressed_bytes),
+      protocol::inflated_limit(batch.bytes.size(), static_cast<std::size_t>(settings.max_message_bytes)));
+  return limits;
+}
+
 namespace {
 
 using protocol::RecordBatch;
@@ -21,14 +30,6 @@ TimestampType timestamp_type(const TopicSettings& settings) {
   return settings.log.log_append_time ? TimestampType::log_append_time : TimestampType::create_time;
 }
 
-protocol::RecordLimits limits_for(const RecordBatch& batch, const TopicSettings& settings) {
-  protocol::RecordLimits limits;
-  limits.max_inflated_bytes = std::min(
-      static_cast<std::size_t>(settings.max_decompressed_bytes),
-      protocol::inflated_limit(batch.bytes.size(), static_cast<std::size_t>(settings.max_message_bytes)));
-  return limits;
-}
-
 protocol::RecordRules rules_for(const RecordBatch& batch, const TopicSettings& settings,
                                 std::int64_t now_ms) {
   return {.keys_required = settings.log.cleanup_compact,
@@ -36,7 +37,7 @@ protocol::RecordRules rules_for(const RecordBatch& batch, const TopicSettings& s
           .now_ms = now_ms,
           .before_max_ms = settings.timestamp_before_max_ms,
           .after_max_ms = settings.timestamp_after_max_ms,
-          .limits = limits_for(batch, settings)};
+          .limits = record_limits(batch, settings)};
 }
 
 bool walks_records(const RecordBatch& batch, const protocol::RecordRules& rules) {

@@ -42,6 +42,9 @@ std::expected<protocol::RecordBatch, ProduceRefusal> check_batch(const SharedBuf
                                                                  const TopicSettings& settings,
                                                                  const ProduceRules& rules);
 
+// How far the topic lets a batch be inflated.
+protocol::RecordLimits record_limits(const protocol::RecordBatch& batch, const TopicSettings& settings);
+
 // True when finish_check() has to inflate or deflate: worth the CPU lane when the batch is large.
 bool needs_codec(const protocol::RecordBatch& batch, const TopicSettings& settings, std::int64_t now_ms);
 

@@ -9,6 +9,7 @@
 #include "partition_table.h"
 #include "produce_check.h"
 #include "scatter.h"
+#include "schema_check.h"
 #include "tidegate/broker/broker.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/submit.h"
@@ -136,6 +137,16 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
   }
   auto accepted = co_await check(parts, partition, std::move(records), options);
   if (!accepted) co_return refused(std::move(accepted.error()));
+  if (partition->settings().schema.any()) {
+    auto refusal = co_await check_schemas(parts, partition->topic, accepted->batch);
+    if (refusal) {
+      // It will come again, unless it can never be good.
+      if (refusal->error == ErrorCode::not_enough_replicas) {
+        partition->producers.turned_away(accepted->batch.header, parts.clock.now());
+      }
+      co_return refused(std::move(*refusal));
+    }
+  }
   co_await slot.turn();
   if (partition->removed) co_return ProduceOutcome{.error = ErrorCode::unknown_topic_or_partition};
 

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "tidegate/broker/schema_config.h"
+
 namespace tidegate::broker {
 namespace {
 
@@ -307,6 +309,45 @@ constexpr ConfigKey kKeys[] = {
     {.name = "group.max.assignment.bytes", .type = int32, .default_value = "67108864",
      .doc = "Bytes of assignments that the leader may send with SyncGroup.", .min = 1024},
 
+    // Schemas.
+    {.name = "schema.registry.url", .type = list, .default_value = "",
+     .doc = "Base URLs of a Confluent-compatible schema registry, tried in this order. Topics may ask for schema "
+            "validation when there is one; it need not be there when the server starts."},
+    {.name = "schema.registry.basic.auth.user.info", .type = password,
+     .doc = "USER:PASSWORD for the registry's basic authentication.", .has_default = false},
+    {.name = "schema.registry.bearer.auth.token", .type = password,
+     .doc = "Token for the registry's bearer authentication.", .has_default = false},
+    {.name = "schema.registry.ssl.ca.location",
+     .doc = "PEM file of the authorities that the registry's certificate is checked against; without it the system's.",
+     .has_default = false},
+    {.name = "schema.registry.ssl.certificate.location",
+     .doc = "PEM file of the certificate that the registry is shown.", .has_default = false},
+    {.name = "schema.registry.ssl.key.location", .doc = "PEM file of that certificate's key.", .has_default = false},
+    {.name = "schema.registry.ssl.key.password", .type = password, .doc = "Password of that key.",
+     .has_default = false},
+    {.name = "schema.registry.timeout.ms", .type = int64, .default_value = "3000",
+     .doc = "Time for one look-up at the registry with all its tries, in milliseconds.", .min = 1, .max = 60'000},
+    {.name = "schema.registry.connect.timeout.ms", .type = int64, .default_value = "1000",
+     .doc = "Time for one connection to the registry to come about, in milliseconds.", .min = 1, .max = 60'000},
+    {.name = "schema.registry.tries", .type = int32, .default_value = "3",
+     .doc = "Rounds through the base URLs before a look-up fails.", .min = 1, .max = 10},
+    {.name = "schema.registry.max.body.bytes", .type = int64, .default_value = "4194304",
+     .doc = "Largest answer of the registry that is read, in bytes.", .min = 1024, .max = 1'073'741'824},
+    {.name = "schema.registry.unknown.ids.per.second", .type = int32, .default_value = "50",
+     .doc = "Look-ups of ids that turn out unknown, for each subject. Past it further ids of the subject count as not "
+            "looked up.",
+     .min = 1, .max = 1'000'000},
+    {.name = "schema.registry.subjects.refresh.ms", .type = int64, .default_value = "60000",
+     .doc = "Time between looks at the registry's list of subjects, which GET /schemas shows, in milliseconds.",
+     .min = 1000},
+    {.name = "schema.cache.bytes", .type = int64, .default_value = "67108864",
+     .doc = "Memory for schemas, in bytes; the least recently used ones are forgotten.", .min = 65'536},
+    {.name = "schema.cache.subject.ids", .type = int32, .default_value = "10000",
+     .doc = "Pairs of subject and schema id that are remembered.", .min = 1, .max = 10'000'000},
+    {.name = "schema.cache.unknown.ms", .type = int64, .default_value = "5000",
+     .doc = "Time for which an id stays unknown, or not of a subject, before it is looked up again, in milliseconds.",
+     .min = 1, .max = 3'600'000},
+
     // Network and limits.
     {.name = "num.network.threads", .type = int32, .default_value = "0",
      .doc = "Shards, each one thread that does network and requests; 0 is one per core.", .min = 0, .max = 1024},
@@ -529,6 +570,7 @@ Result<void> check_server_config(const ConfigValues& values) {
                 "engine=seaweedmq needs seaweedmq.masters: the masters of a SeaweedFS, HOST:PORT.");
   }
   if (auto good = check_groups(values); !good) return good;
+  if (auto good = check_schema_registry(values); !good) return good;
   return check_protocol_map(values);
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "tidegate/base/assert.h"
+#include "tidegate/broker/schema_config.h"
 
 namespace tidegate::broker {
 namespace {
@@ -19,6 +20,16 @@ constexpr std::string_view kCleanupPolicies[] = {"compact", "delete"};
 constexpr std::string_view kSeaweedLayouts[] = {"batch", "record"};
 constexpr std::string_view kSeaweedPaths[] = {"direct", "broker"};
 constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
+constexpr std::string_view kValidations[] = {"off", "id", "full"};
+constexpr std::string_view kStrategies[] = {"topic", "record", "topic-record"};
+constexpr std::string_view kStrategyClasses[] = {
+    "io.confluent.kafka.serializers.subject.TopicNameStrategy",
+    "io.confluent.kafka.serializers.subject.RecordNameStrategy",
+    "io.confluent.kafka.serializers.subject.TopicRecordNameStrategy",
+    "TopicNameStrategy",
+    "RecordNameStrategy",
+    "TopicRecordNameStrategy"};
+constexpr std::string_view kRegistryErrors[] = {"fail", "accept"};
 
 // One line or two a key: clang-format would make it ten.
 // clang-format off
@@ -39,6 +50,20 @@ constexpr ConfigKey kKeys[] = {
     {.name = "compression.zstd.level", .type = int32, .default_value = "3",
      .doc = "Recompression uses each codec's default level.", .min = -131'072, .max = 22, .reloadable = true,
      .synonym = "compression.zstd.level", .no_effect = true},
+    {.name = "confluent.key.schema.validation", .type = boolean, .default_value = "false",
+     .doc = "Confluent's name: true is tidegate.key.schema.validation=id, which wins when it is set.",
+     .reloadable = true},
+    {.name = "confluent.key.subject.name.strategy",
+     .default_value = "io.confluent.kafka.serializers.subject.TopicNameStrategy",
+     .doc = "Confluent's name for tidegate.key.schema.subject.name.strategy, which wins when it is set.",
+     .allowed = kStrategyClasses, .reloadable = true},
+    {.name = "confluent.value.schema.validation", .type = boolean, .default_value = "false",
+     .doc = "Confluent's name: true is tidegate.value.schema.validation=id, which wins when it is set.",
+     .reloadable = true},
+    {.name = "confluent.value.subject.name.strategy",
+     .default_value = "io.confluent.kafka.serializers.subject.TopicNameStrategy",
+     .doc = "Confluent's name for tidegate.value.schema.subject.name.strategy, which wins when it is set.",
+     .allowed = kStrategyClasses, .reloadable = true},
     {.name = "delete.retention.ms", .type = int64, .default_value = "86400000",
      .doc = "How long compaction keeps a record without a value after it has cleaned everything older of that key, in "
             "milliseconds.",
@@ -96,6 +121,18 @@ constexpr ConfigKey kKeys[] = {
      .min = 1, .reloadable = true, .synonym = "min.insync.replicas"},
     {.name = "preallocate", .type = boolean, .default_value = "false", .doc = "Segments grow as they are written.",
      .reloadable = true, .synonym = "log.preallocate", .no_effect = true},
+    {.name = "redpanda.key.schema.id.validation", .type = boolean, .default_value = "false",
+     .doc = "Redpanda's name: true is tidegate.key.schema.validation=id, which wins when it is set.",
+     .reloadable = true},
+    {.name = "redpanda.key.subject.name.strategy", .default_value = "TopicNameStrategy",
+     .doc = "Redpanda's name for tidegate.key.schema.subject.name.strategy, which wins when it is set.",
+     .allowed = kStrategyClasses, .reloadable = true},
+    {.name = "redpanda.value.schema.id.validation", .type = boolean, .default_value = "false",
+     .doc = "Redpanda's name: true is tidegate.value.schema.validation=id, which wins when it is set.",
+     .reloadable = true},
+    {.name = "redpanda.value.subject.name.strategy", .default_value = "TopicNameStrategy",
+     .doc = "Redpanda's name for tidegate.value.schema.subject.name.strategy, which wins when it is set.",
+     .allowed = kStrategyClasses, .reloadable = true},
     {.name = "remote.copy.lag.bytes", .type = int64, .default_value = "-1", .doc = "There is no tiered storage.",
      .min = -1, .reloadable = true, .no_effect = true},
     {.name = "remote.copy.lag.ms", .type = int64, .default_value = "0", .doc = "There is no tiered storage.",
@@ -132,6 +169,30 @@ constexpr ConfigKey kKeys[] = {
     {.name = "segment.ms", .type = int64, .default_value = "604800000",
      .doc = "Age at which a segment is closed although it is not full, in milliseconds.", .min = 1,
      .reloadable = true, .synonym = "log.roll.ms"},
+    {.name = "tidegate.key.schema.on.registry.error", .default_value = "fail",
+     .doc = "What happens to a record whose key schema cannot be looked up now: fail refuses the batch with "
+            "NOT_ENOUGH_REPLICAS, which producers retry; accept stores it unchecked.",
+     .allowed = kRegistryErrors, .reloadable = true},
+    {.name = "tidegate.key.schema.subject.name.strategy", .default_value = "topic",
+     .doc = "Subject that the key schema has to be registered under: topic (the topic's name and -key). record and "
+            "topic-record (with the record's full name) are not there yet.",
+     .allowed = kStrategies, .reloadable = true},
+    {.name = "tidegate.key.schema.validation", .default_value = "off",
+     .doc = "off stores keys as they are. id refuses records whose key does not begin with the id of a schema of its "
+            "subject (null is fine), with INVALID_RECORD for the batch. full is not there yet.",
+     .allowed = kValidations, .reloadable = true},
+    {.name = "tidegate.value.schema.on.registry.error", .default_value = "fail",
+     .doc = "What happens to a record whose value schema cannot be looked up now: fail refuses the batch with "
+            "NOT_ENOUGH_REPLICAS, which producers retry; accept stores it unchecked.",
+     .allowed = kRegistryErrors, .reloadable = true},
+    {.name = "tidegate.value.schema.subject.name.strategy", .default_value = "topic",
+     .doc = "Subject that the value schema has to be registered under: topic (the topic's name and -value). record and "
+            "topic-record (with the record's full name) are not there yet.",
+     .allowed = kStrategies, .reloadable = true},
+    {.name = "tidegate.value.schema.validation", .default_value = "off",
+     .doc = "off stores values as they are. id refuses records whose value does not begin with the id of a schema of its "
+            "subject (null is fine), with INVALID_RECORD for the batch. full is not there yet.",
+     .allowed = kValidations, .reloadable = true},
     {.name = "unclean.leader.election.enable", .type = boolean, .default_value = "false",
      .doc = "One replica is always the leader.", .reloadable = true, .synonym = "unclean.leader.election.enable",
      .no_effect = true},
@@ -267,7 +328,8 @@ Result<void> check_together(const TopicConfigs& configs, const ConfigValues& ser
        {"leader.replication.throttled.replicas", "follower.replication.throttled.replicas"}) {
     if (auto good = check_throttled_replicas(name, effective.text(name)); !good) return good;
   }
-  return {};
+  return check_schema_policy(make_schema_policy([&](std::string_view name) { return effective.text(name); }),
+                             server);
 }
 
 }  // namespace
@@ -288,10 +350,16 @@ TopicSetting describe_topic_setting(const ConfigKey& key, const TopicConfigs& co
   if (const auto at = configs.find(std::string(key.name)); at != configs.end()) {
     setting.synonyms.push_back({key.name, at->second, Source::topic});
   }
+  for (const SchemaAlias& other : schema_aliases_of(key.name)) {
+    const auto at = configs.find(std::string(other.alias));
+    if (at == configs.end()) continue;
+    setting.synonyms.push_back({other.alias, at->second, Source::topic});
+    if (setting.synonyms.size() == 1) setting.value = from_schema_alias(at->second);
+  }
   if (!key.synonym.empty() && server.is_set(key.synonym)) {
     setting.synonyms.push_back({key.synonym, server.text(key.synonym), Source::server});
   }
-  if (!setting.synonyms.empty()) setting.value = setting.synonyms.front().value;
+  if (!setting.synonyms.empty() && setting.value.empty()) setting.value = setting.synonyms.front().value;
   for (const ScaledSynonym& other : kScaled) {
     if (other.topic_key != key.name || !server.is_set(other.server_key)) continue;
     // The synonym as it was set, in its own unit; the value in the topic setting's.
@@ -332,6 +400,7 @@ TopicSettings make_topic_settings(const TopicConfigs& configs, const ConfigValue
   if (settings.log.cleanup_compact) {
     settings.log.segment_ms = std::min(settings.log.segment_ms, settings.compaction.max_lag_ms);
   }
+  settings.schema = make_schema_policy([&](std::string_view name) { return effective.text(name); });
   settings.min_insync_replicas = static_cast<std::int32_t>(effective.integer("min.insync.replicas"));
   return settings;
 }

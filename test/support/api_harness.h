@@ -15,10 +15,12 @@
 #include "support/run_task.h"
 #include "tidegate/api/api_table.h"
 #include "tidegate/broker/broker.h"
+#include "tidegate/broker/schema_config.h"
 #include "tidegate/broker/server_config.h"
 #include "tidegate/broker/topic_catalogue.h"
 #include "tidegate/protocol/codec.h"
 #include "tidegate/runtime/blocking_pool.h"
+#include "tidegate/schema/batch_validator.h"
 #include "tidegate/storage/memory/memory_engine.h"
 #include "tidegate/storage/standalone_cluster.h"
 
@@ -32,6 +34,8 @@ struct ApiHarnessOptions {
   storage::Cluster* cluster = nullptr;  // instead of one node alone
   // Puts something around the memory engine (a FaultEngine).
   std::function<std::unique_ptr<storage::Engine>(std::unique_ptr<storage::Engine>, ShardPool&)> wrap_engine;
+  // The way to the registry that config's schema.registry.url names.
+  std::function<std::unique_ptr<schema::HttpTransport>()> registry_transport;
 };
 
 // Topic settings that every engine's topics have.
@@ -64,6 +68,12 @@ class ApiHarness {
     session_->advertised_host = "broker.example";
     session_->advertised_port = 19092;
     cluster_used_ = options.cluster ? options.cluster : &cluster_;
+    if (options.registry_transport) {
+      registry_ = std::make_unique<schema::Registry>(broker::schema_registry_options(config_),
+                                                     options.registry_transport(), shards_.shard(0),
+                                                     blocking_, shards_.clock(), rng_, shards_.metrics());
+    }
+    schemas_ = std::make_unique<schema::BatchValidator>(registry_.get(), blocking_, shards_.metrics());
     const auto started = run([this] { return engine_->start(); });
     EXPECT_TRUE(started);
     start_broker();
@@ -87,6 +97,7 @@ class ApiHarness {
   storage::Engine& engine() { return *engine_; }
   ShardHarness& shards() { return shards_; }
   unsigned last_shard() { return shards_.pool().size() - 1; }
+  schema::Registry* registry() { return registry_.get(); }
   api::ClientSession& session() { return *session_; }
 
   // Sends `request` on the last shard, so that what belongs to shard 0 has to travel.
@@ -168,9 +179,9 @@ class ApiHarness {
 
  private:
   void start_broker() {
-    broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{*engine_, *cluster_used_, shards_.pool(),
-                                                                   blocking_, shards_.clock(), rng_,
-                                                                   shards_.metrics(), config_});
+    broker_ = std::make_unique<broker::Broker>(
+        broker::BrokerParts{*engine_, *cluster_used_, shards_.pool(), blocking_, shards_.clock(), rng_,
+                            shards_.metrics(), config_, schemas_.get()});
     const auto started = run([this] { return broker_->start(); });
     EXPECT_TRUE(started);
   }
@@ -184,6 +195,8 @@ class ApiHarness {
   std::shared_ptr<api::ClientSession> session_ = std::make_shared<api::ClientSession>();
   storage::Cluster* cluster_used_ = nullptr;
   std::vector<std::unique_ptr<broker::Broker>> former_;
+  std::unique_ptr<schema::Registry> registry_;
+  std::unique_ptr<schema::BatchValidator> schemas_;
   std::unique_ptr<broker::Broker> broker_;
   std::int16_t last_error_ = 0;
 };

@@ -63,6 +63,7 @@ class DaemonProcess {
 
   bool ready() const { return kafka_port_ != 0; }
   std::uint16_t kafka_port() const { return kafka_port_; }
+  std::uint16_t admin_port() const { return admin_port_; }
   pid_t pid() const { return pid_; }
   // The exit status, or 128 + the signal that ended it.
   int stop(int signal) {
@@ -84,15 +85,19 @@ class DaemonProcess {
       if (got <= 0) return;
       line.append(piece, static_cast<std::size_t>(got));
     }
+    kafka_port_ = port_in(line, "kafka");
+    admin_port_ = port_in(line, "admin");
+  }
+  static std::uint16_t port_in(const std::string& line, const std::string& listener) {
     std::smatch match;
-    if (std::regex_search(line, match, std::regex("\"kafka\":\"[^\"]*:(\\d+)\""))) {
-      kafka_port_ = static_cast<std::uint16_t>(std::stoi(match[1]));
-    }
+    const std::regex wanted("\"" + listener + "\":\"[^\"]*:(\\d+)\"");
+    return std::regex_search(line, match, wanted) ? static_cast<std::uint16_t>(std::stoi(match[1])) : 0;
   }
 
   pid_t pid_ = -1;
   std::string data_dir_;
   std::uint16_t kafka_port_ = 0;
+  std::uint16_t admin_port_ = 0;
 };
 
 }  // namespace tidegate::test

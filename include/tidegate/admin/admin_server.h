@@ -1,5 +1,5 @@
-// The admin HTTP endpoint: /metrics, /healthz, /livez, /readyz, /version. Runs on one shard; app/ makes
-// it. Only this module knows Boost.Beast and prometheus-cpp.
+// The admin HTTP endpoint: /metrics, /healthz, /livez, /readyz, /version, /schemas. Runs on one shard;
+// app/ makes it. Only this module knows Boost.Beast and prometheus-cpp.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "tidegate/base/clock.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/base/result.h"
+#include "tidegate/broker/schema_overview.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/task.h"
 #include "tidegate/storage/engine.h"
@@ -31,6 +32,8 @@ struct AdminSources {
   // Asked for every /readyz, on the shard.
   std::function<storage::Health()> readiness;
   std::string version;
+  // Asked for every /schemas, on the shard.
+  std::function<broker::SchemaOverview()> schemas;
 };
 
 class AdminServer {

@@ -12,6 +12,10 @@
 #include "tidegate/runtime/shard.h"
 #include "tidegate/storage/engine.h"
 
+namespace tidegate::schema {
+class BatchValidator;  // tidegate/schema/batch_validator.h
+}
+
 namespace tidegate::broker {
 
 class TopicCatalogue;    // topic_catalogue.h
@@ -30,6 +34,7 @@ struct BrokerParts {
   Rng& rng;  // used on shard 0 only
   MetricRegistry& metrics;
   const ConfigValues& config;
+  schema::BatchValidator* schemas = nullptr;  // nullptr: schemas cannot be looked up
 };
 
 class Broker {

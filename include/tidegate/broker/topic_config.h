@@ -11,6 +11,7 @@
 #include "tidegate/base/config_table.h"
 #include "tidegate/base/result.h"
 #include "tidegate/protocol/record_batch.h"
+#include "tidegate/schema/policy.h"
 #include "tidegate/storage/engine.h"
 #include "tidegate/storage/topic.h"
 
@@ -42,6 +43,7 @@ struct TopicSettings {
   std::int64_t timestamp_after_max_ms = 3'600'000;   // message.timestamp.after.max.ms
   std::int32_t min_insync_replicas = 1;
   CompactionSettings compaction;
+  schema::TopicPolicy schema;  // tidegate.{key,value}.schema.*
 };
 
 using TopicConfigs = std::map<std::string, std::string>;

@@ -1,0 +1,26 @@
+#include "schema_check.h"
+
+#include <utility>
+
+#include "tidegate/schema/batch_validator.h"
+
+namespace tidegate::broker {
+
+Task<std::optional<ProduceRefusal>> check_schemas(const BrokerParts& parts, CatalogueTopicPtr topic,
+                                                  protocol::RecordBatch batch) {
+  const schema::TopicPolicy policy = topic->settings.schema;
+  const protocol::RecordLimits limits = record_limits(batch, topic->settings);
+  if (parts.schemas == nullptr) {
+    co_return ProduceRefusal{
+        ErrorCode::not_enough_replicas, "the topic asks for schema validation and there is none", {}};
+  }
+  schema::BatchVerdict verdict =
+      co_await parts.schemas->check(policy, topic->topic.name, std::move(batch), limits);
+  if (verdict.error == ErrorCode::none) co_return std::nullopt;
+  ProduceRefusal refusal{verdict.error, std::move(verdict.message), {}};
+  for (auto& problem : verdict.problems)
+    refusal.record_errors.push_back({problem.index, std::move(problem.message)});
+  co_return refusal;
+}
+
+}  // namespace tidegate::broker
