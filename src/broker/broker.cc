@@ -73,6 +73,7 @@ GroupCoordinator& Broker::groups() { return state_->groups; }
 Task<Result<void>> Broker::start() {
   auto loaded = co_await state_->topics.start();
   if (!loaded) co_return loaded;
+  parts_.cluster.on_lost([state = state_.get()](const PartitionId& id) { state->tables.local().lose(id); });
   for (unsigned i = 0; i < parts_.shards.size(); ++i) {
     auto start = [this, i] { state_->tables.at(i).start(); };
     co_await submit_to(parts_.shards.at(i), std::move(start));
@@ -102,6 +103,7 @@ struct LastTask {
 
 Task<bool> Broker::stop(MonoTime deadline) {
   state_->stopping = true;
+  parts_.cluster.on_lost(nullptr);
   parts_.shards.at(0).timers().cancel(std::exchange(state_->timer, kNoTimer));
   parts_.shards.at(0).timers().cancel(std::exchange(state_->refresh_timer, kNoTimer));
   if (!co_await state_->groups.stop(deadline)) {

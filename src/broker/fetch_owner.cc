@@ -13,7 +13,7 @@ namespace {
 FetchedItem look_at(const Partition& partition, const FetchItem& item) {
   FetchedItem out;
   if (partition.removed) {
-    out.error = ErrorCode::unknown_topic_or_partition;
+    out.error = partition.gone_error();
     return out;
   }
   out.error = check_leader_epoch(item.current_leader_epoch, partition.leader_epoch());
@@ -82,8 +82,7 @@ FetchedItem FetchOwner::look(const Result<PartitionPtr>& found, const FetchItem&
   } else {
     out.error = found.error().code;
     if (out.error == ErrorCode::not_leader_or_follower) {
-      const auto owner = cluster_.owner_of(item.partition);
-      out.leader = {owner.node, owner.epoch};
+      out.leader = {cluster_.owner_of(item.partition).node, engine_.leader_epoch(item.partition)};
     }
   }
   return out;

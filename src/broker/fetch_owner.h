@@ -68,8 +68,8 @@ struct FetchVisited {
 class FetchOwner {
  public:
   // `gauge` counts the waiters of all shards.
-  FetchOwner(PartitionTable& table, const storage::Cluster& cluster, std::size_t max_waiters, Gauge& gauge)
-      : table_(table), cluster_(cluster), max_waiters_(max_waiters), gauge_(gauge) {}
+  FetchOwner(PartitionTable& table, const BrokerParts& parts, std::size_t max_waiters, Gauge& gauge)
+      : table_(table), cluster_(parts.cluster), engine_(parts.engine), max_waiters_(max_waiters), gauge_(gauge) {}
 
   Task<FetchVisited> visit(FetchVisit visit);
   void cancel(std::uint64_t waiter);
@@ -96,6 +96,7 @@ class FetchOwner {
 
   PartitionTable& table_;
   const storage::Cluster& cluster_;
+  const storage::Engine& engine_;
   std::size_t max_waiters_;
   Gauge& gauge_;
   std::uint64_t last_waiter_ = 0;

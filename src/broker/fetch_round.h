@@ -21,7 +21,7 @@ inline constexpr Duration kFetchSessionEviction = std::chrono::minutes(2);
 struct FetchPath::State {
   struct PerShard {
     PerShard(unsigned shard, State& all)
-        : owner(all.tables.at(shard), all.parts.cluster,
+        : owner(all.tables.at(shard), all.parts,
                 static_cast<std::size_t>(all.parts.config.integer("fetch.max.waiters")), all.waiters),
           sessions(shard, all.parts.shards.size(), all.parts.rng.next(), all.slots),
           memory(static_cast<std::size_t>(all.parts.config.integer("fetch.response.memory.bytes")) /

@@ -29,6 +29,10 @@ class Partition {
   // Where reads of consumers end, exclusive.
   Offset readable_end() const { return log->offsets().high_watermark; }
 
+  // What is said of a removed one.
+  ErrorCode gone_error() const {
+    return moved ? ErrorCode::not_leader_or_follower : ErrorCode::unknown_topic_or_partition;
+  }
   // The log moved, or the partition is gone: tells everyone who waits for data.
   void notify() { watches.notify(); }
 
@@ -36,8 +40,9 @@ class Partition {
   CatalogueTopicPtr topic;  // replaced when its settings change
   std::shared_ptr<storage::PartitionLog> log;
   std::shared_ptr<Event> opening;  // while somebody opens the log
-  bool removed = false;
-  std::size_t appends = 0;  // between their slot and their outcome
+  bool removed = false;            // from the table: the topic is gone, or
+  bool moved = false;              // another node leads it
+  std::size_t appends = 0;         // between their slot and their outcome
   AppendOrder order;
   ProducerLog producers;
   FetchWatches watches;

@@ -54,7 +54,7 @@ PartitionPtr PartitionTable::peek(const PartitionId& id) const {
 
 Task<Result<void>> PartitionTable::open(PartitionPtr partition) {
   while (!partition->is_open()) {
-    if (partition->removed) co_return fail(ErrorCode::unknown_topic_or_partition);
+    if (partition->removed) co_return fail(partition->gone_error());
     if (partition->opening) {
       const auto opening = partition->opening;
       co_await opening->wait();
@@ -86,7 +86,7 @@ Task<Result<void>> PartitionTable::do_open(PartitionPtr partition) {
                  partition->topic->topic.name, partition->id.index, recovered.error().message);
     co_return recovered;
   }
-  if (partition->removed) co_return fail(ErrorCode::unknown_topic_or_partition);
+  if (partition->removed) co_return fail(partition->gone_error());
   // The settings may have changed while the log was being opened, or since an attempt that opened it and
   // failed behind that: an open log keeps what it was opened with.
   parts_.engine.apply_config(partition->id, partition->settings().log);
@@ -138,13 +138,22 @@ std::vector<PartitionPtr> PartitionTable::partitions_of(const CatalogueTopicPtr&
   return found;
 }
 
+void PartitionTable::take_out(const PartitionPtr& partition) {
+  partition->removed = true;
+  partitions_.erase(partition->id);
+  open_partitions_.add(-1);
+  partition->notify();
+}
+
+void PartitionTable::lose(const PartitionId& id) {
+  const PartitionPtr partition = peek(id);
+  if (!partition) return;
+  partition->moved = true;
+  take_out(partition);
+}
+
 void PartitionTable::topic_removed(const CatalogueTopicPtr& topic) {
-  for (const PartitionPtr& partition : partitions_of(topic)) {
-    partition->removed = true;
-    partitions_.erase(partition->id);
-    open_partitions_.add(-1);
-    partition->notify();
-  }
+  for (const PartitionPtr& partition : partitions_of(topic)) take_out(partition);
   // Once is enough, whichever shard does it.
   if (shard_ != 0) return;
   to_forget_.push_back(topic->topic.id);

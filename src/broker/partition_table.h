@@ -25,6 +25,8 @@ class PartitionTable {
   // unknown_topic_or_partition, or not_leader_or_follower when another node leads it. Never waits: the
   // log may not be open yet.
   Result<PartitionPtr> find(const PartitionId& id);
+  // Another node leads it from now on: what is open of it goes. Whoever waits for it is told.
+  void lose(const PartitionId& id);
   // As find(), but only what has been used since the start; nullptr otherwise.
   PartitionPtr peek(const PartitionId& id) const;
   // Opens the log once, whoever asks first; the others wait. Producer state is there afterwards.
@@ -50,6 +52,7 @@ class PartitionTable {
 
  private:
   Task<Result<void>> do_open(PartitionPtr partition);
+  void take_out(const PartitionPtr& partition);
   void topic_removed(const CatalogueTopicPtr& topic);
   // Of the topics in to_forget_, one after the other, until there are none.
   Task<void> forget_states();

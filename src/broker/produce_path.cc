@@ -148,7 +148,7 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
     }
   }
   co_await slot.turn();
-  if (partition->removed) co_return ProduceOutcome{.error = ErrorCode::unknown_topic_or_partition};
+  if (partition->removed) co_return ProduceOutcome{.error = partition->gone_error()};
 
   ProducerLog& state = partition->producers;
   state.follow(partition->log->offsets());
@@ -187,9 +187,9 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
   co_return outcome;
 }
 
+// As Metadata tells it: a client believes the hint when its epoch is above the one that it knows.
 LeaderHint leader_of(const BrokerParts& parts, const PartitionId& partition) {
-  const auto owner = parts.cluster.owner_of(partition);
-  return {owner.node, owner.epoch};
+  return {parts.cluster.owner_of(partition).node, parts.engine.leader_epoch(partition)};
 }
 
 // One item that has its slot.

@@ -1,4 +1,6 @@
-// Producer id blocks. The MetaStore keeps the first id that no block holds, as decimal text.
+// Producer id blocks. The MetaStore keeps the first id that no block holds, as decimal text. Where several
+// nodes share it each has a key and a range of its own, because a block is read and written back without a
+// condition.
 #include "tidegate/broker/producer_ids.h"
 
 #include <charconv>
@@ -16,6 +18,8 @@ namespace {
 
 constexpr const char* kScope = "producer-ids";
 constexpr const char* kKey = "next-block";
+// Above the ids of a node, which are its own while it lives.
+constexpr int kNodeShift = 32;
 
 Result<std::int64_t> parse(const std::optional<std::string>& text) {
   if (!text) return 0;
@@ -40,14 +44,14 @@ ProducerIds::~ProducerIds() = default;
 
 namespace {
 
-Task<Result<std::int64_t>> reserve_block(storage::MetaStore& meta) {
-  auto stored = co_await meta.get(kScope, kKey);
+Task<Result<std::int64_t>> reserve_block(storage::MetaStore& meta, std::string key) {
+  auto stored = co_await meta.get(kScope, key);
   if (!stored) co_return fail(std::move(stored.error()));
   auto first = parse(*stored);
   if (!first) co_return fail(std::move(first.error()));
   std::vector<storage::MetaOp> ops;
   ops.push_back({.kind = storage::MetaOp::Kind::put,
-                 .key = kKey,
+                 .key = key,
                  .value = std::to_string(*first + ProducerIds::kBlock)});
   auto written = co_await meta.put_batch(kScope, 0, std::move(ops), storage::MetaDurability::synced);
   if (!written) co_return fail(std::move(written.error()));
@@ -66,10 +70,13 @@ Task<Result<std::int64_t>> ProducerIds::next() {
         continue;
       }
       state->reserving = std::make_shared<Event>();
-      auto first = co_await reserve_block(parts_.engine.meta());
+      const bool shared = parts_.engine.capabilities().shares_topics;
+      const NodeId node = parts_.cluster.self();
+      std::string key = shared ? kKey + ("/" + std::to_string(node)) : kKey;
+      auto first = co_await reserve_block(parts_.engine.meta(), std::move(key));
       if (first) {
-        state->next = *first;
-        state->end = *first + kBlock;
+        state->next = *first + (shared ? static_cast<std::int64_t>(node) << kNodeShift : 0);
+        state->end = state->next + kBlock;
       }
       std::exchange(state->reserving, nullptr)->notify_all();
       if (!first) {

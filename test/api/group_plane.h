@@ -222,6 +222,8 @@ class HeldMetaEngine final : public storage::Engine {
     for (unsigned i = 0; i < shards.pool().size(); ++i) shards.call([this] { gate().notify_all(); }, i);
     shards.settle();
   }
+  // As where other nodes make topics, too.
+  void share_topics() { shares_topics_ = true; }
   // Fails the next writes instead of carrying them out.
   void fail_next(int writes) { failing_ = writes; }
   int writes() const { return writes_; }
@@ -234,7 +236,11 @@ class HeldMetaEngine final : public storage::Engine {
   Task<Result<void>> start() override { return inner_->start(); }
   Task<void> stop() override { return inner_->stop(); }
   storage::Health health() const override { return inner_->health(); }
-  storage::Capabilities capabilities() const override { return inner_->capabilities(); }
+  storage::Capabilities capabilities() const override {
+    auto can = inner_->capabilities();
+    can.shares_topics = can.shares_topics || shares_topics_;
+    return can;
+  }
   std::string cluster_id() const override { return inner_->cluster_id(); }
   storage::TopicStore& topics() override { return inner_->topics(); }
   storage::MetaStore& meta() override { return meta_; }
@@ -297,6 +303,7 @@ class HeldMetaEngine final : public storage::Engine {
   std::unique_ptr<storage::Engine> inner_;
   Meta meta_;
   std::array<Event, 4> gates_;
+  std::atomic<bool> shares_topics_{false};
   std::atomic<bool> held_{false};
   std::atomic<int> failing_{0};
   std::atomic<int> writes_{0};

@@ -1,6 +1,11 @@
 // Leader hints (KIP-951): a cluster in which another node leads every odd partition.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+
 #include "data_plane.h"
 
 namespace tidegate {
@@ -22,21 +27,68 @@ class TwoNodes final : public storage::Cluster {
              .endpoints = {{"INTERNAL", "inside.example", 9000}, {"PLAINTEXT", "other.example", 9093}}}};
   }
   Owner owner_of(const PartitionId& partition) const override {
-    return {.node = partition.index % 2 == 0 ? 1 : kOther, .epoch = 4};
+    return {.node = partition.index % 2 == 0 && !all_moved ? 1 : kOther, .epoch = 4};
   }
   Owner owner_of_group(std::string_view) const override { return {.node = 1, .epoch = 0}; }
-  void on_lost(std::function<void(const PartitionId&)>) override {}
+  void on_lost(std::function<void(const PartitionId&)> listener) override { lost = std::move(listener); }
+
+  std::atomic<bool> all_moved{false};
+  std::function<void(const PartitionId&)> lost;
 
  private:
   std::string id_ = "two";
 };
 
+Task<void> fetch_into(Task<api::Reply> call, std::shared_ptr<std::optional<protocol::FetchResponse>> answer) {
+  const api::Reply reply = co_await std::move(call);
+  auto decoded = protocol::decode_response<protocol::FetchResponse>(test::ApiHarness::joined(reply), 18);
+  EXPECT_TRUE(decoded);
+  if (decoded) *answer = std::move(decoded->response);
+}
+
 class LeaderHints : public ::testing::Test {
  protected:
+  // As the engine does, which has closed the log.
+  void lose(std::int32_t partition) {
+    cluster.all_moved = true;
+    const PartitionId id{topic->topic.id, partition};
+    plane.api.shards().call([&] { cluster.lost(id); }, storage::owner_shard(id, 2));
+    plane.api.shards().settle();
+  }
+
   TwoNodes cluster;
   DataPlane plane{{.cluster = &cluster}};
   broker::CatalogueTopicPtr topic = plane.api.make_topic("t", 4);
 };
+
+TEST_F(LeaderHints, PartitionThatMoves_TellsWhoWaitsForIt) {
+  ASSERT_EQ(plane.produce(topic, 0, make_batch(1).bytes).error_code, ErrorCode::none);
+  auto request = DataPlane::fetch_request(topic, {{0, 1}});
+  request.max_wait_ms = 30'000;
+  const auto answer = std::make_shared<std::optional<protocol::FetchResponse>>();
+  plane.api.shards().call(
+      [&] { Shard::current()->start(fetch_into(plane.api.begin(request, 18), answer), "test"); },
+      plane.api.last_shard());
+  plane.api.shards().settle();
+  ASSERT_FALSE(*answer);
+  lose(0);
+  ASSERT_TRUE(*answer);
+  const auto& partition = (*answer)->responses.at(0).partitions.at(0);
+  EXPECT_EQ(partition.error_code, ErrorCode::not_leader_or_follower);
+}
+
+TEST_F(LeaderHints, PartitionThatMovedAway_TakesNothingAndIsReadByNobody_UntilItComesBack) {
+  ASSERT_EQ(plane.produce(topic, 0, make_batch(1).bytes).error_code, ErrorCode::none);
+  lose(0);
+  const auto refused = plane.produce(topic, 0, make_batch(1).bytes);
+  EXPECT_EQ(refused.error_code, ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(refused.current_leader.leader_id, kOther);
+  EXPECT_EQ(plane.fetch_one(topic, 0, 0).error_code, ErrorCode::not_leader_or_follower);
+  cluster.all_moved = false;
+  const auto back = plane.produce(topic, 0, make_batch(1).bytes);
+  EXPECT_EQ(back.error_code, ErrorCode::none);
+  EXPECT_EQ(back.base_offset, 1);
+}
 
 TEST_F(LeaderHints, Produce_NamesLeaderAndAddressFromVersionTen) {
   const auto ask = [&](std::int16_t version) {
@@ -52,7 +104,7 @@ TEST_F(LeaderHints, Produce_NamesLeaderAndAddressFromVersionTen) {
   for (const std::size_t i : {1U, 2U}) {
     EXPECT_EQ(partitions[i].error_code, ErrorCode::not_leader_or_follower);
     EXPECT_EQ(partitions[i].current_leader.leader_id, kOther);
-    EXPECT_EQ(partitions[i].current_leader.leader_epoch, 4);
+    EXPECT_EQ(partitions[i].current_leader.leader_epoch, 0) << "the engine's, as in Metadata";
   }
   ASSERT_EQ(hinted.node_endpoints.size(), 1U);
   EXPECT_EQ(hinted.node_endpoints[0].node_id, kOther);

@@ -252,13 +252,15 @@ class Cluster {
  public:
   struct Owner {
     NodeId node = 0;
-    // Of the ownership, not the log's leader epoch.
+    // Of the ownership: of groups. What clients are told of a partition is the engine's leader_epoch().
     std::int32_t epoch = 0;
   };
   virtual ~Cluster() = default;
   virtual const std::string& cluster_id() const = 0;
   virtual NodeId self() const = 0;
   virtual std::vector<Member> members() const = 0;
+  // Whether other nodes may own, and change, what this one does not.
+  virtual bool has_peers() const { return false; }
   virtual Owner owner_of(const PartitionId& partition) const = 0;
   virtual Owner owner_of_group(std::string_view group) const = 0;
   // Told when this node no longer owns what it did.

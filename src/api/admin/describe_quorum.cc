@@ -1,5 +1,6 @@
-// DescribeQuorum (key 55): this server alone votes on the cluster's metadata and leads it. Kafka keeps
-// that metadata in a log of its own; there is none here, so its offsets are -1, not known.
+// DescribeQuorum (key 55): every live node may change the cluster's metadata, so all are voters, and who is
+// asked leads. Kafka keeps that metadata in a log of its own; there is none here, so its offsets are -1, not
+// known.
 #include "tidegate/protocol/messages/describe_quorum.h"
 
 #include "../handler.h"
@@ -27,10 +28,12 @@ void describe(const RequestContext& context, Partition& partition) {
   partition.leader_id = parts.cluster.self();
   partition.leader_epoch = 0;  // it has always been the same one
   partition.high_watermark = kUnknownOffset;
-  auto& voter = partition.current_voters.emplace_back();
-  voter.replica_id = parts.cluster.self();
-  voter.log_end_offset = kUnknownOffset;
-  voter.last_caught_up_timestamp = parts.clock.wall_ms();
+  for (const storage::Member& member : parts.cluster.members()) {
+    auto& voter = partition.current_voters.emplace_back();
+    voter.replica_id = member.node;
+    voter.log_end_offset = kUnknownOffset;
+    voter.last_caught_up_timestamp = parts.clock.wall_ms();
+  }
 }
 
 void add_nodes(const RequestContext& context, Response& response) {

@@ -161,6 +161,8 @@ Task<ListedGroups> GroupCoordinator::list() {
 template <class Description>
 Task<Result<Description>> GroupCoordinator::describe(std::string group) {
   GroupShard& owner = state_->owner_of(group);
+  auto look = [&owner, group] { return owner.look_for(group); };
+  co_await submit_to(owner.shard(), std::move(look));
   auto visit = [&owner, group = std::move(group)]() -> Result<Description> {
     const auto found = owner.find(group);
     if (!found) return fail(found.error());

@@ -72,7 +72,8 @@ Task<Result<std::size_t>> GroupShard::erase_stored(std::string id, std::int32_t 
   for (;;) {
     auto page = co_await parts_.engine.meta().scan(scope, {}, after, kPage);
     if (!page && page.error().code == ErrorCode::corrupt_message) {
-      // Not even its entries can be told apart.
+      // Not even its entries can be told apart, nor who wrote them.
+      if (!is_owned(id)) co_return fail(ErrorCode::not_coordinator, "another node owns the group");
       auto erased = co_await parts_.engine.meta().erase_damaged(scope);
       if (!erased) co_return fail(std::move(erased.error()));
       co_return 1;

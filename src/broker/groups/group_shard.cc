@@ -91,6 +91,7 @@ Task<bool> GroupShard::stop(MonoTime deadline) {
   stopping_ = true;
   shard().timers().cancel(std::exchange(expiry_timer_, kNoTimer));
   stopped_.notify_all();
+  to_load_grew_.notify_all();
   for (const HostedGroupPtr& hosted : all()) {
     disarm(*hosted);
     // What waits for a write that is under way is answered by it.
@@ -111,12 +112,17 @@ Task<bool> GroupShard::stop(MonoTime deadline) {
 
 Task<GroupAnswer> GroupShard::request(std::string id, groups::Event event) {
   look_at_ownership(id);
-  if (may_be_stored_unseen(id)) co_await look_in_storage(id);
+  std::optional<std::int32_t> seen_absent_in;
+  if (may_be_stored_unseen(id)) seen_absent_in = co_await look_in_storage(id);
   if (auto hosted = damaged(id)) {
     if (std::holds_alternative<groups::DeleteGroup>(event))
       co_return co_await delete_damaged(std::move(hosted));
     if (is_of_a_member(event)) hosted->refused_at = parts_.clock.now();
   }
+  // Another node may have made it since it was looked for.
+  const std::int32_t epoch = parts_.cluster.owner_of_group(id).epoch;
+  if (seen_absent_in.value_or(epoch) != epoch && is_owned(id) && !groups_.contains(id))
+    co_return std::unexpected(ErrorCode::coordinator_load_in_progress);
   auto admitted = admit(id, event);
   if (!admitted) co_return std::unexpected(admitted.error());
   const bool is_commit = std::holds_alternative<groups::CommitOffsets>(event);
@@ -148,8 +154,8 @@ bool GroupShard::is_owned(const std::string& id) const {
   return parts_.cluster.owner_of_group(id).node == parts_.cluster.self();
 }
 
-// What another node may have written to since it was read is read again, when it is here that it is asked
-// for.
+// What another node may have written to since it was read is forgotten, to be read when it is here that it is
+// asked for.
 void GroupShard::look_at_ownership(const std::string& id) {
   const auto known = groups_.find(id);
   if (stopping_ || known == groups_.end() || known->second->phase == HostedGroup::Phase::loading) return;
@@ -158,10 +164,6 @@ void GroupShard::look_at_ownership(const std::string& id) {
   if (hosted->phase != HostedGroup::Phase::away && hosted->epoch == parts_.cluster.owner_of_group(id).epoch)
     return;
   set_away(hosted);
-  if (hosted->writing) return;  // its write ends first
-  hosted->phase = HostedGroup::Phase::loading;
-  metrics_.loading.add(1);
-  shard().start(load(hosted), "group loading");
 }
 
 // In epoch 0 nobody else ever owned it: what is not in the table is not stored.
@@ -170,16 +172,18 @@ bool GroupShard::may_be_stored_unseen(const std::string& id) const {
          parts_.cluster.owner_of_group(id).epoch != 0;
 }
 
-// Its memory goes, storage is left as it is.
+// Its memory goes, storage is left as it is. A write that is under way ends first.
 void GroupShard::set_away(const HostedGroupPtr& hosted) {
-  if (hosted->phase == HostedGroup::Phase::away) return;
-  disarm(*hosted);
-  count_as(*hosted, GroupState::dead, {});
-  if (hosted->phase == HostedGroup::Phase::damaged) metrics_.unreadable.add(-1);
-  hosted->phase = HostedGroup::Phase::away;
-  hosted->unwritten.clear();
-  answer_all(*hosted, ErrorCode::not_coordinator);
-  hosted->group.reset();
+  using Phase = HostedGroup::Phase;
+  if (hosted->phase == Phase::gone) return;
+  if (hosted->phase != Phase::away) {
+    if (hosted->phase == Phase::loading) metrics_.loading.add(-1);
+    if (hosted->phase == Phase::damaged) metrics_.unreadable.add(-1);
+    hosted->phase = Phase::away;
+    hosted->unwritten.clear();
+    answer_all(*hosted, ErrorCode::not_coordinator);
+  }
+  if (!hosted->writing) drop(hosted);
 }
 
 // Why nothing can be asked of the group now; none when it can.
@@ -316,16 +320,21 @@ void GroupShard::drop(const HostedGroupPtr& hosted) {
   disarm(*keep);
   count_as(*keep, GroupState::dead, {});
   set_load_failing(*keep, false);
+  if (keep->phase == HostedGroup::Phase::loading) metrics_.loading.add(-1);
   if (keep->phase == HostedGroup::Phase::damaged) metrics_.unreadable.add(-1);
   keep->phase = HostedGroup::Phase::gone;
   keep->group.reset();
   groups_.erase(keep->id);
 }
 
-ListedGroups GroupShard::list() {
+Task<ListedGroups> GroupShard::list() {
   ListedGroups listed;
   for (const HostedGroupPtr& hosted : all()) look_at_ownership(hosted->id);
-  if (!listed_ || stopping_) listed.error = ErrorCode::coordinator_load_in_progress;
+  if (!listed_ || stopping_) {
+    listed.error = ErrorCode::coordinator_load_in_progress;
+  } else if (parts_.cluster.has_peers() && !co_await list_again()) {
+    listed.error = ErrorCode::coordinator_not_available;
+  }
   for (const auto& [id, hosted] : groups_) {
     if (!is_owned(id)) continue;
     // One that storage does not give out must not hide the others for ever.
@@ -339,7 +348,12 @@ ListedGroups GroupShard::list() {
     if (hosted->phase != HostedGroup::Phase::ready || !hosted->group->exists()) continue;
     listed.groups.push_back({.id = id, .listing = hosted->group->listing()});
   }
-  return listed;
+  co_return listed;
+}
+
+Task<void> GroupShard::look_for(std::string id) {
+  look_at_ownership(id);
+  if (may_be_stored_unseen(id)) co_await look_in_storage(std::move(id));
 }
 
 Result<const groups::Group*> GroupShard::find(const std::string& id) {

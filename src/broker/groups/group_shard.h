@@ -39,7 +39,9 @@ class GroupShard {
   // What it does before its first wait happens in the order of the calls. The event's ReplyId is set here.
   Task<GroupAnswer> request(std::string id, groups::Event event);
 
-  ListedGroups list();
+  Task<ListedGroups> list();
+  // To be waited for before find(): where nodes share groups it may first have to be read.
+  Task<void> look_for(std::string id);
   // coordinator_load_in_progress, group_id_not_found, ...; unknown_server_error with a message for the
   // administrator when what is stored of it cannot be read.
   Result<const groups::Group*> find(const std::string& id);
@@ -92,13 +94,18 @@ class GroupShard {
   // group_loading.cc
   struct Loaded;
   Task<void> load_all();
+  Task<bool> list_again();
   Task<bool> list_stored();
+  void queue_load(HostedGroupPtr hosted);
+  void put_in_queue(HostedGroupPtr hosted);
   Task<void> load_queued();
-  Task<void> load(HostedGroupPtr hosted);
   Task<bool> try_load(HostedGroupPtr hosted);
-  Task<void> look_in_storage(std::string id);
+  Task<std::int32_t> look_in_storage(std::string id);
+  Task<Result<void>> learn_topics(std::vector<groups::TopicInfo> topics);
+  const groups::TopicInfo* find_topic(const groups::TopicInfo& stored) const;
   void set_load_failing(HostedGroup& hosted, bool failing);
   Task<Result<Loaded>> read(std::string id);
+  Task<Result<Loaded>> take(std::string id, std::int32_t epoch);
   void finish_load(const HostedGroupPtr& hosted, Loaded loaded);
   Task<bool> pause(unsigned failures);
 
@@ -133,6 +140,12 @@ class GroupShard {
   std::size_t members_ = 0;  // of this shard's groups, ids that were given out included
   groups::ReplyId last_reply_ = 0;
   std::multimap<MonoTime, HostedGroupPtr> to_load_;  // by when they are due
+  Event to_load_grew_;                               // or stop() has begun
+  std::size_t loaders_ = 0;
+  std::uint64_t listings_begun_ = 0;  // by list_again()
+  std::uint64_t listings_ended_ = 0;
+  bool listing_good_ = false;  // the last one
+  Event listing_ended_;
 
   // What the groups have not been told of yet.
   std::set<std::string> changed_topics_;

@@ -44,7 +44,11 @@ Task<void> GroupShard::write(HostedGroupPtr hosted) {
     release_held(*hosted);
   }
   hosted->writing = false;
-  forget_if_nothing(hosted);
+  if (hosted->phase == HostedGroup::Phase::away) {
+    drop(hosted);
+  } else {
+    forget_if_nothing(hosted);
+  }
 }
 
 void GroupShard::release_held(HostedGroup& hosted) {
@@ -68,7 +72,7 @@ void GroupShard::lose(const HostedGroupPtr& hosted, const Error& why) {
                   suppressed);
   }
   hosted->unwritten.clear();
-  if (hosted->phase == HostedGroup::Phase::away) return;
+  if (hosted->phase == HostedGroup::Phase::away) return drop(hosted);
   answer_all(*hosted, fenced ? ErrorCode::not_coordinator : ErrorCode::coordinator_not_available);
   if (stopping_) return drop(hosted);
   if (fenced) return set_away(hosted);
@@ -78,7 +82,7 @@ void GroupShard::lose(const HostedGroupPtr& hosted, const Error& why) {
   hosted->phase = HostedGroup::Phase::loading;
   ++hosted->failures;
   metrics_.loading.add(1);
-  shard().start(load(hosted), "group loading");
+  queue_load(hosted);
 }
 
 }  // namespace tidegate::broker

@@ -23,6 +23,7 @@ class MovingGroups final : public storage::Cluster {
   std::vector<storage::Member> members() const override {
     return {{.node = 1, .rack = {}, .endpoints = {}}, {.node = 2, .rack = {}, .endpoints = {}}};
   }
+  bool has_peers() const override { return true; }
   Owner owner_of(const PartitionId&) const override { return {.node = 1, .epoch = 0}; }
   Owner owner_of_group(std::string_view) const override { return {.node = owner, .epoch = epoch}; }
   void on_lost(std::function<void(const PartitionId&)>) override {}
@@ -36,9 +37,14 @@ class MovingGroups final : public storage::Cluster {
 
 class GroupOwnership : public ::testing::Test {
  protected:
-  static test::ApiHarnessOptions options(MovingGroups& cluster) {
-    auto options = GroupPlane::with({});
+  test::ApiHarnessOptions options(GroupPlane::Settings config = {}) {
+    auto options = GroupPlane::with(std::move(config));
     options.cluster = &cluster;
+    options.wrap_engine = [this](std::unique_ptr<storage::Engine> inner, ShardPool&) {
+      auto wrapped = std::make_unique<test::HeldMetaEngine>(std::move(inner));
+      engine = wrapped.get();
+      return wrapped;
+    };
     return options;
   }
   void move_to(NodeId node, std::int32_t epoch) {
@@ -92,7 +98,8 @@ class GroupOwnership : public ::testing::Test {
   }
 
   MovingGroups cluster;
-  GroupPlane plane{options(cluster)};
+  test::HeldMetaEngine* engine = nullptr;
+  GroupPlane plane{options()};
   broker::CatalogueTopicPtr topic = plane.api.make_topic("t", 3);
 };
 
@@ -175,11 +182,100 @@ TEST_F(GroupOwnership, GroupThatNobodyMade_IsMade) {
 
 TEST_F(GroupOwnership, WriteInTheNameOfAnEarlierOwnership_IsFencedAndForgotten) {
   ASSERT_EQ(plane.commit("g", topic, 0, 1), ErrorCode::none);
-  store(5, offset(9));
+  store(5, offset(9));  // this node has not heard of it yet
   EXPECT_EQ(plane.commit("g", topic, 0, 2), ErrorCode::not_coordinator);
   settle();
+  EXPECT_EQ(plane.fetch_offset_error("g", topic, 0), ErrorCode::coordinator_load_in_progress)
+      << "what is there is not this node's to tell";
+  move_to(2, 5);
+  plane.api.shards().advance(std::chrono::seconds(1));
+  settle();
+  EXPECT_EQ(plane.fetch_offset_error("g", topic, 0), ErrorCode::not_coordinator);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_loading"), 0) << "it is not tried for ever";
+  move_to(1, 6);
   begin_to_read();
   EXPECT_EQ(plane.fetch_offset("g", topic, 0).committed_offset, 9);
+}
+
+TEST_F(GroupOwnership, ReadingWritesTheOwnersEpoch_SoThatTheOneBeforeIsFenced) {
+  ASSERT_EQ(plane.commit("g", topic, 0, 1), ErrorCode::none);
+  move_to(1, 6);
+  EXPECT_EQ(plane.fetch_offset("g", topic, 0).committed_offset, 1);
+  std::vector<storage::MetaOp> late{{storage::MetaOp::Kind::put, "k", "v"}};
+  const auto written = plane.api.run([&] {
+    return plane.api.engine().meta().put_batch(groups::scope_of_group("g"), 5, std::move(late),
+                                               storage::MetaDurability::synced);
+  });
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::not_coordinator);
+}
+
+TEST_F(GroupOwnership, GroupThatAnotherNodeMade_IsListedAndDescribedAfterTheTakeOver) {
+  move_to(2, 5);
+  store(5, groups::PutClassicHead{});
+  store(5, offset(9));
+  move_to(1, 6);
+  EXPECT_NE(describe(), ErrorCode::not_coordinator);
+  EXPECT_EQ(plane.metric("tidegate_broker_groups_loading"), 0) << "describing has read it";
+  move_to(2, 7);
+  EXPECT_TRUE(list().groups.empty());
+  move_to(1, 8);
+  list();  // begins to read it
+  settle();
+  const auto listed = list();
+  EXPECT_EQ(listed.error_code, ErrorCode::none);
+  ASSERT_EQ(listed.groups.size(), 1U);
+  EXPECT_EQ(listed.groups[0].group_id, "g");
+}
+
+TEST_F(GroupOwnership, GroupsOfAnotherNode_TakeNoRoom) {
+  GroupPlane small(options({{"group.coordinator.max.groups", "2"}}));  // one a shard
+  const auto its_topic = small.api.make_topic("t", 3);
+  for (int i = 0; i < 20; ++i) {
+    const std::string group = "g" + std::to_string(i);
+    ASSERT_EQ(small.commit(group, its_topic, 0, 1), ErrorCode::none);
+    move_to(2, cluster.epoch + 1);
+    ASSERT_EQ(small.commit(group, its_topic, 0, 1), ErrorCode::not_coordinator);
+    move_to(1, cluster.epoch + 1);
+  }
+  EXPECT_EQ(small.metric("tidegate_broker_groups", "Empty"), 0);
+}
+
+// What is stored of the group is older than this node's view of the topics.
+TEST_F(GroupOwnership, OffsetsOfATopicThatAnotherNodeHasJustMade_AreKept) {
+  engine->share_topics();
+  move_to(2, 5);
+  storage::Topic late{.name = "late", .id = *TopicId::parse("AAAAAAAAAAAAAAAAAAAAZA"), .partitions = 1};
+  ASSERT_TRUE(plane.api.run([&] { return engine->topics().create({late}); }));
+  ASSERT_EQ(plane.api.find_topic("late"), nullptr);
+  auto of_late = offset(9);
+  of_late.topic = "late";
+  of_late.value.topic_id = late.id;
+  store(5, groups::PutClassicHead{});
+  store(5, of_late);
+  move_to(1, 6);
+  EXPECT_EQ(plane.fetch_offset_error("g", topic, 0), ErrorCode::none);
+  settle();
+  const auto known = plane.api.find_topic("late");
+  ASSERT_NE(known, nullptr);
+  EXPECT_EQ(plane.fetch_offset("g", known, 0).committed_offset, 9);
+  EXPECT_EQ(stored_entries(), 2U);
+}
+
+TEST_F(GroupOwnership, OffsetsOfATopicThatIsGone_Go) {
+  engine->share_topics();
+  move_to(2, 5);
+  auto of_gone = offset(9);
+  of_gone.topic = "gone";
+  of_gone.value.topic_id = *TopicId::parse("AAAAAAAAAAAAAAAAAAAAZA");
+  store(5, groups::PutClassicHead{});
+  store(5, offset(3));
+  store(5, of_gone);
+  ASSERT_EQ(stored_entries(), 3U);
+  move_to(1, 6);
+  EXPECT_EQ(plane.fetch_offset("g", topic, 0).committed_offset, 3);
+  settle();
+  EXPECT_EQ(stored_entries(), 2U);
 }
 
 TEST_F(GroupOwnership, GroupsOfAnotherNode_AreNotReadAtTheStart) {
