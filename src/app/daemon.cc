@@ -131,7 +131,8 @@ class Daemon {
   Phase phase_ = Phase::starting;
   std::unique_ptr<admin::AdminServer> admin_;
   std::unique_ptr<storage::Engine> engine_;
-  std::unique_ptr<storage::StandaloneCluster> cluster_;
+  std::unique_ptr<storage::StandaloneCluster> alone_;
+  storage::Cluster* cluster_ = nullptr;
   std::unique_ptr<schema::Registry> registry_;  // nullptr without schema.registry.url
   std::unique_ptr<schema::BatchValidator> schemas_;
   std::unique_ptr<broker::Broker> broker_;
@@ -174,7 +175,10 @@ Task<Result<void>> Daemon::start() {
   if (auto engine_up = co_await start_engine(); !engine_up) co_return engine_up;
   if (is_stopping()) co_return Result<void>{};
 
-  cluster_ = std::make_unique<storage::StandaloneCluster>(engine_->cluster_id(), self());
+  if (cluster_ == nullptr) {
+    alone_ = std::make_unique<storage::StandaloneCluster>(engine_->cluster_id(), self());
+    cluster_ = alone_.get();
+  }
   start_schemas();
   broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{
       *engine_, *cluster_, shards_, blocking_, clock_, rng_, metrics_, config_, schemas_.get()});
@@ -213,6 +217,7 @@ Task<Result<void>> Daemon::start_engine() {
     waits_for_engine_ = true;
   }
   if (chosen->introduce) chosen->introduce(self());
+  cluster_ = chosen->cluster;
   if (is_stopping()) co_return Result<void>{};
   auto engine_up = co_await engine_->start();
   waits_for_engine_ = false;

@@ -52,6 +52,7 @@ Result<ChosenEngine> make_engine(const ConfigValues& config, ShardPool& shards, 
     if (!parts) return fail(std::move(parts.error()));
     chosen.engine = std::move(parts->engine);
     chosen.stop_waiting = std::move(parts->stop_waiting);
+    chosen.cluster = parts->cluster;
     chosen.introduce = std::move(parts->introduce);
     chosen.durability = std::move(parts->durability);
     return chosen;

@@ -21,6 +21,8 @@ struct ChosenEngine {
   std::function<Task<void>()> stop_waiting;
   // Set where gateways know of each other: who this one is. On shard 0, before start().
   std::function<void(storage::Member)> introduce;
+  // Of an engine that several processes share, and its own; else the process is alone.
+  storage::Cluster* cluster = nullptr;
   // How safe data is, for the log; empty: storage.flush says it.
   std::string durability;
 };

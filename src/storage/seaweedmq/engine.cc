@@ -37,7 +37,7 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       fences_(source_->backend(), shards, session_),
       cluster_([this](unsigned shard) {
         const auto fence = fences_.at(shard);
-        return fence->is_held() ? fence->epoch() : 0;
+        return fence->holds() ? fence->epoch() + 1 : 0;
       }),
       topics_(
           source_->backend().filer, entries_, clock, options.topics, [this] { return random_uuid(rng_); },

@@ -74,6 +74,7 @@ Result<EngineOptions> engine_options(const SeaweedmqOptions& options) {
   out.chunk_cache_bytes = options.chunk_cache_bytes;
   out.wait_for_backend = true;
   out.lease = kLease;
+  out.shares = true;
   out.process = process_mark();
   out.process_has_ended = process_has_ended;
   return out;
@@ -108,6 +109,7 @@ Result<SeaweedmqParts> make_seaweedmq_engine(const SeaweedmqOptions& options, Sh
   SeaweedmqParts parts;
   parts.stop_waiting = [at = engine.get()] { return at->stop_waiting(); };
   parts.introduce = [at = engine.get()](Member self) { at->introduce(std::move(self)); };
+  parts.cluster = &engine->cluster();
   parts.engine = std::move(engine);
   parts.durability = durability_of(options);
   return parts;

@@ -43,6 +43,8 @@ struct SeaweedmqOptions {
 };
 
 struct SeaweedmqParts {
+  // The engine's own; to be asked once it has started.
+  Cluster* cluster = nullptr;
   // Its start() waits until every part of SeaweedFS that it needs is there.
   std::unique_ptr<Engine> engine;
   // On shard 0, while start() is under way: ends it soon, with an error.

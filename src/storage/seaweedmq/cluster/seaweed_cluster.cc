@@ -27,7 +27,11 @@ Cluster::Owner SeaweedCluster::owner_of(const PartitionId& partition) const {
 }
 
 Cluster::Owner SeaweedCluster::owner_of_group(std::string_view group) const {
-  return owner_of_shard(shard_of_group(group));
+  // What is ours by right may still be another's, whose memory of its groups counts until it lets go.
+  const unsigned shard = shard_of_group(group);
+  Owner owner = owner_of_shard(shard);
+  if (owner.node == self_ && owner.epoch == 0) owner.node = kNobody;
+  return owner;
 }
 
 void SeaweedCluster::update(std::vector<Member> members) {
@@ -40,8 +44,18 @@ void SeaweedCluster::update(std::vector<Member> members) {
   members_ = std::move(members);
 }
 
+void SeaweedCluster::on_lost(std::function<void(const PartitionId&)> listener) {
+  const std::lock_guard lock(mutex_);
+  lost_ = std::move(listener);
+}
+
 void SeaweedCluster::tell_lost(const PartitionId& partition) const {
-  if (lost_) lost_(partition);
+  std::function<void(const PartitionId&)> lost;
+  {
+    const std::lock_guard lock(mutex_);
+    lost = lost_;
+  }
+  if (lost) lost(partition);
 }
 
 }  // namespace tidegate::storage::seaweedmq

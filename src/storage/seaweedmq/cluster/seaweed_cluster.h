@@ -19,7 +19,7 @@ namespace tidegate::storage::seaweedmq {
 class SeaweedCluster final : public Cluster {
  public:
   static constexpr unsigned kShards = 256;
-  // Of a shard; the epoch of its fence while this gateway holds it, else 0.
+  // Of a shard: one above the epoch of its fence while this gateway holds it under its lease, else 0.
   using EpochOf = std::function<std::int32_t(unsigned shard)>;
 
   explicit SeaweedCluster(EpochOf epoch_of);
@@ -27,10 +27,11 @@ class SeaweedCluster final : public Cluster {
   const std::string& cluster_id() const override { return cluster_id_; }
   NodeId self() const override { return self_; }
   std::vector<Member> members() const override;
+  bool has_peers() const override { return true; }
   Owner owner_of(const PartitionId& partition) const override;
   Owner owner_of_group(std::string_view group) const override;
   // Called on the partition's shard.
-  void on_lost(std::function<void(const PartitionId&)> listener) override { lost_ = std::move(listener); }
+  void on_lost(std::function<void(const PartitionId&)> listener) override;
 
   static unsigned shard_of(const PartitionId& partition) { return owner_shard(partition, kShards); }
   static unsigned shard_of_group(std::string_view group);
@@ -48,10 +49,10 @@ class SeaweedCluster final : public Cluster {
   const EpochOf epoch_of_;
   std::string cluster_id_;
   NodeId self_ = kNobody;
-  std::function<void(const PartitionId&)> lost_;
   std::array<std::atomic<NodeId>, kShards> owners_;
   mutable std::mutex mutex_;
-  std::vector<Member> members_;  // under mutex_, by node
+  std::vector<Member> members_;                   // under mutex_, by node
+  std::function<void(const PartitionId&)> lost_;  // under mutex_
 };
 
 }  // namespace tidegate::storage::seaweedmq
