@@ -76,7 +76,10 @@ std::size_t countable(const FetchedItem& seen, const FetchItem& item) {
 
 FetchedItem FetchOwner::look(const Result<PartitionPtr>& found, const FetchItem& item) const {
   FetchedItem out;
-  if (found) {
+  if (found && (*found)->is_open() && !cluster_.may_tell(item.partition)) {
+    out.error = ErrorCode::not_leader_or_follower;
+    out.leader = {cluster_.owner_of(item.partition).node, engine_.leader_epoch(item.partition)};
+  } else if (found) {
     out = look_at(**found, item);
     if (out.error == ErrorCode::fenced_leader_epoch) out.leader.node = cluster_.self();
   } else {

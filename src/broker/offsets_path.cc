@@ -16,6 +16,7 @@ namespace {
 Task<OffsetAnswer> answer(PartitionTable& table, OffsetQuery query) {
   auto found = co_await table.find_open(query.partition);
   if (!found) co_return OffsetAnswer{.error = found.error().code};
+  if (!table.may_tell(query.partition)) co_return OffsetAnswer{.error = ErrorCode::not_leader_or_follower};
   const PartitionPtr partition = *found;
   const ErrorCode fenced = check_leader_epoch(query.current_leader_epoch, partition->leader_epoch());
   if (fenced != ErrorCode::none) co_return OffsetAnswer{.error = fenced};
@@ -46,6 +47,7 @@ Task<OffsetAnswer> answer(PartitionTable& table, OffsetQuery query) {
 Task<EpochEndAnswer> answer(PartitionTable& table, EpochEndQuery query) {
   auto found = co_await table.find_open(query.partition);
   if (!found) co_return EpochEndAnswer{.error = found.error().code};
+  if (!table.may_tell(query.partition)) co_return EpochEndAnswer{.error = ErrorCode::not_leader_or_follower};
   const PartitionPtr partition = *found;
   const ErrorCode fenced = check_leader_epoch(query.current_leader_epoch, partition->leader_epoch());
   if (fenced != ErrorCode::none) co_return EpochEndAnswer{.error = fenced};
@@ -56,7 +58,7 @@ Task<EpochEndAnswer> answer(PartitionTable& table, EpochEndQuery query) {
 
 Task<LeaderEpoch> answer(PartitionTable& table, EpochAtQuery query) {
   auto found = co_await table.find_open(query.partition);
-  if (!found) co_return kNoEpoch;
+  if (!found || !table.may_tell(query.partition)) co_return kNoEpoch;
   co_return epoch_at((*found)->log->epochs(), query.offset);
 }
 

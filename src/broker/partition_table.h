@@ -27,6 +27,8 @@ class PartitionTable {
   Result<PartitionPtr> find(const PartitionId& id);
   // Another node leads it from now on: what is open of it goes. Whoever waits for it is told.
   void lose(const PartitionId& id);
+  // Whether what an open log says of itself is still true: storage::Cluster::may_tell().
+  bool may_tell(const PartitionId& id) const { return parts_.cluster.may_tell(id); }
   // As find(), but only what has been used since the start; nullptr otherwise.
   PartitionPtr peek(const PartitionId& id) const;
   // Opens the log once, whoever asks first; the others wait. Producer state is there afterwards.

@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "data_plane.h"
+#include "tidegate/protocol/messages/list_offsets.h"
+#include "tidegate/protocol/messages/offset_for_leader_epoch.h"
 
 namespace tidegate {
 namespace {
@@ -32,7 +34,10 @@ class TwoNodes final : public storage::Cluster {
   Owner owner_of_group(std::string_view) const override { return {.node = 1, .epoch = 0}; }
   void on_lost(std::function<void(const PartitionId&)> listener) override { lost = std::move(listener); }
 
+  bool may_tell(const PartitionId&) const override { return !lapsed; }
+
   std::atomic<bool> all_moved{false};
+  std::atomic<bool> lapsed{false};  // the lease
   std::function<void(const PartitionId&)> lost;
 
  private:
@@ -88,6 +93,22 @@ TEST_F(LeaderHints, PartitionThatMovedAway_TakesNothingAndIsReadByNobody_UntilIt
   const auto back = plane.produce(topic, 0, make_batch(1).bytes);
   EXPECT_EQ(back.error_code, ErrorCode::none);
   EXPECT_EQ(back.base_offset, 1);
+}
+
+TEST_F(LeaderHints, LeaseThatRanOut_LetsNobodyBeToldWhatMayBeOld) {
+  ASSERT_EQ(plane.produce(topic, 0, make_batch(1).bytes).error_code, ErrorCode::none);
+  protocol::ListOffsetsRequest latest;
+  latest.topics.push_back({.name = topic->topic.name, .partitions = {{.partition_index = 0, .timestamp = -1}}});
+  protocol::OffsetForLeaderEpochRequest epoch;
+  epoch.topics.push_back({.topic = topic->topic.name, .partitions = {{.partition = 0, .leader_epoch = 0}}});
+  for (const bool lapsed : {false, true, false}) {
+    cluster.lapsed = lapsed;
+    const auto expected = lapsed ? ErrorCode::not_leader_or_follower : ErrorCode::none;
+    EXPECT_EQ(plane.fetch_one(topic, 0, 1).error_code, expected);
+    EXPECT_EQ(plane.api.call<protocol::ListOffsetsResponse>(latest).topics[0].partitions[0].error_code, expected);
+    EXPECT_EQ(plane.api.call<protocol::OffsetForLeaderEpochResponse>(epoch).topics[0].partitions[0].error_code,
+              expected);
+  }
 }
 
 TEST_F(LeaderHints, Produce_NamesLeaderAndAddressFromVersionTen) {

@@ -262,6 +262,9 @@ class Cluster {
   // Whether other nodes may own, and change, what this one does not.
   virtual bool has_peers() const { return false; }
   virtual Owner owner_of(const PartitionId& partition) const = 0;
+  // Whether what an open log says of itself is still true: with a lease that has run out somebody else may have
+  // written more. Asked before a reader is told anything. Appends ask on their own.
+  virtual bool may_tell(const PartitionId& /*partition*/) const { return true; }
   virtual Owner owner_of_group(std::string_view group) const = 0;
   // Told when this node no longer owns what it did.
   virtual void on_lost(std::function<void(const PartitionId&)> listener) = 0;

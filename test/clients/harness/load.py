@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from checker.history import Recorder
@@ -20,6 +20,7 @@ from . import deps, tether
 DELIVERY_TIMEOUT_MS = 300_000
 QUEUE_RECORDS = 50_000
 FLUSH_TIMEOUT_S = 120
+ENDS_TIMEOUT_S = 60
 
 
 def create_topic(bootstrap, topic, partitions):
@@ -203,9 +204,17 @@ class LoadReader:
         return self.problems
 
     def ends(self):
+        """By partition. Who is told to ask somebody else asks again: partitions may be moving."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused", "log_level": 0})
-        found = {p: consumer.get_watermark_offsets(TopicPartition(self.topic, p), timeout=60)[1]
-                 for p in range(self.partitions)}
+        found, deadline = {}, time.monotonic() + ENDS_TIMEOUT_S
+        while len(found) < self.partitions:
+            partition = TopicPartition(self.topic, len(found))
+            try:
+                found[partition.partition] = consumer.get_watermark_offsets(partition, timeout=10)[1]
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
         consumer.close()
         return found
 

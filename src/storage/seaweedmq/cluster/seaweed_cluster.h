@@ -29,6 +29,7 @@ class SeaweedCluster final : public Cluster {
   std::vector<Member> members() const override;
   bool has_peers() const override { return true; }
   Owner owner_of(const PartitionId& partition) const override;
+  bool may_tell(const PartitionId& partition) const override { return epoch_of_(shard_of(partition)) != 0; }
   Owner owner_of_group(std::string_view group) const override;
   // Called on the partition's shard.
   void on_lost(std::function<void(const PartitionId&)> listener) override;

@@ -79,7 +79,7 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(os.Getenv("TG_BOOTSTRAP")), kgo.ClientID(os.Args[1]),
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(os.Getenv("TG_BOOTSTRAP"), ",")...), kgo.ClientID(os.Args[1]),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(3*time.Millisecond), kgo.RecordDeliveryTimeout(deliveryTimeout),
 		kgo.MaxBufferedRecords(queueRecords+1), kgo.MetadataMinAge(20*time.Millisecond),
