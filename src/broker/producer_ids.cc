@@ -18,8 +18,8 @@ namespace {
 
 constexpr const char* kScope = "producer-ids";
 constexpr const char* kKey = "next-block";
-// Above the ids of a node, which are its own while it lives.
-constexpr int kNodeShift = 32;
+// Each node has 2^31 ids of its own, above those that a store gave out before nodes shared it.
+std::int64_t first_of(NodeId node) { return (static_cast<std::int64_t>(node) + 1) << 31; }
 
 Result<std::int64_t> parse(const std::optional<std::string>& text) {
   if (!text) return 0;
@@ -75,7 +75,7 @@ Task<Result<std::int64_t>> ProducerIds::next() {
       std::string key = shared ? kKey + ("/" + std::to_string(node)) : kKey;
       auto first = co_await reserve_block(parts_.engine.meta(), std::move(key));
       if (first) {
-        state->next = *first + (shared ? static_cast<std::int64_t>(node) << kNodeShift : 0);
+        state->next = *first + (shared ? first_of(node) : 0);
         state->end = state->next + kBlock;
       }
       std::exchange(state->reserving, nullptr)->notify_all();

@@ -1,9 +1,11 @@
 // InitProducerId, and what a broker remembers of producers across a restart.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <set>
 
 #include "data_plane.h"
+#include "group_plane.h"
 #include "tidegate/broker/producer_ids.h"
 #include "tidegate/protocol/messages/init_producer_id.h"
 
@@ -45,6 +47,24 @@ TEST_F(ProducerId, AfterARestart_TheNextBlockBegins) {
   const auto after = plane.api.run([&] { return later.next(); });
   ASSERT_TRUE(after);
   EXPECT_GE(*after, before + broker::ProducerIds::kBlock);
+}
+
+// Nodes that share a store reserve without asking each other.
+TEST(SharedProducerIds, NodesHaveRangesOfTheirOwn_AboveTheIdsOfOneNodeAlone) {
+  constexpr std::int64_t kRange = std::int64_t{1} << 31;
+  for (const NodeId node : {0, 1, 2, std::numeric_limits<NodeId>::max()}) {
+    test::ApiHarnessOptions options;
+    options.node = node;
+    options.wrap_engine = [](std::unique_ptr<storage::Engine> inner, ShardPool&) {
+      auto shared = std::make_unique<test::HeldMetaEngine>(std::move(inner));
+      shared->share_topics();
+      return shared;
+    };
+    DataPlane plane(std::move(options));
+    const auto id = plane.api.run([&] { return plane.api.broker().producer_ids().next(); });
+    ASSERT_TRUE(id);
+    EXPECT_EQ(*id / kRange, static_cast<std::int64_t>(node) + 1);
+  }
 }
 
 TEST_F(ProducerId, AKnownProducer_GetsAFreshId) {
