@@ -151,6 +151,12 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
   if (partition->removed) co_return ProduceOutcome{.error = partition->gone_error()};
 
   ProducerLog& state = partition->producers;
+  if (!parts.cluster.may_tell(partition->id)) {
+    // Somebody else may have taken what came in between: what is remembered of producers proves nothing.
+    state.turned_away(accepted->batch.header, parts.clock.now());
+    state.put_off(accepted->batch.header, ErrorCode::not_leader_or_follower);
+    co_return ProduceOutcome{.error = ErrorCode::not_leader_or_follower};
+  }
   state.follow(partition->log->offsets());
   if (state.is_lost()) {
     auto recovered = co_await state.recover(parts, partition->id, partition->log);

@@ -111,6 +111,20 @@ TEST_F(LeaderHints, LeaseThatRanOut_LetsNobodyBeToldWhatMayBeOld) {
   }
 }
 
+// The gap may be what another node has taken meanwhile: to say so would end the producer.
+TEST_F(LeaderHints, LeaseThatRanOut_JudgesNoSequence) {
+  ASSERT_EQ(plane.produce(topic, 0, make_batch(2, test::from_producer(7, 0, 0)).bytes).error_code,
+            ErrorCode::none);
+  cluster.lapsed = true;
+  for (const std::int32_t sequence : {0, 2, 40})
+    EXPECT_EQ(plane.produce(topic, 0, make_batch(2, test::from_producer(7, 0, sequence)).bytes).error_code,
+              ErrorCode::not_leader_or_follower);
+  cluster.lapsed = false;
+  EXPECT_EQ(plane.produce(topic, 0, make_batch(2, test::from_producer(7, 0, 2)).bytes).base_offset, 2);
+  EXPECT_EQ(plane.produce(topic, 0, make_batch(2, test::from_producer(7, 0, 40)).bytes).error_code,
+            ErrorCode::out_of_order_sequence_number);
+}
+
 TEST_F(LeaderHints, Produce_NamesLeaderAndAddressFromVersionTen) {
   const auto ask = [&](std::int16_t version) {
     auto request = DataPlane::produce_request(topic, 0, make_batch(1).bytes);
