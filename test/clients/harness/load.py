@@ -204,18 +204,21 @@ class LoadReader:
         return self.problems
 
     def ends(self):
-        """By partition. Who is told to ask somebody else asks again: partitions may be moving."""
-        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused", "log_level": 0})
+        """By partition. Where partitions may be moving, who is told to ask somebody else asks anew: what
+        librdkafka remembers of leaders outlives such an answer here."""
         found, deadline = {}, time.monotonic() + ENDS_TIMEOUT_S
         while len(found) < self.partitions:
-            partition = TopicPartition(self.topic, len(found))
+            consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused", "log_level": 0})
             try:
-                found[partition.partition] = consumer.get_watermark_offsets(partition, timeout=10)[1]
+                while len(found) < self.partitions:
+                    partition = TopicPartition(self.topic, len(found))
+                    found[partition.partition] = consumer.get_watermark_offsets(partition, timeout=10)[1]
             except KafkaException:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
-        consumer.close()
+            finally:
+                consumer.close()
         return found
 
     def read_everything(self, timeout_s):
