@@ -16,6 +16,43 @@ constexpr const char* kBufferStart = "buffer_start";
 constexpr const char* kFacts = "tidegate";
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kChunkBytes = 8 + 8 + 8 + 4;
+// Beside it, when any chunk has some.
+constexpr const char* kMarks = "tidegate_marks";
+constexpr std::size_t kMarkBytes = 8 + 4;
+constexpr std::size_t kMostMarks = 0xFFFF;
+
+std::string marks_of(const FileFacts& facts) {
+  std::string out;
+  for (const ChunkFacts& chunk : facts.chunks) {
+    const std::size_t count = std::min(chunk.marks.size(), kMostMarks);
+    put_be(out, static_cast<std::uint16_t>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      put_be(out, chunk.marks[i].offset);
+      put_be(out, chunk.marks[i].position);
+    }
+  }
+  return out;
+}
+
+// False: damaged.
+bool parse_marks(const std::string& bytes, FileFacts& facts) {
+  BigEndianReader reader(bytes);
+  for (ChunkFacts& chunk : facts.chunks) {
+    const auto count = reader.integer<std::uint16_t>();
+    if (!reader.ok() || count > reader.remaining() / kMarkBytes) return false;
+    ChunkMark last{.offset = chunk.base, .position = 0};
+    for (std::uint16_t i = 0; i < count; ++i) {
+      ChunkMark mark;
+      mark.offset = reader.integer<Offset>();
+      mark.position = reader.integer<std::uint32_t>();
+      if (mark.offset <= last.offset || mark.offset >= chunk.end || mark.position <= last.position)
+        return false;
+      chunk.marks.push_back(mark);
+      last = mark;
+    }
+  }
+  return reader.ok() && reader.remaining() == 0;
+}
 
 }  // namespace
 
@@ -46,6 +83,9 @@ Attributes attributes_of(const FileFacts& facts) {
   }
   Attributes attributes;
   attributes[kFacts] = std::move(own);
+  const bool marked =
+      std::ranges::any_of(facts.chunks, [](const auto& chunk) { return !chunk.marks.empty(); });
+  if (marked) attributes[kMarks] = marks_of(facts);
   attributes[kOffsetMin] = be_bytes(facts.base);
   attributes[kOffsetMax] = be_bytes(facts.end - 1);
   attributes[kBufferStart] = be_bytes(facts.base);
@@ -81,6 +121,8 @@ Result<std::optional<FileFacts>> parse_facts(const Attributes& attributes, std::
     from = chunk.end;
     facts.chunks.push_back(chunk);
   }
+  const auto marks = attributes.find(kMarks);
+  if (good && marks != attributes.end()) good = parse_marks(marks->second, facts);
   if (!good)
     return fail(ErrorCode::corrupt_message, "the attributes of a log file are damaged or of a later version");
   return facts;

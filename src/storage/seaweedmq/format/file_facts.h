@@ -20,12 +20,22 @@ enum class Layout : std::uint8_t { batch = 0, record = 1 };
 std::string_view layout_name(Layout layout);
 std::optional<Layout> parse_layout(std::string_view name);
 
+// Where a batch begins inside of a chunk: whoever wants what is behind it need not fetch what is in front.
+struct ChunkMark {
+  Offset offset = 0;           // the batch's base offset
+  std::uint32_t position = 0;  // in bytes
+
+  bool operator==(const ChunkMark&) const = default;
+};
+
 // Of one chunk; they are in offset order and begin where the one in front ends, or behind a gap.
 struct ChunkFacts {
   Offset base = 0;  // of its first batch
   Offset end = 0;   // behind its last
   std::int64_t max_timestamp = -1;
   std::uint32_t record_bytes = 0;  // of the batches, frames left out
+  std::vector<ChunkMark>
+      marks;  // ascending; a few hundred kilobytes from each other, none for the first batch
 
   bool operator==(const ChunkFacts&) const = default;
 };

@@ -12,6 +12,8 @@ namespace tidegate::storage::seaweedmq {
 namespace {
 // A chunk of ours has 4 MB, or one append.
 constexpr std::size_t kMaxInflatedBytes = 512U << 20;
+// Of one request: large enough that its cost does not count, and several share the work of a large chunk.
+constexpr std::uint64_t kRunBytes = 1U << 20;
 
 bool is_gzip(const SharedBuffer& bytes) {
   return bytes.size() > 2 && bytes.data()[0] == 0x1F && bytes.data()[1] == 0x8B;
@@ -55,44 +57,91 @@ struct ChunkReader::Several {
   Event done;
 };
 
-Task<void> ChunkReader::read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t index) {
-  auto chunk = co_await self->read_one(all->asked[index]);
-  if (chunk) {
-    all->found[index] = std::move(*chunk);
-  } else {
-    all->error = std::move(chunk.error());
+// Of what is asked for, from `first` to in front of `behind`: parts of one chunk that lie beside each other.
+struct ChunkReader::Run {
+  std::size_t first = 0;
+  std::size_t behind = 0;
+};
+
+std::vector<ChunkReader::Run> ChunkReader::runs_of(const std::vector<Asked>& asked) {
+  std::vector<Run> runs;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    if (!runs.empty()) {
+      const Asked& begin = asked[runs.back().first];
+      const bool beside = begin.chunk.file_id == asked[i].chunk.file_id && asked[i - 1].end == asked[i].begin;
+      if (beside && asked[i].end - begin.begin <= kRunBytes) {
+        runs.back().behind = i + 1;
+        continue;
+      }
+    }
+    runs.push_back({.first = i, .behind = i + 1});
   }
+  return runs;
+}
+
+Task<void> ChunkReader::read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t first,
+                                  std::size_t behind) {
+  auto done = co_await self->read_run(all, first, behind);
+  if (!done) all->error = std::move(done.error());
   if (--all->left == 0) all->done.notify_all();
 }
 
 Task<Result<std::vector<ChunkPtr>>> ChunkReader::read(std::vector<Asked> asked) {
   auto all = std::make_shared<Several>();
-  all->left = asked.size();
+  for (Asked& one : asked) {
+    if (one.end == 0) one.end = one.chunk.size_bytes;
+  }
+  const std::vector<Run> runs = runs_of(asked);
+  all->left = runs.size();
   all->found.resize(asked.size());
   all->asked = std::move(asked);
-  for (std::size_t i = 0; i < all->asked.size(); ++i) shard_.start(read_into(this, all, i), "read chunk");
+  for (const Run& run : runs) shard_.start(read_into(this, all, run.first, run.behind), "read chunk");
   while (all->left > 0) co_await all->done.wait();
   if (all->error) co_return fail(*all->error);
   co_return std::move(all->found);
 }
 
-Task<Result<ChunkPtr>> ChunkReader::read_one(Asked asked) {
-  const std::string id = asked.chunk.file_id;
-  while (loading_.contains(id)) co_await loaded_.wait();
-  if (auto kept = cached(id)) co_return kept;
-  if (asked.form.headers_only) co_return co_await fetch(std::move(asked));
-  loading_.insert(id);
+Task<Result<void>> ChunkReader::read_run(std::shared_ptr<Several> all, std::size_t first,
+                                         std::size_t behind) {
+  while (first < behind) {
+    const Asked& asked = all->asked[first];
+    if (Kept* const kept = holder_of(asked)) {
+      if (!kept->chunk) {
+        co_await loaded_.wait();
+        continue;
+      }
+      used_last_.splice(used_last_.begin(), used_last_, kept->used);
+      all->found[first++] = kept->chunk;
+      continue;
+    }
+    // As far as nothing of it is here.
+    std::size_t last = first;
+    while (last + 1 < behind && holder_of(all->asked[last + 1]) == nullptr) ++last;
+    Asked together = asked;
+    together.end = all->asked[last].end;
+    auto loaded = co_await load(std::move(together));
+    if (!loaded) co_return fail(std::move(loaded.error()));
+    while (first <= last) all->found[first++] = *loaded;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<ChunkPtr>> ChunkReader::load(Asked asked) {
+  const Place place{asked.chunk.file_id, asked.begin};
+  // Another reader's that begins there and is shorter stays.
+  if (asked.form.headers_only || kept_.contains(place)) co_return co_await fetch(std::move(asked));
+  kept_.emplace(place, Kept{.end = asked.end, .chunk = nullptr, .used = {}});
   auto opened = co_await fetch(std::move(asked));
-  loading_.erase(id);
-  if (opened && *opened) keep(id, *opened);
+  keep(place, opened ? *opened : nullptr);
   loaded_.notify_all();
   co_return opened;
 }
 
-Task<Result<std::optional<SharedBuffer>>> ChunkReader::fetch_plain(Chunk chunk) {
+Task<Result<std::optional<SharedBuffer>>> ChunkReader::fetch_plain(Chunk chunk, std::uint64_t begin,
+                                                                   std::uint64_t end) {
   if (chunk.manifest)
     co_return fail(ErrorCode::corrupt_message, "a log file with a list of chunks instead of chunks");
-  auto bytes = co_await volumes_.download(chunk.file_id, 0, chunk.size_bytes);
+  auto bytes = co_await volumes_.download(chunk.file_id, begin, end - begin);
   if (!bytes || !*bytes || !chunk.gzipped || !is_gzip(**bytes)) co_return bytes;
   auto inflated = protocol::decompress(protocol::Compression::gzip, **bytes, kMaxInflatedBytes);
   if (!inflated) co_return fail(std::move(inflated.error()));
@@ -101,7 +150,7 @@ Task<Result<std::optional<SharedBuffer>>> ChunkReader::fetch_plain(Chunk chunk) 
 
 Task<Result<ChunkPtr>> ChunkReader::fetch(Asked asked) {
   const ChunkForm form = asked.form;
-  auto bytes = co_await fetch_plain(std::move(asked.chunk));
+  auto bytes = co_await fetch_plain(std::move(asked.chunk), asked.begin, asked.end);
   if (!bytes) co_return fail(std::move(bytes.error()));
   if (!*bytes) co_return ChunkPtr();
   OpenChunk opened;
@@ -114,7 +163,8 @@ Task<Result<ChunkPtr>> ChunkReader::fetch(Asked asked) {
 }
 
 Task<Result<std::optional<SharedBuffer>>> ChunkReader::read_plain(Chunk chunk, Layout layout) {
-  auto bytes = co_await fetch_plain(std::move(chunk));
+  const std::uint64_t size = chunk.size_bytes;
+  auto bytes = co_await fetch_plain(std::move(chunk), 0, size);
   if (!bytes || !*bytes) co_return bytes;
   if (layout == Layout::batch) {
     auto opened = open_batches(**bytes);
@@ -150,23 +200,29 @@ Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes, ChunkForm form) {
   co_return chunk;
 }
 
-ChunkPtr ChunkReader::cached(const std::string& file_id) {
-  const auto found = by_id_.find(file_id);
-  if (found == by_id_.end()) return nullptr;
-  kept_.splice(kept_.begin(), kept_, found->second);
-  return found->second->chunk;
+ChunkReader::Kept* ChunkReader::holder_of(const Asked& asked) {
+  auto at = kept_.upper_bound(Place{asked.chunk.file_id, asked.begin});
+  if (at == kept_.begin()) return nullptr;
+  --at;
+  return at->first.first == asked.chunk.file_id && at->second.end >= asked.end ? &at->second : nullptr;
 }
 
-void ChunkReader::keep(const std::string& file_id, ChunkPtr chunk) {
+void ChunkReader::keep(const Place& place, ChunkPtr chunk) {
+  const auto at = kept_.find(place);
   // Damage may heal: another replica answers the next time.
-  if (chunk->damage || chunk->charge > budget_ || by_id_.contains(file_id)) return;
+  if (!chunk || chunk->damage || chunk->charge > budget_) {
+    kept_.erase(at);
+    return;
+  }
   used_ += chunk->charge;
-  kept_.push_front({file_id, std::move(chunk)});
-  by_id_[file_id] = kept_.begin();
+  used_last_.push_front(place);
+  at->second.chunk = std::move(chunk);
+  at->second.used = used_last_.begin();
   while (used_ > budget_) {
-    used_ -= kept_.back().chunk->charge;
-    by_id_.erase(kept_.back().file_id);
-    kept_.pop_back();
+    const auto oldest = kept_.find(used_last_.back());
+    used_ -= oldest->second.chunk->charge;
+    kept_.erase(oldest);
+    used_last_.pop_back();
   }
 }
 

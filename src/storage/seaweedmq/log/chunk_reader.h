@@ -1,13 +1,15 @@
-// Chunks of log files, taken apart: fetched from a volume server, inflated if need be, checked, and kept for
-// a while, because whoever reads a little of a chunk soon reads the rest. One a shard; used on it alone.
+// Chunks of log files, taken apart: fetched from a volume server, whole or in part, inflated if need be,
+// checked, and kept for a while, because whoever reads a little of a chunk soon reads the rest. Parts of a
+// chunk that are wanted together and are not here come in one request for about a megabyte. One a shard; used
+// on it alone.
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "backend.h"
@@ -41,11 +43,15 @@ class ChunkReader {
   struct Asked {
     Chunk chunk;
     ChunkForm form;
+    // Bytes of the chunk at whose ends frames of a batch begin; without an end all of it.
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
   };
   ChunkReader(Volumes& volumes, Shard& shard, std::size_t cache_bytes)
       : volumes_(volumes), shard_(shard), budget_(cache_bytes) {}
 
-  // In the order asked for, several at a time. nullptr: the needle is gone.
+  // In the order asked for, several at a time. What is found can begin before and end behind what was asked
+  // for, and be the same for several. nullptr: the needle is gone.
   Task<Result<std::vector<ChunkPtr>>> read(std::vector<Asked> asked);
   // The bytes of a chunk, inflated and checked, for whoever stores them elsewhere; not kept. nullopt: the
   // needle is gone.
@@ -56,25 +62,30 @@ class ChunkReader {
 
  private:
   struct Several;
-  Task<Result<ChunkPtr>> read_one(Asked asked);
-  Task<Result<ChunkPtr>> fetch(Asked asked);
-  Task<Result<std::optional<SharedBuffer>>> fetch_plain(Chunk chunk);
-  Task<OpenChunk> open_records(SharedBuffer bytes, ChunkForm form);
-  static Task<void> read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t index);
-  ChunkPtr cached(const std::string& file_id);
-  void keep(const std::string& file_id, ChunkPtr chunk);
-
+  struct Run;
+  using Place = std::pair<std::string, std::uint64_t>;  // file id, first byte
   struct Kept {
-    std::string file_id;
-    ChunkPtr chunk;
+    std::uint64_t end = 0;
+    ChunkPtr chunk;  // nullptr: under way
+    std::list<Place>::iterator used;
   };
+  static std::vector<Run> runs_of(const std::vector<Asked>& asked);
+  Task<Result<void>> read_run(std::shared_ptr<Several> all, std::size_t first, std::size_t behind);
+  Task<Result<ChunkPtr>> load(Asked asked);
+  Task<Result<ChunkPtr>> fetch(Asked asked);
+  Task<Result<std::optional<SharedBuffer>>> fetch_plain(Chunk chunk, std::uint64_t begin, std::uint64_t end);
+  Task<OpenChunk> open_records(SharedBuffer bytes, ChunkForm form);
+  static Task<void> read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t first,
+                              std::size_t behind);
+  // What has all of it, or will have.
+  Kept* holder_of(const Asked& asked);
+  void keep(const Place& place, ChunkPtr chunk);
   Volumes& volumes_;
   Shard& shard_;
   const std::size_t budget_;
   std::size_t used_ = 0;
-  std::list<Kept> kept_;  // the one used last in front
-  std::unordered_map<std::string, std::list<Kept>::iterator> by_id_;
-  std::unordered_set<std::string> loading_;
+  std::map<Place, Kept> kept_;
+  std::list<Place> used_last_;  // that one in front; without what is under way
   Event loaded_;
 };
 

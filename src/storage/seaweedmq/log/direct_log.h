@@ -91,11 +91,17 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   };
   // Whole appends on their way into one needle.
   struct NewChunk {
-    explicit NewChunk(Layout layout) : writer(layout) {}
+    NewChunk(Layout layout, std::size_t bytes_between_marks)
+        : writer(layout), mark_bytes(bytes_between_marks) {}
     // Returns the ts_ns behind those of the batch.
     std::int64_t add(PlacedBatch batch, std::int64_t ts_ns);
+    // The bytes of another chunk, whole.
+    void add(const LogChunk& source, SharedBuffer bytes);
+    // A batch begins there; kept when the last mark is far enough away.
+    void mark(Offset offset, std::size_t position);
 
     ChunkWriter writer;
+    const std::size_t mark_bytes;
     // Instead of what was written: bytes of other chunks.
     std::vector<SharedBuffer> raw;
     std::size_t raw_bytes = 0;
@@ -165,8 +171,9 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
 
   // log_read.cc
   Task<Result<ReadResult>> read_cold(Offset from, ReadLimits limits);
-  // Opened, in order; empty when a needle was gone and the entries that named it have been read anew.
-  Task<Result<std::vector<ChunkPtr>>> open_chunks(std::vector<LogChunk> chunks, bool headers_only = false);
+  // Opened, in order; empty when a needle was gone and the entries that named it have been read anew. What
+  // belongs to a part can have more in it than the part.
+  Task<Result<std::vector<ChunkPtr>>> open_parts(std::vector<LogPart> parts, bool headers_only = false);
   // Whoever reads on gets the next chunks from memory.
   void read_ahead(Offset from);
   Task<Result<void>> refresh_file(std::string file_id);

@@ -7,6 +7,27 @@
 
 namespace tidegate::storage::seaweedmq {
 
+std::vector<LogPart> parts_of(const LogChunk& chunk) {
+  std::vector<LogPart> parts;
+  const std::uint64_t size = chunk.stored.size_bytes;
+  LogPart part{.stored = chunk.stored, .base = chunk.facts.base, .end = chunk.facts.end, .until = size};
+  const auto share = [&](const LogPart& of) {
+    return size == 0 ? 0 : chunk.facts.record_bytes * (of.until - of.begin) / size;
+  };
+  // Positions are those of the bytes as they were written.
+  for (const ChunkMark& mark : chunk.facts.marks) {
+    if (chunk.stored.gzipped || mark.position >= size) break;
+    LogPart front = part;
+    front.end = part.base = mark.offset;
+    front.until = part.begin = mark.position;
+    front.record_bytes = share(front);
+    parts.push_back(std::move(front));
+  }
+  part.record_bytes = share(part);
+  parts.push_back(std::move(part));
+  return parts;
+}
+
 void LogFile::add(LogChunk chunk, std::int64_t first_ts, std::int64_t last_ts) {
   chunk.stored.offset = static_cast<std::int64_t>(stored_bytes());
   if (chunks.empty()) first_ts_ns = first_ts;
@@ -143,6 +164,16 @@ std::vector<LogChunk> FileIndex::chunks_from(Offset offset, Offset end, std::siz
     for (const LogChunk& chunk : files_[i].chunks) {
       if (chunk.facts.base >= end || found.size() >= limit) return found;
       if (chunk.facts.end > offset) found.push_back(chunk);
+    }
+  }
+  return found;
+}
+
+std::vector<LogPart> FileIndex::parts_from(Offset offset, Offset end, std::size_t chunk_limit) const {
+  std::vector<LogPart> found;
+  for (const LogChunk& chunk : chunks_from(offset, end, chunk_limit)) {
+    for (LogPart& part : parts_of(chunk)) {
+      if (part.end > offset && part.base < end) found.push_back(std::move(part));
     }
   }
   return found;

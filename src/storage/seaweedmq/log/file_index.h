@@ -18,6 +18,17 @@ struct LogChunk {
   ChunkFacts facts;
 };
 
+// What lies between two marks of a chunk, or all of it.
+struct LogPart {
+  Chunk stored;
+  Offset base = 0;
+  Offset end = 0;
+  std::uint64_t begin = 0;  // bytes of the chunk
+  std::uint64_t until = 0;
+  std::uint64_t record_bytes = 0;  // about
+};
+std::vector<LogPart> parts_of(const LogChunk& chunk);
+
 struct LogFile {
   LogFileName name;
   Layout layout = Layout::batch;
@@ -62,6 +73,8 @@ class FileIndex {
 
   // The first chunk that ends above `offset`, and those behind it up to `end`, at most `limit`.
   std::vector<LogChunk> chunks_from(Offset offset, Offset end, std::size_t limit) const;
+  // The parts of those chunks that have anything of [offset, end).
+  std::vector<LogPart> parts_from(Offset offset, Offset end, std::size_t chunk_limit) const;
   // All that overlap [begin, end).
   std::vector<LogChunk> chunks_within(Offset begin, Offset end) const;
   const LogFile* file_with(const std::string& file_id) const;

@@ -94,7 +94,7 @@ Task<Result<void>> DirectLog::merge(std::vector<LogFile> run) {
 }
 
 Task<Result<void>> DirectLog::write_merged(LogFile* merged, std::vector<LogFile> run) {
-  auto chunk = std::make_shared<NewChunk>(place_.layout);
+  auto chunk = std::make_shared<NewChunk>(place_.layout, home_.options.mark_bytes);
   for (const LogFile& file : run) {
     for (const LogChunk& source : file.chunks) {
       if (auto owner = check_owner(); !owner) co_return owner;
@@ -107,18 +107,10 @@ Task<Result<void>> DirectLog::write_merged(LogFile* merged, std::vector<LogFile>
       if (!chunk->raw.empty() && chunk->raw_bytes + (*bytes)->size() > home_.options.max_chunk_bytes) {
         if (auto uploaded = co_await upload(chunk); !uploaded) co_return uploaded;
         merged->add(chunk->chunk, merged->first_ts_ns, merged->last_ts_ns);
-        chunk = std::make_shared<NewChunk>(place_.layout);
+        chunk = std::make_shared<NewChunk>(place_.layout, home_.options.mark_bytes);
       }
-      ChunkFacts& facts = chunk->chunk.facts;
-      if (chunk->raw.empty()) {
-        facts.base = source.facts.base;
-        chunk->first_ts_ns = file.first_ts_ns;
-      }
-      facts.end = source.facts.end;
-      facts.max_timestamp = std::max(facts.max_timestamp, source.facts.max_timestamp);
-      facts.record_bytes += source.facts.record_bytes;
-      chunk->raw_bytes += (*bytes)->size();
-      chunk->raw.push_back(std::move(**bytes));
+      if (chunk->raw.empty()) chunk->first_ts_ns = file.first_ts_ns;
+      chunk->add(source, std::move(**bytes));
     }
   }
   if (!chunk->raw.empty()) {

@@ -53,14 +53,14 @@ Task<Result<ReadResult>> DirectLog::read_cold(Offset from, ReadLimits limits) {
   Offset at = from;
   for (int attempt = 0; attempt < kAttempts;) {
     // As many as the limits can take, one at least.
-    std::vector<LogChunk> wanted = index_.chunks_from(at, limits.end, home_.options.parallel_chunks);
+    std::vector<LogPart> wanted = index_.parts_from(at, limits.end, home_.options.parallel_chunks);
     std::size_t planned = builder.size_bytes();
     std::size_t take = 0;
     while (take < wanted.size() && (take == 0 || planned < limits.max_bytes))
-      planned += wanted[take++].facts.record_bytes;
+      planned += wanted[take++].record_bytes;
     wanted.resize(take);
     if (wanted.empty()) co_return builder.take();
-    auto opened = co_await open_chunks(wanted);
+    auto opened = co_await open_parts(wanted);
     if (!opened) {
       if (builder.batches() > 0) co_return builder.take();
       co_return fail(std::move(opened.error()));
@@ -76,11 +76,11 @@ Task<Result<ReadResult>> DirectLog::read_cold(Offset from, ReadLimits limits) {
         if (!builder.add(batch.header, batch.bytes, {})) co_return builder.take();
         at = batch.header.next_offset();
       }
-      if (chunk.damage && at < wanted[i].facts.end) {
+      if (chunk.damage && at < wanted[i].end) {
         if (builder.batches() > 0) co_return builder.take();
         co_return fail(*chunk.damage);
       }
-      at = std::max(at, wanted[i].facts.end);
+      at = std::max(at, wanted[i].end);
     }
     if (builder.size_bytes() >= limits.max_bytes || at >= limits.end) co_return builder.take();
   }
@@ -92,14 +92,14 @@ Task<Result<ReadResult>> DirectLog::read_cold(Offset from, ReadLimits limits) {
 // One at a time, and only once a reader has gone on where it ended: chunks that nobody reads cost a download
 // each.
 void DirectLog::read_ahead(Offset from) {
-  std::vector<LogChunk> next = index_.chunks_from(from, committed_end_, home_.options.ahead_chunks);
+  std::vector<LogPart> next = index_.parts_from(from, committed_end_, home_.options.ahead_chunks);
   std::size_t bytes = 0;
-  for (const LogChunk& chunk : next) bytes += chunk.stored.size_bytes;
+  for (const LogPart& part : next) bytes += part.until - part.begin;
   if (next.empty() || reading_ahead_ || !home_.chunks.has_room_for(bytes)) return;
   static constexpr auto run = [](std::shared_ptr<DirectLog> self, std::unique_ptr<Job> /*job*/,
-                                 std::vector<LogChunk> chunks) -> Task<void> {
+                                 std::vector<LogPart> parts) -> Task<void> {
     // An error is for whoever reads them.
-    static_cast<void>(co_await self->open_chunks(std::move(chunks)));
+    static_cast<void>(co_await self->open_parts(std::move(parts)));
     self->reading_ahead_ = false;
   };
   reading_ahead_ = true;
@@ -107,17 +107,21 @@ void DirectLog::read_ahead(Offset from) {
                     "seaweedmq read ahead");
 }
 
-Task<Result<std::vector<ChunkPtr>>> DirectLog::open_chunks(std::vector<LogChunk> chunks, bool headers_only) {
+Task<Result<std::vector<ChunkPtr>>> DirectLog::open_parts(std::vector<LogPart> parts, bool headers_only) {
   std::vector<ChunkReader::Asked> asked;
-  for (const LogChunk& chunk : chunks)
-    asked.push_back({.chunk = chunk.stored, .form = {.layout = place_.layout, .headers_only = headers_only}});
+  for (const LogPart& part : parts) {
+    asked.push_back({.chunk = part.stored,
+                     .form = {.layout = place_.layout, .headers_only = headers_only},
+                     .begin = part.begin,
+                     .end = part.until});
+  }
   auto opened = co_await home_.chunks.read(std::move(asked));
   if (!opened) co_return fail(std::move(opened.error()));
   bool gone = false;
-  for (std::size_t i = 0; i < chunks.size(); ++i) {
+  for (std::size_t i = 0; i < parts.size(); ++i) {
     if ((*opened)[i]) continue;
     gone = true;
-    auto refreshed = co_await refresh_file(chunks[i].stored.file_id);
+    auto refreshed = co_await refresh_file(parts[i].stored.file_id);
     if (!refreshed) co_return fail(std::move(refreshed.error()));
   }
   if (gone) co_return std::vector<ChunkPtr>();

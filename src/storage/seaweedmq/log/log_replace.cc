@@ -75,7 +75,7 @@ Task<Result<void>> DirectLog::write_replacement(LogFile* file, LogFile old, Batc
   // The first batch may begin below log start, as the one it stands for does.
   Offset next = old.chunks.front().facts.base;
   std::int64_t ts_ns = old.first_ts_ns;
-  auto chunk = std::make_shared<NewChunk>(place_.layout);
+  auto chunk = std::make_shared<NewChunk>(place_.layout, home_.options.mark_bytes);
   for (bool more = true; more;) {
     auto some = co_await batches();
     if (!some) co_return fail(std::move(some.error()));
@@ -95,7 +95,7 @@ Task<Result<void>> DirectLog::write_replacement(LogFile* file, LogFile old, Batc
     auto uploaded = co_await upload(chunk);
     if (!uploaded) co_return uploaded;
     file->add(chunk->chunk, old.first_ts_ns, old.last_ts_ns);
-    chunk = std::make_shared<NewChunk>(place_.layout);
+    chunk = std::make_shared<NewChunk>(place_.layout, home_.options.mark_bytes);
   }
   // What it stands for stays, whatever is left in it.
   file->end = old.end;

@@ -18,10 +18,17 @@ Task<Result<std::vector<protocol::RecordBatch>>> DirectLog::batches_of(std::vect
   const Offset end = chunks.back().facts.end;
   Batches batches;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    auto opened = co_await open_chunks(chunks, headers_only);
+    std::vector<LogPart> parts;
+    for (const LogChunk& chunk : chunks) {
+      for (LogPart& part : parts_of(chunk)) parts.push_back(std::move(part));
+    }
+    auto opened = co_await open_parts(std::move(parts), headers_only);
     if (!opened) co_return fail(std::move(opened.error()));
-    for (const ChunkPtr& one : *opened)
+    for (std::size_t i = 0; i < opened->size(); ++i) {
+      const ChunkPtr& one = (*opened)[i];
+      if (i > 0 && one == (*opened)[i - 1]) continue;  // several parts in one
       batches.insert(batches.end(), one->batches.begin(), one->batches.end());
+    }
     if (!opened->empty()) break;
     // Other chunks have taken its place, or none.
     chunks = index_.chunks_within(begin, end);

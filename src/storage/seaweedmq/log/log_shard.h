@@ -25,6 +25,8 @@ struct DirectOptions {
   double metadata_writes_per_second = 0;
   // What gathered behind an upload goes in one chunk up to this size (one append is never divided).
   std::size_t max_chunk_bytes = 4U << 20;
+  // A file's entry says where a batch begins about every so many bytes of its chunks.
+  std::size_t mark_bytes = 256U << 10;
   std::size_t max_chunks_per_file = 64;
   std::uint64_t max_file_bytes = 64U << 20;
   // Appends of one partition that wait; past it append() answers throttling_quota_exceeded.

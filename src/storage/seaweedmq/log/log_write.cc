@@ -120,7 +120,7 @@ Task<void> DirectLog::run_uploads(std::shared_ptr<DirectLog> /*self*/, std::uniq
   while (!queue_.empty()) {
     co_await gather();
     if (queue_.empty()) break;
-    const auto chunk = std::make_shared<NewChunk>(place_.layout);
+    const auto chunk = std::make_shared<NewChunk>(place_.layout, home_.options.mark_bytes);
     chunk->chunk.facts.base = queue_.front().batches.front().header.base_offset;
     uploading_ = chunk;
     co_await fill_chunk(chunk);
@@ -165,6 +165,7 @@ std::int64_t DirectLog::NewChunk::add(PlacedBatch batch, std::int64_t ts_ns) {
     facts.base = batch.header.base_offset;
     first_ts_ns = ts_ns;
   }
+  mark(batch.header.base_offset, writer.size_bytes());
   facts.end = batch.header.next_offset();
   facts.max_timestamp = std::max(facts.max_timestamp, batch.header.max_timestamp);
   facts.record_bytes += static_cast<std::uint32_t>(batch.size());
@@ -172,6 +173,25 @@ std::int64_t DirectLog::NewChunk::add(PlacedBatch batch, std::int64_t ts_ns) {
   last_ts_ns = behind - 1;
   batches.push_back(std::move(batch));
   return behind;
+}
+
+void DirectLog::NewChunk::add(const LogChunk& source, SharedBuffer bytes) {
+  ChunkFacts& facts = chunk.facts;
+  if (raw.empty()) facts.base = source.facts.base;
+  mark(source.facts.base, raw_bytes);
+  for (const ChunkMark& inside : source.facts.marks) mark(inside.offset, raw_bytes + inside.position);
+  facts.end = source.facts.end;
+  facts.max_timestamp = std::max(facts.max_timestamp, source.facts.max_timestamp);
+  facts.record_bytes += source.facts.record_bytes;
+  raw_bytes += bytes.size();
+  raw.push_back(std::move(bytes));
+}
+
+void DirectLog::NewChunk::mark(Offset offset, std::size_t position) {
+  auto& marks = chunk.facts.marks;
+  const std::size_t last = marks.empty() ? 0 : marks.back().position;
+  if (position >= last + mark_bytes)
+    marks.push_back({.offset = offset, .position = static_cast<std::uint32_t>(position)});
 }
 
 Task<void> DirectLog::fill_chunk(ChunkInWork chunk) {

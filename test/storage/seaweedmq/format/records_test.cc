@@ -61,6 +61,36 @@ TEST(SeaweedFileFacts, ForeignFiles_HaveNone_DamagedOnes_AreRefused) {
   EXPECT_EQ(*parse_facts(attributes, 2), std::nullopt);
 }
 
+TEST(SeaweedFileFacts, Marks_AreInAnAttributeOfTheirOwn) {
+  EXPECT_FALSE(attributes_of(some_facts()).contains("tidegate_marks")) << "nobody needs it";
+  FileFacts facts = some_facts();
+  facts.chunks[1].marks = {{.offset = 140, .position = 300'000}, {.offset = 150, .position = 600'000}};
+  auto attributes = attributes_of(facts);
+  const auto parsed = parse_facts(attributes, 2);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(**parsed, facts);
+  const std::string good = attributes.at("tidegate_marks");
+  EXPECT_EQ(good.size(), 2U + 2U + 2 * 12U);
+  for (std::size_t size = 0; size < good.size(); ++size) {
+    attributes["tidegate_marks"] = good.substr(0, size);
+    EXPECT_FALSE(parse_facts(attributes, 2)) << size;
+  }
+  attributes["tidegate_marks"] = good + '\0';
+  EXPECT_FALSE(parse_facts(attributes, 2));
+  attributes.erase("tidegate_marks");
+  EXPECT_EQ(**parse_facts(attributes, 2), some_facts());
+  const std::vector<std::vector<ChunkMark>> bad{
+      {{.offset = 130, .position = 5}},
+      {{.offset = 155, .position = 5}},
+      {{.offset = 140, .position = 0}},
+      {{.offset = 140, .position = 5}, {.offset = 140, .position = 6}},
+      {{.offset = 140, .position = 5}, {.offset = 141, .position = 5}}};
+  for (const auto& marks : bad) {
+    facts.chunks[1].marks = marks;
+    EXPECT_FALSE(parse_facts(attributes_of(facts), 2));
+  }
+}
+
 TEST(SeaweedCheckpoint, IsEightBytes) {
   EXPECT_EQ(checkpoint_of(258), std::string("\0\0\0\0\0\0\1\2", 8));
   EXPECT_EQ(parse_checkpoint(checkpoint_of(258)), 258);

@@ -152,6 +152,11 @@ std::uint64_t MemoryCluster::calls(SeaweedOp op) const {
   return found == calls_.end() ? 0 : found->second;
 }
 
+std::uint64_t MemoryCluster::downloaded_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return downloaded_bytes_;
+}
+
 // ------------------------------------------------------------------------------------- under the lock
 
 void MemoryCluster::make_parents(const std::string& directory) {
@@ -400,6 +405,7 @@ Task<Result<std::optional<SharedBuffer>>> MemoryClient::download(std::string fil
       const std::size_t size = found->second.size();
       const std::size_t from = std::min<std::size_t>(offset, size);
       result = found->second.slice(from, std::min<std::size_t>(size_bytes, size - from));
+      cluster_.downloaded_bytes_ += (*result)->size();
     }
   }
   co_await travel(SeaweedOp::download);

@@ -66,6 +66,7 @@ class MemoryCluster {
   SharedBuffer needle(const std::string& file_id) const;
   void set_needle(const std::string& file_id, SharedBuffer bytes);
   std::uint64_t calls(SeaweedOp op) const;
+  std::uint64_t downloaded_bytes() const;
 
  private:
   friend class MemoryClient;
@@ -88,6 +89,7 @@ class MemoryCluster {
   std::vector<std::pair<SeaweedOp, std::pair<SeaweedFault, std::pair<int, int>>>> strikes_;
   std::deque<Change> late_;
   std::map<SeaweedOp, std::uint64_t> calls_;
+  std::uint64_t downloaded_bytes_ = 0;
   std::map<SeaweedOp, bool> holds_;
   std::vector<std::function<void()>> held_;
   std::atomic<unsigned> delay_turns_{1};
