@@ -35,6 +35,8 @@ Options parse(int argc, char** argv) {
       {"--members", [&](const auto& v) { o.members = std::stoi(v); }},
       {"--pid", [&](const auto& v) { o.pid = std::stoll(v); }},
       {"--stages", [&](const auto& v) { o.stages = v == "1"; }},
+      {"--answer-bytes", [&](const auto& v) { o.answer_bytes = std::stoll(v); }},
+      {"--fetch-version", [&](const auto& v) { o.fetch_version = std::stoi(v); }},
       {"--tail-bytes", [&](const auto& v) { o.tail_bytes = std::stoll(v); }},
   };
   for (int n = 2; n < argc; n += 2) {
@@ -58,6 +60,7 @@ int main(int argc, char** argv) {
         {"metadata", loadgen::run_metadata}, {"create", loadgen::run_create},
         {"idle", loadgen::run_idle},         {"commits", loadgen::run_commits},
         {"group", loadgen::run_group},       {"groups", loadgen::run_groups},
+        {"seek", loadgen::run_seek},         {"paced", loadgen::run_paced},
     };
     const auto kind = kinds.find(o.kind);
     if (kind == kinds.end()) throw loadgen::Error("no such kind: " + o.kind);

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <deque>
 #include <exception>
+#include <random>
 #include <thread>
 
 #include "connection.h"
@@ -74,6 +75,14 @@ void on_threads(int threads, Body body) {
   }
 }
 
+Fetched fetch_at(Connection& connection, const Options& o, int64_t offset) {
+  const FetchAsk ask{.topic = o.topic,
+                     .offset = offset,
+                     .partition_max_bytes = static_cast<int32_t>(o.answer_bytes),
+                     .version = static_cast<int16_t>(o.fetch_version)};
+  return parse_fetch(connection.call(fetch_request(ask)), ask.version);
+}
+
 int64_t end_offset(Connection& connection, const Options& o, int32_t partition) {
   return parse_end_offset(connection.call(end_offset_request(o.topic, partition)));
 }
@@ -129,8 +138,7 @@ Measured run_fetch(const Options& o) {
     int64_t offset = start, mine = 0;
     while (mine < o.total_bytes / o.connections) {
       if (offset >= end) offset = start;
-      const Fetched got =
-          parse_fetch(connection.call(fetch_request({.topic = o.topic, .partition = 0, .offset = offset})));
+      const Fetched got = fetch_at(connection, o, offset);
       if (got.next_offset < 0) throw Error("nothing at offset " + std::to_string(offset));
       offset = got.next_offset;
       mine += static_cast<int64_t>(got.bytes);
@@ -143,6 +151,60 @@ Measured run_fetch(const Options& o) {
           {"bytes", static_cast<double>(bytes)},
           {"records", static_cast<double>(records)},
           {"requests", static_cast<double>(requests)}};
+}
+
+Measured run_seek(const Options& o) {
+  Connection connection(o.broker);
+  const int64_t end = end_offset(connection, o, 0);
+  if (end <= 0) throw Error("the topic is empty");
+  std::mt19937_64 random{static_cast<uint64_t>(end)};
+  std::uniform_int_distribution<int64_t> any(0, end - 1);
+  std::vector<double> latencies;
+  double bytes = 0;
+  const auto begin = Clock::now();
+  for (int64_t n = 0; n < o.requests; ++n) {
+    const int64_t offset = any(random);
+    const auto asked = Clock::now();
+    const Fetched got = fetch_at(connection, o, offset);
+    latencies.push_back(microseconds(Clock::now() - asked));
+    if (got.next_offset <= offset) throw Error("nothing at offset " + std::to_string(offset));
+    bytes += static_cast<double>(got.bytes);
+  }
+  Measured got{{"seconds", seconds_since(begin)}, {"bytes", bytes}};
+  got["requests"] = static_cast<double>(o.requests);
+  add_percentiles(got, "seek", std::move(latencies));
+  return got;
+}
+
+// The time of a batch counts from when it was due: one that a slow answer kept from being sent is late, too.
+Measured run_paced(const Options& o) {
+  const std::string batch = record_batch(o.records_per_batch, static_cast<size_t>(o.value_bytes));
+  std::string request = produce_request(o.topic, {0}, batch, static_cast<int16_t>(o.acks));
+  const auto count = static_cast<int64_t>(o.rate * o.seconds);
+  Connection connection(o.broker);
+  std::vector<double> latencies;
+  const auto begin = Clock::now();
+  const auto due = [&](int64_t n) {
+    return begin + std::chrono::nanoseconds(static_cast<int64_t>(1e9 * static_cast<double>(n) / o.rate));
+  };
+  const auto produce = [&] {
+    for (int64_t n = 0; n < count; ++n) {
+      std::this_thread::sleep_until(due(n));
+      set_correlation(request, static_cast<int32_t>(n));
+      connection.send(request);
+    }
+  };
+  const auto read = [&] {
+    for (int64_t n = 0; n < count; ++n) {
+      check_produce(connection.receive(), 1);
+      latencies.push_back(microseconds(Clock::now() - due(n)));
+    }
+  };
+  on_threads(2, [&](int n) { n == 0 ? produce() : read(); });
+  Measured got{{"seconds", seconds_since(begin)}, {"requests", static_cast<double>(count)}};
+  got["bytes"] = got["requests"] * static_cast<double>(batch.size());
+  add_percentiles(got, "ack", std::move(latencies));
+  return got;
 }
 
 Measured run_latency(const Options& o) {

@@ -21,9 +21,11 @@ struct Options {
   int in_flight = 5;
   int connections = 1;
   int acks = -1;
-  int rate = 1000;         // e2e: messages a second
-  double seconds = 5;      // time limit of timed runs
-  int64_t tail_bytes = 0;  // fetch: read only the newest bytes, over and over
+  int rate = 1000;                 // e2e: messages a second; paced: requests
+  double seconds = 5;              // time limit of timed runs
+  int64_t tail_bytes = 0;          // fetch: read only the newest bytes, over and over
+  int64_t answer_bytes = 1 << 20;  // fetch, seek: of one answer, at most
+  int fetch_version = 11;
   int groups = 1000;
   int members = 500;
   int64_t pid = 0;      // of the server: groups' phases then have their own CPU time
@@ -32,10 +34,12 @@ struct Options {
 
 using Measured = std::map<std::string, double>;
 
-Measured run_produce(const Options& o);   // pipelined batches: bytes, requests, seconds
-Measured run_fetch(const Options& o);     // one reader until total_bytes
-Measured run_latency(const Options& o);   // one request in flight: microseconds p50, p99, p99.9
-Measured run_e2e(const Options& o);       // produce at a rate, long poll on another connection
+Measured run_produce(const Options& o);  // pipelined batches: bytes, requests, seconds
+Measured run_fetch(const Options& o);    // one reader until total_bytes
+Measured run_seek(const Options& o);     // `requests` fetches at offsets drawn at random: microseconds
+Measured run_paced(const Options& o);    // batches at `rate` whatever the server does: from when each was due
+Measured run_latency(const Options& o);  // one request in flight: microseconds p50, p99, p99.9
+Measured run_e2e(const Options& o);      // produce at a rate, long poll on another connection
 Measured run_metadata(const Options& o);  // small requests, pipelined in_flight deep
 Measured run_create(const Options& o);    // `requests` topics named TOPIC-N, then lists them all
 Measured run_idle(const Options& o);      // holds `connections` until stdin ends

@@ -93,6 +93,7 @@ struct FetchAsk {
   int32_t max_wait_ms = 500;
   int32_t max_bytes = 50 << 20;  // the Java consumer's defaults
   int32_t partition_max_bytes = 1 << 20;
+  int16_t version = 11;  // from 7 on
 };
 std::string fetch_request(const FetchAsk& ask);
 std::string metadata_request(const std::vector<std::string>& topics);  // v1; empty list: none
@@ -109,7 +110,7 @@ struct Fetched {
   int64_t records = 0;
   int64_t high_watermark = -1;
 };
-Fetched parse_fetch(Reader body);
+Fetched parse_fetch(Reader body, int16_t version = 11);
 int64_t parse_end_offset(Reader body);
 size_t count_topics(Reader metadata_body);
 void check_created(Reader body);

@@ -46,8 +46,8 @@ class RealSeaweed:
     kind = "real"
     rewrite = None
 
-    def __init__(self, work_dir):
-        self.binary = real_binary()
+    def __init__(self, work_dir, volume_megabytes=128):
+        self.binary, self.volume_megabytes = real_binary(), volume_megabytes
         if not self.binary or not os.access(self.binary, os.X_OK):
             raise deps.Missing("TIDEGATE_WEED names no weed binary")
         self.work_dir = Path(work_dir) / "seaweedfs"
@@ -63,7 +63,7 @@ class RealSeaweed:
         words = [self.binary, part, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-port={self.http[part]}",
                  f"-port.grpc={self.grpc[part]}"]
         return words + {
-            "master": [f"-mdir={data}", "-telemetry=false", "-volumeSizeLimitMB=128"],
+            "master": [f"-mdir={data}", "-telemetry=false", f"-volumeSizeLimitMB={self.volume_megabytes}"],
             "volume": [f"-dir={data}", "-max=100", f"-master={self.masters}"],
             "filer": [f"-master={self.masters}", f"-defaultStoreDir={data}"],
         }[part]
