@@ -67,9 +67,9 @@ def _once(name, fill):
     return target
 
 
-def python_venv():
-    """A virtual environment with python/requirements.txt; returns its interpreter."""
-    pins = CLIENTS_DIR / "python" / "requirements.txt"
+def python_venv(pins_file="requirements.txt"):
+    """A virtual environment with what python/PINS_FILE names; returns its interpreter."""
+    pins = CLIENTS_DIR / "python" / pins_file
 
     def fill(target):
         _run([sys.executable, "-m", "venv", str(target)], "python -m venv")

@@ -28,9 +28,9 @@ def _free_port():
         return probe.getsockname()[1]
 
 
-def _connects(port):
+def _connects(port, host="127.0.0.1"):
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection((host, port), 1).close()
         return True
     except OSError:
         return False

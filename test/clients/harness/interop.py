@@ -1,0 +1,233 @@
+"""The cases of interop_test; the world they happen in is interop_world.py."""
+import json
+import struct
+import time
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+from .interop_world import (CHUNK_BYTES, EDGES, PATIENCE_S, Sender, as_read, check_reads, equal,
+                            native_records, read_librdkafka, wait_until)
+
+BATCH_KEY_BYTES = 12
+
+
+class NativeTopic:
+    """One that native publishers write: what they have been told of it."""
+
+    def __init__(self, topic, sizes):
+        self.topic, self.sizes = topic, sizes
+        self.sent, self.times = [[] for _ in sizes], [[] for _ in sizes]
+
+    def publish(self, publishers, round_number, count):
+        for n, publisher in enumerate(publishers):
+            records = native_records(100 * round_number + n, count, self.sizes[n])
+            now, first = time.time_ns(), len(self.sent[n])
+            times = [now + i * 10000 for i in range(len(records))]
+            given = publisher.publish([(*record, ts_ns) for record, ts_ns in zip(records, times)])
+            equal(given, list(range(first, first + len(records))), "offsets given")
+            self.sent[n] += records
+            self.times[n] += [ts_ns // 1000000 for ts_ns in times]
+
+    def check(self, world):
+        check_reads(world, self.topic, [as_read(log) for log in self.sent], self.times)
+
+
+def native_publisher_is_read(world):
+    """Several partitions, more than a broker's chunk in one. While a broker has it open, and after broker and
+    gateway began anew."""
+    broker, topic = world.fresh_broker(), NativeTopic("native", (400, 12000, 10))
+    partitions = broker.configure(topic.topic, 3)
+    publishers = [broker.publisher(topic.topic, p) for p in partitions]
+    topic.publish(publishers, 1, 2000)
+    if sum(len(value) for _, value in topic.sent[1]) < CHUNK_BYTES:
+        raise AssertionError("less than a chunk")
+    topic.check(world)
+    topic.publish(publishers, 2, 300)
+    topic.check(world)
+    # What it has noted is where it goes on; killed before that it would give offsets twice.
+    wait_until("the broker notes its offsets", lambda: all(
+        world.filer.checkpoint(topic.topic, p) == len(topic.sent[n]) - 1 for n, p in enumerate(partitions)))
+    broker = world.fresh_broker()
+    publishers = [broker.publisher(topic.topic, p) for p in broker.partitions(topic.topic)]
+    topic.publish(publishers, 3, 100)
+    topic.check(world)
+    world.restart_gateway()
+    topic.check(world)
+
+
+def made(admin, topic):
+    try:
+        admin.create_topics([topic])[topic.topic].result(PATIENCE_S)
+        return True
+    except KafkaException as error:
+        return error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+
+
+def go_gateway_is_read(world):
+    """What a Kafka client wrote through SeaweedFS's Kafka gateway, which keeps neither headers nor times."""
+    address, topic = world.go_gateway(), "written-by-go"
+    sender, begin = Sender(address), int(time.time() * 1000)
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    wait_until("the Go gateway makes a topic", lambda: made(admin, NewTopic(topic, 3, 1)))
+    edges = as_read(EDGES) + [(b"", b"empty key"), (b"empty value", b"")]
+    for partition, (count, size) in enumerate(((500, 300), (1500, 12000), (0, 1))):
+        records = edges + native_records(partition, count, size)
+        sender.send(topic, partition, records, [("lost", b"header")], [1000 + n for n in range(len(records))])
+        sender.flush()
+    logs = [as_read(sender.log(partition)) for partition in range(3)]
+    if sum(len(value or b"") for _, value in logs[1]) < CHUNK_BYTES:
+        raise AssertionError("less than a chunk")
+    check_reads(world, topic, logs)
+    for log in read_librdkafka(world, topic, 3):
+        times = [one[3] for one in log]
+        if not begin - 1000 <= min(times) <= max(times) <= time.time() * 1000 + 1000:
+            raise AssertionError(f"times from {min(times)} to {max(times)}")
+    world.restart_gateway()
+    check_reads(world, topic, logs)
+
+
+# Transactional markers apart, everything that layout `record` has a way for.
+OURS = [(b"key", b"value"), (None, b"no key"), (b"", b"empty key"), (b"null value", None),
+        (b"empty value", b""), (None, None), (None, b""), (b"\0", b"\0\1\2"), (b"key", b"again"),
+        (b"big", bytes(range(256)) * 1024)]
+HEADERS = [("name", b"\0value"), ("name", b"twice"), ("none", None)]
+
+
+def seen_natively(records):
+    """(key, value) as SeaweedMQ's own readers see them: a record without a key has its offset in digits."""
+    return [(key or b"%d" % offset, value or b"") for offset, (key, value) in enumerate(records)]
+
+
+def check_subscriber(broker, topic, partition, records, begin_ns):
+    got = broker.subscribe(topic, partition, len(records))
+    equal([one[:2] for one in got], seen_natively(records), f"native subscriber, {topic}")
+    times = [one[2] for one in got]
+    equal(times, sorted(set(times)), f"native subscriber, {topic}: times rise")
+    if not begin_ns < times[0] <= times[-1] < time.time_ns():
+        raise AssertionError(f"times from {times[0]} to {times[-1]}")
+
+
+def subscriber_reads_record_layout(world):
+    """Of a broker that opened the partitions afterwards, and of the next one: the topic stays divided as we made
+    it. More is written while no broker is there."""
+    topic, begin_ns = "for-native", time.time_ns()
+    world.create(topic, 3, seaweedmq_layout="record")
+    sender, own = Sender(world.bootstrap), {}
+    for partition, codec in enumerate(("none", "zstd", "lz4")):
+        own[partition] = Sender(world.bootstrap, **{"compression.type": codec})
+        own[partition].send(topic, partition, OURS, HEADERS)
+        own[partition].send(topic, partition, native_records(partition, 1500, 4000))
+        own[partition].flush()
+    generation, made = world.filer.generations(topic), partitions_in_conf(world, topic)
+    logs = [own[partition].log(partition) for partition in range(3)]
+    for _ in range(2):
+        broker = world.fresh_broker()
+        for n, partition in enumerate(broker.partitions(topic)[:3]):
+            check_subscriber(broker, topic, partition, logs[n], begin_ns)
+        equal(world.filer.generations(topic), generation, "divisions of the topic")
+        equal(partitions_in_conf(world, topic), made, "partitions in topic.conf")
+        world.end_native()
+        for n in range(3):
+            sender.send(topic, n, OURS, HEADERS)
+        sender.flush()
+        logs = [log + OURS for log in logs]
+    # What those brokers have written into the topic's directories does no harm.
+    world.restart_gateway()
+    equal(keys_and_values(world, topic, 3), logs, "what Tidegate reads afterwards")
+
+
+def keys_and_values(world, topic, partitions):
+    return [[one[1:3] for one in log] for log in read_librdkafka(world, topic, partitions)]
+
+
+def partitions_in_conf(world, topic):
+    conf = json.loads(world.filer.content(f"/topics/kafka/{topic}", "topic.conf"))
+    return [one["partition"] for one in conf["brokerPartitionAssignments"]]
+
+
+def subscriber_of_batch_layout(world):
+    """A message for each batch of Kafka records: base offset and count for a key, the batch for a value."""
+    topic = "in-batches"
+    world.create(topic, 1, seaweedmq_layout="batch")
+    sender = Sender(world.bootstrap)
+    for _ in range(5):
+        sender.send(topic, 0, OURS)
+        sender.flush()
+    broker = world.fresh_broker()
+    got = broker.subscribe(topic, broker.partitions(topic)[0], 5)
+    equal([len(key) for key, _, _ in got], [BATCH_KEY_BYTES] * len(got), "lengths of keys")
+    if not got:
+        raise AssertionError("no message")
+    next_offset = 0
+    for key, value, _ in got:
+        base, count = struct.unpack(">qi", key)
+        in_batch, magic = struct.unpack_from(">q", value)[0], value[16]
+        equal((base, in_batch, magic), (next_offset, next_offset, 2), "a batch of format 2")
+        next_offset += count
+    equal(next_offset, 5 * len(OURS), "records in all batches")
+
+
+def tools_list_topics(world):
+    """`weed shell` and the broker's own list; and the other way around."""
+    world.create("ours-listed", 2)
+    broker = world.fresh_broker()
+    broker.configure("theirs-listed", 2)
+    if not {"ours-listed", "theirs-listed"} <= broker.topics():
+        raise AssertionError(f"the broker lists {sorted(broker.topics())}")
+    listed = world.shell("mq.topic.list")
+    if "ours-listed" not in listed:
+        raise AssertionError(f"weed shell lists: {listed[-300:]}")
+    described = world.shell("mq.topic.describe -namespace kafka -topic ours-listed")
+    if "2520" not in described:
+        raise AssertionError(f"weed shell describes: {described[-300:]}")
+    wait_until("Tidegate lists theirs",
+               lambda: "theirs-listed" in world.admin().list_topics(timeout=20).topics)
+
+
+def made_anew_under_a_broker(world):
+    """Deleted and made again at once while a broker has the topic open: another topic, for brokers, too."""
+    topic = "made-anew"
+    world.create(topic, 2, seaweedmq_layout="record")
+    sender, begin_ns = Sender(world.bootstrap), time.time_ns()
+    sender.send(topic, 0, [(b"before", b"%d" % n) for n in range(100)])
+    sender.flush()
+    broker = world.fresh_broker()
+    equal(len(broker.subscribe(topic, broker.partitions(topic)[0], 100)), 100, "messages before")
+    before = world.filer.generations(topic)
+    admin = world.admin()
+    admin.delete_topics([topic])[topic].result(PATIENCE_S)
+    world.create(topic, 2, seaweedmq_layout="record")
+    sender, records = Sender(world.bootstrap), [(b"after", b"%d" % n) for n in range(30)]
+    sender.send(topic, 0, records)
+    sender.flush()
+    equal(keys_and_values(world, topic, 2), [records, []], "read at once")
+    broker = world.fresh_broker()
+    check_subscriber(broker, topic, broker.partitions(topic)[0], records, begin_ns)
+    wait_until("the old division is gone", lambda: not set(before) & set(world.filer.generations(topic)))
+    equal(keys_and_values(world, topic, 2), [records, []], "read again")
+
+
+def growth_under_a_broker(world):
+    """More partitions while a broker has the topic open: no new division, and the next broker reads them."""
+    topic, begin_ns = "growing", time.time_ns()
+    world.create(topic, 2, seaweedmq_layout="record")
+    sender = Sender(world.bootstrap)
+    sender.send(topic, 1, OURS)
+    sender.flush()
+    broker = world.fresh_broker()
+    check_subscriber(broker, topic, broker.partitions(topic)[1], OURS, begin_ns)
+    generation = world.filer.generations(topic)
+    world.admin().create_partitions([NewPartitions(topic, 5)])[topic].result(PATIENCE_S)
+    sender = Sender(world.bootstrap)
+    for partition in range(5):
+        sender.send(topic, partition, OURS)
+    sender.flush()
+    broker = world.fresh_broker()
+    for n, partition in enumerate(broker.partitions(topic)[:5]):
+        check_subscriber(broker, topic, partition, OURS * 2 if n == 1 else OURS, begin_ns)
+    equal(world.filer.generations(topic), generation, "divisions of the topic")
+
+
+CASES = [native_publisher_is_read, go_gateway_is_read, subscriber_reads_record_layout,
+         subscriber_of_batch_layout, tools_list_topics, made_anew_under_a_broker, growth_under_a_broker]
