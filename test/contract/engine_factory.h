@@ -33,6 +33,8 @@ struct EngineFactory {
   // The same with room for about `max_bytes` of data; empty when the engine has no such limit.
   std::function<std::unique_ptr<storage::Engine>(const EngineEnvironment&, std::size_t max_bytes)>
       make_small = {};
+  // Topics can be given more partitions; elsewhere that is INVALID_PARTITIONS, always.
+  bool adds_partitions = true;
 };
 
 // Defined once in each program of the suite.

@@ -104,7 +104,16 @@ TEST_P(TopicsContract, TheSameNameAnew_SeesNoOldData) {
   EXPECT_EQ(log.values(), std::vector<std::string>{"new"});
 }
 
+TEST_P(TopicsContract, AddPartitions_IsRefusedWhereTopicsCannotGrow) {
+  if (GetParam().engine.adds_partitions) GTEST_SKIP() << GetParam().engine.name << " adds partitions";
+  const Topic topic = must_create("stays", 2);
+  EXPECT_EQ(code_of(add_partitions(topic.id, 4)), ErrorCode::invalid_partitions);
+  EXPECT_EQ(topics().at(0).partitions, 2);
+  log_of(topic, 1).must_append(batch_of({"x"}));
+}
+
 TEST_P(TopicsContract, AddPartitions_GrowsOnly) {
+  if (!GetParam().engine.adds_partitions) GTEST_SKIP() << GetParam().engine.name << " adds no partitions";
   const Topic topic = must_create("grows", 2);
   EXPECT_EQ(code_of(open({.topic = topic.id, .index = 3})), ErrorCode::unknown_topic_or_partition);
   EXPECT_TRUE(add_partitions(topic.id, 4));
@@ -154,6 +163,7 @@ TEST_P(TopicsContract, HundredsOfTopics_GoInOneCall) {
 }
 
 TEST_P(TopicsContract, AddPartitionsToSeveral_AnswersEachAtItsPlace) {
+  if (!GetParam().engine.adds_partitions) GTEST_SKIP() << GetParam().engine.name << " adds no partitions";
   const Topic a = must_create("a", 2);
   const Topic b = must_create("b", 2);
   const Topic c = must_create("c", 1);

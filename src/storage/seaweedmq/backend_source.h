@@ -7,6 +7,8 @@
 
 namespace tidegate::storage::seaweedmq {
 
+class BrokerClient;
+
 class BackendSource {
  public:
   virtual ~BackendSource() = default;
@@ -16,6 +18,8 @@ class BackendSource {
   virtual Task<void> close() { co_return; }
   // What it refers to lives as long as this.
   virtual Backend backend() = 0;
+  // nullptr where brokers of SeaweedMQ are not looked for.
+  virtual BrokerClient* brokers() { return nullptr; }
   // Empty when everything answers; else what is missing, in words for /readyz. Any shard.
   virtual std::string missing() const { return {}; }
 };

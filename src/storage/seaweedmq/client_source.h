@@ -15,6 +15,7 @@ class ClientSource final : public BackendSource {
   Task<Result<void>> open() override;
   Task<void> close() override { return client_->stop(); }
   Backend backend() override { return {.filer = client_->filer(), .volumes = volumes_}; }
+  BrokerClient* brokers() override { return client_->finds_brokers() ? &client_->brokers() : nullptr; }
   std::string missing() const override { return client_->missing(); }
 
  private:

@@ -25,6 +25,8 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       patient_(options.wait_for_backend),
       shares_(options.shares),
       process_(options.process),
+      broker_options_(options.broker),
+      path_(options.topics.path),
       shards_(shards),
       clock_(clock),
       rng_(rng),
@@ -66,7 +68,7 @@ Health SeaweedmqEngine::health() const {
 
 Capabilities SeaweedmqEngine::capabilities() const {
   return {.durable = true,
-          .compaction = true,
+          .compaction = path_ == WritePath::direct,
           .epoch_per_start = true,
           .shares_topics = true,
           .write_paths = kWritePaths};
@@ -216,14 +218,41 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_log(PartitionId id, LogConf
   if (!record) co_return fail(ErrorCode::unknown_topic_or_partition, "there is no such partition");
   auto ownership = co_await fences_.acquire(id);
   if (!ownership) co_return fail(std::move(ownership.error()));
+  if (record->path == WritePath::broker && !record->by_others)
+    co_return co_await open_broker_log(*record, id, config, std::move(*ownership));
   LogPlace place{.id = id,
                  .directory = paths::partition_dir(record->topic.name, record->generation_ns,
                                                    ring_range(id.index, record->slots)),
                  .layout = record->layout};
   LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
-  if (record->path == WritePath::broker)
+  if (record->by_others)
     co_return co_await OthersLog::open(home, std::move(place.directory), std::move(*ownership));
-  co_return co_await DirectLog::open(home, std::move(place), config, std::move(*ownership));
+  auto opened = co_await DirectLog::open(home, std::move(place), config, std::move(*ownership));
+  if (!opened) co_return fail(std::move(opened.error()));
+  co_return std::move(*opened);
+}
+
+Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_broker_log(TopicRecord record, PartitionId id,
+                                                                LogConfig config,
+                                                                std::shared_ptr<Ownership> ownership) {
+  BrokerClient* const brokers = source_->brokers();
+  if (brokers == nullptr) {
+    co_return fail(ErrorCode::kafka_storage_error,
+                   fmt::format("topic {} is written by a broker of SeaweedMQ, and none is looked for",
+                               record.topic.name));
+  }
+  const RingRange range = ring_range(id.index, record.slots);
+  BrokerLogPlace place{.id = id,
+                       .directory = paths::partition_dir(record.topic.name, record.generation_ns, range),
+                       .at = {.topic = record.topic.name,
+                              .generation_ns = record.generation_ns,
+                              .range = range,
+                              .slots = record.slots}};
+  LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
+  auto opened = co_await BrokerLog::open(home, *brokers, broker_options_, std::move(place), config,
+                                         std::move(ownership));
+  if (!opened) co_return fail(std::move(opened.error()));
+  co_return std::move(*opened);
 }
 
 void SeaweedmqEngine::apply_config(PartitionId id, LogConfig config) {

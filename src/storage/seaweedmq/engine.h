@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backend_source.h"
+#include "broker_path/broker_log.h"
 #include "cluster/fence.h"
 #include "cluster/seaweed_cluster.h"
 #include "cluster/session.h"
@@ -26,6 +27,7 @@ namespace tidegate::storage::seaweedmq {
 
 struct EngineOptions {
   DirectOptions direct;
+  BrokerOptions broker;
   TopicDefaults topics;
   // Of all shards together: batches that were committed last, and chunks that were read from volume servers.
   std::size_t tail_cache_bytes = 64U << 20;
@@ -94,6 +96,8 @@ class SeaweedmqEngine final : public Engine {
   Task<void> watch_filer_rules();
   Task<Result<void>> take_cluster_id();
   Task<Opening> open_log(PartitionId id, LogConfig config);
+  Task<Opening> open_broker_log(TopicRecord record, PartitionId id, LogConfig config,
+                                std::shared_ptr<Ownership> ownership);
   Task<void> close_shard(unsigned index);
   Task<void> keep_shard(unsigned index, std::int64_t age_now_ms);
   Task<void> close_topic(TopicId id);
@@ -110,6 +114,8 @@ class SeaweedmqEngine final : public Engine {
   const bool patient_;
   const bool shares_;
   const std::string process_;
+  const BrokerOptions broker_options_;
+  const WritePath path_;  // of topics that are made from now on
   ShardPool& shards_;
   const Clock& clock_;
   Rng& rng_;

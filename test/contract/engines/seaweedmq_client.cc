@@ -1,7 +1,7 @@
 // The engine of SeaweedFS through its real client, over gRPC and HTTP, to the fake servers; with
-// TIDEGATE_CONTRACT_ON=weed to a real SeaweedFS of the binary that TIDEGATE_WEED names. What a directory of
-// the suite has stays when the engine is reopened: a fake cluster each, or the one real cluster, emptied
-// between.
+// TIDEGATE_CONTRACT_ON=weed to a real SeaweedFS of the binary that TIDEGATE_WEED names. With broker and
+// weed_broker the same on the broker path. What a directory of the suite has stays when the engine is
+// reopened: a fake cluster each, or the one real cluster, emptied between.
 #include <cstdlib>
 #include <mutex>
 #include <stdexcept>
@@ -18,10 +18,12 @@ namespace {
 
 using namespace storage::seaweedmq;
 
-bool on_weed() {
+std::string_view what_is_meant() {
   const char* on = std::getenv("TIDEGATE_CONTRACT_ON");
-  return on && std::string_view(on) == "weed";
+  return on ? on : "";
 }
+bool on_weed() { return what_is_meant().starts_with("weed"); }
+bool on_broker() { return what_is_meant().ends_with("broker"); }
 
 struct Place {
   std::shared_ptr<SeaweedCluster> cluster;
@@ -29,7 +31,7 @@ struct Place {
 };
 
 // The cases come one after the other, so that the one before is not needed any more.
-Place cluster_of(const EngineEnvironment& environment) {
+Place cluster_of(const EngineEnvironment& environment, bool broker) {
   static std::mutex mutex;
   static std::string directory;
   static std::shared_ptr<SeaweedCluster> cluster;
@@ -38,13 +40,18 @@ Place cluster_of(const EngineEnvironment& environment) {
   directory = environment.dir.string();
   if (on_weed()) {
     const bool used = cluster != nullptr;
-    if (!used) cluster = start_real_cluster();
+    if (!used) cluster = start_real_cluster(broker);
     if (!cluster) throw std::runtime_error("no SeaweedFS: TIDEGATE_WEED names none that starts");
     return {cluster, used && !same};
   }
   if (!same || !cluster) {
     cluster.reset();
-    cluster = std::make_shared<FakeCluster>();
+    FakeClusterOptions options;
+    options.broker = broker;
+    options.broker_times.flush = std::chrono::milliseconds(10);
+    // The case's own, which is not asked any more once its engines are gone.
+    options.broker_times.now_ns = [&clock = environment.clock] { return clock.wall_ms() * 1'000'000; };
+    cluster = std::make_shared<FakeCluster>(options);
   }
   return {cluster, false};
 }
@@ -67,6 +74,7 @@ class HeldSource final : public BackendSource {
   }
   Task<void> close() override { return inner_.close(); }
   Backend backend() override { return inner_.backend(); }
+  BrokerClient* brokers() override { return inner_.brokers(); }
   std::string missing() const override { return inner_.missing(); }
 
  private:
@@ -75,9 +83,17 @@ class HeldSource final : public BackendSource {
   ClientSource inner_;
 };
 
-std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment, Layout layout) {
-  Place place = cluster_of(environment);
+struct Kind {
+  Layout layout = Layout::batch;
+  WritePath path = WritePath::direct;
+  bool flushed = true;
+};
+
+std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment, Kind kind) {
+  const bool broker = kind.path == WritePath::broker;
+  Place place = cluster_of(environment, broker);
   ClientOptions client_options;
+  client_options.find_brokers = broker;
   client_options.masters = {parse_server_address(place.cluster->master()).value()};
   client_options.poll_interval = std::chrono::milliseconds(100);
   auto client =
@@ -85,7 +101,9 @@ std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment, Layo
   auto source = std::make_unique<HeldSource>(std::move(place), std::move(client));
   EngineOptions options;
   options.direct.linger = Duration(0);
-  options.topics.layout = layout;
+  options.topics = {.path = kind.path, .layout = kind.layout};
+  options.broker.flushed = kind.flushed;
+  options.broker.look_every = std::chrono::milliseconds(on_weed() ? 100 : 10);
   options.wait_for_backend = true;
   return std::make_unique<SeaweedmqEngine>(options, std::move(source), environment.shards, environment.clock,
                                            environment.rng, environment.metrics);
@@ -94,13 +112,18 @@ std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment, Layo
 }  // namespace
 
 std::vector<EngineFactory> contract_engines() {
-  const auto with_layout = [](const char* name, Layout layout) {
-    return EngineFactory{.name = name, .make = [layout](const EngineEnvironment& environment) {
-                           return make(environment, layout);
-                         }};
+  const auto of_kind = [](const char* name, Kind kind) {
+    return EngineFactory{
+        .name = name,
+        .make = [kind](const EngineEnvironment& environment) { return make(environment, kind); },
+        .adds_partitions = kind.path == WritePath::direct};
   };
-  if (!on_weed()) return {with_layout("seaweedmq_client", Layout::batch)};
-  return {with_layout("seaweedmq_weed", Layout::batch), with_layout("seaweedmq_weed_record", Layout::record)};
+  const Kind broker{.path = WritePath::broker};
+  const Kind broker_memory{.path = WritePath::broker, .flushed = false};
+  if (on_broker())
+    return {of_kind("seaweedmq_broker", broker), of_kind("seaweedmq_broker_memory", broker_memory)};
+  if (!on_weed()) return {of_kind("seaweedmq_client", {})};
+  return {of_kind("seaweedmq_weed", {}), of_kind("seaweedmq_weed_record", {.layout = Layout::record})};
 }
 
 }  // namespace tidegate::test

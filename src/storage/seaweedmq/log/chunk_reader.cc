@@ -47,6 +47,24 @@ OpenChunk open_batches(const SharedBuffer& bytes) {
   return chunk;
 }
 
+OpenChunk open_messages(const SharedBuffer& bytes) {
+  OpenChunk chunk;
+  FrameReader frames(bytes);
+  while (const auto entry = frames.next()) {
+    if (!*entry) {
+      chunk.damage = entry->error();
+      break;
+    }
+    auto message = batch_of_message(**entry, bytes);
+    if (!message) continue;
+    chunk.batches.push_back(std::move(message->batch));
+    chunk.marks.push_back(message->mark);
+  }
+  chunk.charge =
+      bytes.pinned_bytes() + chunk.batches.size() * (sizeof(protocol::RecordBatch) + sizeof(MessageMark));
+  return chunk;
+}
+
 }  // namespace
 
 struct ChunkReader::Several {
@@ -154,7 +172,9 @@ Task<Result<ChunkPtr>> ChunkReader::fetch(Asked asked) {
   if (!bytes) co_return fail(std::move(bytes.error()));
   if (!*bytes) co_return ChunkPtr();
   OpenChunk opened;
-  if (form.layout == Layout::batch) {
+  if (form.messages) {
+    opened = open_messages(**bytes);
+  } else if (form.layout == Layout::batch) {
     opened = open_batches(**bytes);
   } else {
     opened = co_await open_records(std::move(**bytes), form);

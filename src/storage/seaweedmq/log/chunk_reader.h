@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "backend.h"
+#include "format/broker_message.h"
 #include "format/file_facts.h"
 #include "tidegate/protocol/record_batch.h"
 #include "tidegate/runtime/event.h"
@@ -23,6 +24,7 @@ namespace tidegate::storage::seaweedmq {
 struct OpenChunk {
   // Slices of one buffer, or put together from records.
   std::vector<protocol::RecordBatch> batches;
+  std::vector<MessageMark> marks;  // of messages of a broker, one for each batch
   std::size_t charge = 0;
   // Nothing behind the last batch could be read; says why.
   std::optional<Error> damage;
@@ -32,6 +34,9 @@ using ChunkPtr = std::shared_ptr<const OpenChunk>;
 // How the bytes of a chunk are to be taken.
 struct ChunkForm {
   Layout layout = Layout::batch;
+  // Messages that a broker of SeaweedMQ wrote: every batch that was published, void ones and doubles among
+  // them.
+  bool messages = false;
   // Set: entries may be others', and what is below this offset was given by a chunk in front.
   std::optional<Offset> others_from = std::nullopt;
   // Batches of layout record need no bytes and are not put together; nothing of it is kept.

@@ -31,6 +31,12 @@ Client::Client(ShardPool& pool, const ClientOptions& options, std::shared_ptr<Co
                                           EndpointKind::filer);
       }),
       filer_(filers_, calls_, metrics_, clock_, options.call_timeout, seeds_.next()),
+      brokers_(
+          [this](const std::string& address) {
+            return std::make_shared<Endpoint>(address, connector_, clock_, seeds_.next(), metrics_,
+                                              EndpointKind::broker);
+          },
+          calls_, metrics_, clock_, options.call_timeout),
       watch_(pool.at(0), options.volume_probe_interval, [this] { return probe_volumes(); }) {
   auto on_change = [this](const ClusterView& view) { changed(view); };
   master_ = std::make_unique<MasterClient>(pool.at(0), options_, connector_, calls_, metrics_, seeds_.next(),
@@ -93,6 +99,7 @@ Task<void> Client::ByShard::discard(std::vector<std::string> file_ids) {
 
 void Client::changed(const ClusterView& view) {
   filers_.assign(view.filers);
+  if (options_.find_brokers) brokers_.assign(view.brokers);
   if (listener_) listener_(view);
 }
 
@@ -109,6 +116,7 @@ std::string Client::missing() const {
   if (const std::string trouble = watch_.trouble(); !trouble.empty()) {
     return "no volume server of SeaweedFS takes chunks: " + trouble;
   }
+  if (options_.find_brokers) return brokers_.missing();
   return {};
 }
 

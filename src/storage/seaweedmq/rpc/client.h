@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend.h"
+#include "rpc/broker_client.h"
 #include "rpc/filer_client.h"
 #include "rpc/master_client.h"
 #include "rpc/volume_client.h"
@@ -34,6 +35,9 @@ class Client {
   Locks& locks() { return filer_; }
   FilerClient& filer_client() { return filer_; }
   Volumes& volumes() { return by_shard_; }
+  // Knows of brokers where the options say that they are looked for.
+  BrokerClient& brokers() { return brokers_; }
+  bool finds_brokers() const { return options_.find_brokers; }
   Backend backend() { return {filer_, by_shard_}; }
 
   ClusterView view() const { return master_->view(); }
@@ -72,6 +76,7 @@ class Client {
   FilerSet filers_;
   CallRegistry calls_;
   FilerClient filer_;
+  BrokerClient brokers_;
   MasterClient::OnChange listener_;
   std::unique_ptr<MasterClient> master_;
   std::vector<std::unique_ptr<VolumeClient>> volumes_;  // by shard, each touched on its own

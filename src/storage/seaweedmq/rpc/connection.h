@@ -1,6 +1,6 @@
-// gRPC channels to masters and filers, and the endpoint they belong to. A channel whose server went silent
-// is thrown away when its breaker opens: the next try begins with a new connection, because an old one that
-// hangs half-open may take minutes to notice. Any thread.
+// gRPC channels to masters, filers and MQ brokers, and the endpoint they belong to. A channel whose server
+// went silent is thrown away when its breaker opens: the next try begins with a new connection, because an
+// old one that hangs half-open may take minutes to notice. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,7 @@
 #include "rpc/rpc_metrics.h"
 #include "seaweedfs/filer.grpc.pb.h"
 #include "seaweedfs/master.grpc.pb.h"
+#include "seaweedfs/mq.grpc.pb.h"
 #include "tidegate/base/result.h"
 
 namespace tidegate::storage::seaweedmq {
@@ -23,13 +24,16 @@ namespace tidegate::storage::seaweedmq {
 struct Connection {
   explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
       : filer_stub(filer_pb::SeaweedFiler::NewStub(channel)),
-        master_stub(master_pb::Seaweed::NewStub(channel)) {}
+        master_stub(master_pb::Seaweed::NewStub(channel)),
+        broker_stub(messaging_pb::SeaweedMessaging::NewStub(channel)) {}
 
   filer_pb::SeaweedFiler::Stub& stub(filer_pb::SeaweedFiler*) { return *filer_stub; }
   master_pb::Seaweed::Stub& stub(master_pb::Seaweed*) { return *master_stub; }
+  messaging_pb::SeaweedMessaging::Stub& stub(messaging_pb::SeaweedMessaging*) { return *broker_stub; }
 
   std::unique_ptr<filer_pb::SeaweedFiler::Stub> filer_stub;
   std::unique_ptr<master_pb::Seaweed::Stub> master_stub;
+  std::unique_ptr<messaging_pb::SeaweedMessaging::Stub> broker_stub;
 };
 
 // Credentials and channel options, the same for every endpoint.

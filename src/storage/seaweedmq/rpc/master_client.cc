@@ -18,6 +18,7 @@ constexpr int kPollsMissed = 2;  // then the master is given up
 constexpr int kRedirects = 3;    // in a row, before pausing
 constexpr std::size_t kMastersKept = 32;
 constexpr const char* kFilerType = "filer";
+constexpr const char* kBrokerType = "broker";
 
 }  // namespace
 
@@ -171,9 +172,9 @@ Task<Result<std::string>> MasterClient::ask_leader(Endpoint& endpoint) {
   co_return answer.response.leader();
 }
 
-Task<Result<std::vector<ServerAddress>>> MasterClient::poll_filers(Endpoint& endpoint) {
+Task<Result<std::vector<std::string>>> MasterClient::poll_members(Endpoint& endpoint, const char* type) {
   master_pb::ListClusterNodesRequest request;
-  request.set_client_type(kFilerType);
+  request.set_client_type(type);
   request.set_filer_group(options_.filer_group);
   request.set_limit(kNodesAskedFor);
   const MonoTime began = now();
@@ -185,11 +186,34 @@ Task<Result<std::vector<ServerAddress>>> MasterClient::poll_filers(Endpoint& end
   endpoint.report(answered);
   metrics_.called(Method::list_cluster_nodes, now() - began, !answered);
   if (!answer.status.ok()) co_return fail(ErrorCode::kafka_storage_error, describe(answer.status));
+  std::vector<std::string> members;
+  for (const auto& node : answer.response.cluster_nodes()) members.push_back(node.address());
+  co_return std::move(members);
+}
+
+Task<Result<std::vector<ServerAddress>>> MasterClient::poll_filers(Endpoint& endpoint) {
+  auto members = co_await poll_members(endpoint, kFilerType);
+  if (!members) co_return fail(std::move(members.error()));
   std::vector<ServerAddress> filers;
-  for (const auto& node : answer.response.cluster_nodes()) {
-    if (auto address = parse_server_address(node.address())) filers.push_back(std::move(*address));
+  for (const auto& member : *members) {
+    if (auto address = parse_server_address(member)) filers.push_back(std::move(*address));
   }
+  if (options_.find_brokers) co_await poll_brokers(endpoint);
   co_return std::move(filers);
+}
+
+// As with filers, a list that has become empty takes nothing away.
+Task<void> MasterClient::poll_brokers(Endpoint& endpoint) {
+  auto brokers = co_await poll_members(endpoint, kBrokerType);
+  if (!brokers || brokers->empty()) co_return;
+  std::ranges::sort(*brokers);
+  if (*brokers == view_.brokers) co_return;
+  {
+    std::lock_guard lock(mutex_);
+    view_.brokers = std::move(*brokers);
+  }
+  spdlog::info("seaweedmq: brokers={}", view_.brokers.size());
+  on_change_(view_);
 }
 
 void MasterClient::apply(const master_pb::KeepConnectedResponse& message) {

@@ -25,13 +25,14 @@ struct ClusterView {
   std::string leader;      // HOST:PORT of it, or of the last one
   std::string trouble;     // not connected: why
   std::vector<ServerAddress> filers;
-  std::int64_t ring_version = 0;  // 0: no change of the ring was seen
+  std::vector<std::string> brokers;  // HOST:GRPCPORT; only where they are looked for
+  std::int64_t ring_version = 0;     // 0: no change of the ring was seen
   std::vector<std::string> ring;
 };
 
 class MasterClient {
  public:
-  // Called on the shard when filers or ring have changed.
+  // Called on the shard when filers, brokers or ring have changed.
   using OnChange = std::function<void(const ClusterView&)>;
 
   MasterClient(Shard& shard, const ClientOptions& options, std::shared_ptr<Connector> connector,
@@ -46,7 +47,9 @@ class MasterClient {
   // Follows the master at `address` until it is lost or leads no more; the leader it names, if another.
   Task<std::string> follow(std::string address);
   Task<void> listen(Endpoint& endpoint, std::string http_address);
+  Task<Result<std::vector<std::string>>> poll_members(Endpoint& endpoint, const char* type);
   Task<Result<std::vector<ServerAddress>>> poll_filers(Endpoint& endpoint);
+  Task<void> poll_brokers(Endpoint& endpoint);
   Task<Result<std::string>> ask_leader(Endpoint& endpoint);
   void apply(const master_pb::KeepConnectedResponse& message);
   void set_filers(std::vector<ServerAddress> filers);

@@ -42,6 +42,8 @@ struct ClientOptions {
   std::size_t ids_per_assign = 100;
   std::size_t max_message_bytes = 64U << 20;
   long max_connections_per_volume_server = 16;
+  // Whether the brokers of SeaweedMQ are looked for; nobody needs them on the direct path.
+  bool find_brokers = false;
   std::string client_name = "tidegate";  // as the master lists it
 };
 

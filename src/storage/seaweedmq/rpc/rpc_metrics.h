@@ -27,11 +27,15 @@ enum class Method {
   volume_put,
   volume_get,
   volume_delete,
+  lookup_topic,
+  configure_topic,
+  fetch_message,
+  partition_range,
 };
-inline constexpr std::size_t kMethods = 16;
+inline constexpr std::size_t kMethods = 20;
 
-enum class EndpointKind { master, filer, volume };
-inline constexpr std::size_t kEndpointKinds = 3;
+enum class EndpointKind { master, filer, volume, broker };
+inline constexpr std::size_t kEndpointKinds = 4;
 
 class RpcMetrics {
  public:

@@ -58,7 +58,13 @@ Result<Made> made_with(const std::map<std::string, std::string>& configs, Made o
 
 Result<Made> makeable(const std::map<std::string, std::string>& configs, const TopicDefaults& defaults) {
   auto made = made_with(configs, {.path = defaults.path, .layout = defaults.layout});
-  if (made && std::ranges::find(kWritePaths, path_name(made->path)) == std::end(kWritePaths))
+  if (made && made->path == WritePath::broker && made->layout != Layout::batch) {
+    return fail(ErrorCode::invalid_config, fmt::format("{}={} is not there on the broker path", kLayoutConfig,
+                                                       layout_name(made->layout)));
+  }
+  // The default was accepted with the engine's options.
+  if (made && made->path != defaults.path &&
+      std::ranges::find(kWritePaths, path_name(made->path)) == std::end(kWritePaths))
     return fail(ErrorCode::invalid_config,
                 fmt::format("{}={} is not available yet", kPathConfig, path_name(made->path)));
   return made;
@@ -134,7 +140,7 @@ std::vector<PartitionId> TopicTable::partitions() const {
   std::vector<PartitionId> all;
   const std::lock_guard lock(mutex_);
   for (const auto& [id, record] : by_id_) {
-    if (record.path != WritePath::direct) continue;
+    if (record.by_others) continue;
     for (std::int32_t i = 0; i < record.topic.partitions; ++i) all.push_back({.topic = id, .index = i});
   }
   return all;
@@ -260,12 +266,14 @@ Task<Result<void>> TopicTable::create_one(Topic topic) {
     *generation = std::max(*generation, above);
   }
   known.record.topic = std::move(topic);
-  known.record.slots = slots_for(known.record.topic.partitions);
   known.record.generation_ns = *generation;
   auto made = makeable(known.record.topic.configs, defaults_);
   if (!made) co_return fail(std::move(made.error()));
   known.record.path = made->path;
   known.record.layout = made->layout;
+  // A broker keeps 40 MB for each part of the ring: none is in reserve.
+  known.record.slots = known.record.path == WritePath::broker ? known.record.topic.partitions
+                                                              : slots_for(known.record.topic.partitions);
   auto put = co_await entries_.put(paths::topics_dir(), name, found->etag, encode_topic_record(known.record));
   if (!put) co_return fail(std::move(put.error()));
   if (!*put) co_return fail(exists(name));

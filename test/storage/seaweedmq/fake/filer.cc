@@ -186,6 +186,30 @@ bool FakeFiler::put_content(const std::string& path, const std::string& content)
   return put(directory, entry, false).first == filer_pb::OK;
 }
 
+bool FakeFiler::append_chunk(const std::string& directory, const std::string& name, const std::string& bytes,
+                             const std::map<std::string, std::string>& attributes, std::uint32_t volume,
+                             NeedleStore& needles) {
+  const std::string id = FileId{volume, next_key++, 0x5EAF00D}.text();
+  {
+    const std::lock_guard lock(needles.mutex);
+    needles.needles[id] = bytes;
+  }
+  const std::lock_guard lock(store_.mutex);
+  const auto* before = find(directory, name);
+  filer_pb::Entry entry = before != nullptr ? *before : filer_pb::Entry();
+  entry.set_name(name);
+  for (const auto& [key, value] : attributes) {
+    // What the first chunk said of its beginning stays.
+    if (key == "offset_max" || !entry.extended().contains(key)) (*entry.mutable_extended())[key] = value;
+  }
+  auto& chunk = *entry.add_chunks();
+  chunk.set_file_id(id);
+  chunk.set_offset(static_cast<std::int64_t>(entry.attributes().file_size()));
+  chunk.set_size(bytes.size());
+  entry.mutable_attributes()->set_file_size(entry.attributes().file_size() + bytes.size());
+  return put(directory, entry, false).first == filer_pb::OK;
+}
+
 grpc::Status FakeFiler::LookupDirectoryEntry(Context* context,
                                              const filer_pb::LookupDirectoryEntryRequest* request,
                                              filer_pb::LookupDirectoryEntryResponse* response) {

@@ -17,6 +17,7 @@
 #include <grpcpp/server.h>
 
 #include "fake/faults.h"
+#include "fake/volume.h"
 #include "seaweedfs/filer.grpc.pb.h"
 
 namespace tidegate::test {
@@ -51,6 +52,10 @@ class FakeFiler final : public filer_pb::SeaweedFiler::Service {
   void answer_chunks_with_fid_only(bool on) { fid_only_ = on; }
   // A file kept inside its entry, as SeaweedFS's own tools write their configuration. False for no path.
   bool put_content(const std::string& path, const std::string& content);
+  // One more chunk of a file, as a broker flushes one: `bytes` become a needle of `needles`.
+  bool append_chunk(const std::string& directory, const std::string& name, const std::string& bytes,
+                    const std::map<std::string, std::string>& attributes, std::uint32_t volume,
+                    NeedleStore& needles);
   // What a master would have booked on its volumes for the ids that were given out.
   std::uint64_t booked_bytes() const { return booked_.load(); }
   int forwarded() const { return forwarded_.load(); }

@@ -68,6 +68,16 @@ void FakeMaster::remove_filer(const std::string& group, const std::string& addre
   announce(std::move(message));
 }
 
+void FakeMaster::add_broker(const std::string& address) {
+  std::lock_guard lock(mutex_);
+  brokers_.push_back(address);
+}
+
+void FakeMaster::remove_broker(const std::string& address) {
+  std::lock_guard lock(mutex_);
+  std::erase(brokers_, address);
+}
+
 void FakeMaster::forget_filers() {
   std::lock_guard lock(mutex_);
   filers_.clear();
@@ -111,7 +121,11 @@ grpc::Status FakeMaster::ListClusterNodes(Context* context, const master_pb::Lis
                                           master_pb::ListClusterNodesResponse* response) {
   if (const auto bad = play(context, "ListClusterNodes"); !bad.ok()) return bad;
   std::lock_guard lock(mutex_);
-  if (request->client_type() != "filer" || !leads()) return grpc::Status::OK;
+  if (!leads()) return grpc::Status::OK;
+  if (request->client_type() == "broker") {
+    for (const auto& broker : brokers_) response->add_cluster_nodes()->set_address(broker);
+  }
+  if (request->client_type() != "filer") return grpc::Status::OK;
   for (const auto& filer : filers_) {
     if (filer.group == request->filer_group()) response->add_cluster_nodes()->set_address(filer.address);
   }

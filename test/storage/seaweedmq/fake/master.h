@@ -29,6 +29,9 @@ class FakeMaster final : public master_pb::Seaweed::Service {
   // Group and address of a filer that registers, or goes. Told to every client, as the real one does.
   void add_filer(const std::string& group, const std::string& address);
   void remove_filer(const std::string& group, const std::string& address);
+  // HOST:PORT, of the default group.
+  void add_broker(const std::string& address);
+  void remove_broker(const std::string& address);
   // In the list only: for one whose change was missed.
   void forget_filers();
   void announce_ring(const std::string& group, const std::vector<std::string>& servers, std::int64_t version);
@@ -58,6 +61,7 @@ class FakeMaster final : public master_pb::Seaweed::Service {
   std::condition_variable changed_;
   std::string leader_;
   std::vector<Member> filers_;
+  std::vector<std::string> brokers_;
   std::vector<master_pb::KeepConnectedResponse> announced_;
   std::string client_type_;
   std::atomic<bool> stopping_{false};

@@ -71,17 +71,17 @@ std::uint16_t free_port() {
 
 class RealCluster final : public SeaweedCluster {
  public:
-  RealCluster() {
+  explicit RealCluster(bool with_broker) : with_broker_(with_broker) {
     std::string pattern = (std::filesystem::temp_directory_path() / "tidegate-weed-XXXXXX").string();
     directory_ = ::mkdtemp(pattern.data());
-    for (const auto part : {Part::master, Part::volume, Part::filer}) {
+    for (const auto part : {Part::master, Part::volume, Part::filer, Part::broker}) {
       http_[part] = free_port();
       grpc_[part] = free_port();
       std::filesystem::create_directories(directory_ / name(part));
     }
   }
   ~RealCluster() override {
-    for (const auto part : {Part::filer, Part::volume, Part::master}) kill(part);
+    for (const auto part : {Part::broker, Part::filer, Part::volume, Part::master}) kill(part);
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
   }
@@ -90,6 +90,7 @@ class RealCluster final : public SeaweedCluster {
     start(Part::master);
     start(Part::volume);
     start(Part::filer);
+    if (with_broker_) start(Part::broker);
     return good_;
   }
 
@@ -124,6 +125,12 @@ class RealCluster final : public SeaweedCluster {
       case Part::filer:
         words.insert(words.end(), {"-master=" + master(), "-defaultStoreDir=" + data});
         break;
+      case Part::broker:
+        // It has one port, for gRPC, which it opens on every interface.
+        words = {real_weed(),           "mq.broker",
+                 "-ip=127.0.0.1",       "-port=" + std::to_string(grpc_[part]),
+                 "-master=" + master(), "-logFlushInterval=1"};
+        break;
     }
     std::vector<char*> arguments;
     for (auto& word : words) arguments.push_back(word.data());
@@ -142,7 +149,7 @@ class RealCluster final : public SeaweedCluster {
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     bool up = false;
     while (!up && std::chrono::steady_clock::now() < until) {
-      up = connects(http_[part]) && connects(grpc_[part]);
+      up = (part == Part::broker || connects(http_[part])) && connects(grpc_[part]);
       if (!up) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     // Without a master there is nobody to ask.
@@ -156,12 +163,23 @@ class RealCluster final : public SeaweedCluster {
 
  private:
   static const char* name(Part part) {
-    return part == Part::master ? "master" : part == Part::filer ? "filer" : "volume";
+    switch (part) {
+      case Part::master:
+        return "master";
+      case Part::filer:
+        return "filer";
+      case Part::volume:
+        return "volume";
+      case Part::broker:
+        return "broker";
+    }
+    return "";
   }
   std::string address(Part part) const {
     return "127.0.0.1:" + std::to_string(http_.at(part)) + "." + std::to_string(grpc_.at(part));
   }
 
+  const bool with_broker_;
   std::filesystem::path directory_;
   std::map<Part, std::uint16_t> http_;
   std::map<Part, std::uint16_t> grpc_;
@@ -176,8 +194,8 @@ const char* real_weed() {
   return binary && *binary ? binary : nullptr;
 }
 
-std::unique_ptr<SeaweedCluster> start_real_cluster() {
-  auto cluster = std::make_unique<RealCluster>();
+std::unique_ptr<SeaweedCluster> start_real_cluster(bool with_broker) {
+  auto cluster = std::make_unique<RealCluster>(with_broker);
   if (!cluster->start_all()) return nullptr;
   return cluster;
 }

@@ -1,0 +1,152 @@
+#include "broker_log.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace tidegate::storage::seaweedmq {
+
+BrokerLog::BrokerLog(LogShard& home, BrokerClient& brokers, BrokerOptions options, BrokerLogPlace place,
+                     LogConfig config, std::shared_ptr<Ownership> ownership)
+    : home_(home),
+      brokers_(brokers),
+      options_(options),
+      place_(std::move(place)),
+      config_(config),
+      ownership_(std::move(ownership)),
+      writer_(home, ownership_) {}
+
+BrokerLog::~BrokerLog() { home_.tails.clear(*tail_); }
+
+Task<Result<std::shared_ptr<BrokerLog>>> BrokerLog::open(LogShard& home, BrokerClient& brokers,
+                                                         BrokerOptions options, BrokerLogPlace place,
+                                                         LogConfig config,
+                                                         std::shared_ptr<Ownership> ownership) {
+  auto log =
+      std::make_shared<BrokerLog>(home, brokers, options, std::move(place), config, std::move(ownership));
+  auto recovered = co_await log->recover();
+  if (!recovered) co_return fail(std::move(recovered.error()));
+  log->start_session();
+  co_return log;
+}
+
+// With ack=flushed nothing that is not in the files was ever acknowledged or shown. With ack=broker the owner
+// of before may have left acknowledged batches in the broker's memory, which it flushes soon, if it lives.
+Task<Result<void>> BrokerLog::recover() {
+  auto stored = co_await home_.backend.filer.lookup(paths::states_dir(place_.id.topic),
+                                                    paths::state_name(place_.id.index));
+  if (!stored) co_return fail(std::move(stored.error()));
+  if (*stored) {
+    auto state = parse_state((*stored)->content);
+    if (!state) co_return fail(std::move(state.error()));
+    state_ = std::move(*state);
+  }
+  log_start_ = state_.log_start;
+  epochs_ = state_.epochs;
+  if (auto scanned = co_await scan(); !scanned) co_return fail(std::move(scanned.error()));
+  flushed_end_ = std::max(flushed_end_, log_start_);
+  if (!options_.flushed && flushed_end_ < state_.log_end) {
+    if (auto connected = co_await connect(); connected) co_await look_up_sent();
+  }
+  if (rank_.epoch > ownership_->epoch()) {
+    co_return fail(ErrorCode::kafka_storage_error,
+                   fmt::format("{}: its files are of epoch {}, its fence {} is of {}", place_.directory,
+                               rank_.epoch, ownership_->fence_path(), ownership_->epoch()));
+  }
+  if (flushed_end_ < state_.log_end) {
+    spdlog::warn("event=log_tail_missing directory={} from_offset={} to_offset={}", place_.directory,
+                 flushed_end_, state_.log_end);
+    home_.metrics.lost_ranges.add();
+    // Told once: the gap is part of the log from now on.
+    flushed_end_ = state_.log_end;
+  }
+  log_end_ = flushed_end_;
+  committed_end_ = log_end_;
+  const Offset begin = index_.empty() ? log_end_ : index_.begin();
+  if (begin > log_start_) log_start_ = begin;
+  const LeaderEpoch epoch = ownership_->epoch();
+  if (epochs_.empty() || epochs_.back().epoch < epoch) {
+    // What began here and never had a batch does not count.
+    std::erase_if(epochs_, [&](const EpochStart& entry) { return entry.start >= log_end_; });
+    epochs_.push_back({.epoch = epoch, .start = log_end_});
+  }
+  co_return Result<void>{};
+}
+
+LogOffsets BrokerLog::offsets() const {
+  return {.log_start = log_start_, .high_watermark = committed_end_, .log_end = log_end_};
+}
+
+std::size_t BrokerLog::size_bytes() const {
+  std::size_t bytes = static_cast<std::size_t>(index_.bytes_between(log_start_, flushed_end_));
+  for (const Sent& sent : sent_) {
+    if (sent.committed) bytes += sent.batch.size();
+  }
+  return bytes;
+}
+
+Result<void> BrokerLog::check_usable() const {
+  if (removed_) return fail(ErrorCode::unknown_topic_or_partition, "the topic was deleted");
+  if (closing_) return fail(*closed_by_);
+  return {};
+}
+
+Result<void> BrokerLog::check_owner() const {
+  if (auto usable = check_usable(); !usable) return usable;
+  if (!ownership_->holds())
+    return fail(ErrorCode::not_leader_or_follower, "the partition has another leader");
+  return {};
+}
+
+void BrokerLog::tell() {
+  if (listener_ && !removed_) listener_(offsets());
+}
+
+// The last thing that an event does: whoever wakes may call in again.
+void BrokerLog::resume_all(std::vector<Resume> resumes) {
+  for (Resume& resume : resumes) {
+    Resume now = std::move(resume);
+    now();
+  }
+}
+
+void BrokerLog::remove() {
+  if (removed_) return;
+  removed_ = true;
+  writer_.give_up();
+  fail_from(log_start_, {ErrorCode::unknown_topic_or_partition, "the topic was deleted"});
+  home_.tails.clear(*tail_);
+  if (stream_) stream_->cancel();
+  changed_.notify_all();
+}
+
+// What is under way gets its time to be flushed. The stream is closed last: the broker flushes at once then
+// what it still has of this partition.
+Task<void> BrokerLog::close(Error why) {
+  const auto self = shared_from_this();
+  closed_by_ = std::move(why);
+  closing_ = true;
+  const MonoTime until = home_.clock.now() + options_.flush_within;
+  while (!is_over() && streaming_ && !sent_.empty() && home_.clock.now() < until) {
+    co_await changed_.wait_until(home_.shard.timers(), until);
+  }
+  if (!is_over() && !options_.flushed && ownership_->holds()) {
+    if (!sent_.empty())
+      spdlog::warn("event=log_closed_unflushed directory={} batches={}", place_.directory, sent_.size());
+    PartitionState last = state_now();
+    last.log_end = std::max(flushed_end_, committed_end_);
+    if (last.log_end != state_.log_end) static_cast<void>(co_await put_state(std::move(last)));
+  }
+  closed_ = true;
+  writer_.give_up();
+  fail_from(committed_end_, *closed_by_);
+  if (stream_) stream_->finish();
+  changed_.notify_all();
+  const MonoTime patience = home_.clock.now() + options_.answer_within;
+  while (jobs_ > 0) {
+    const bool told = co_await changed_.wait_until(home_.shard.timers(), patience);
+    if (!told && stream_) stream_->cancel();
+    if (!told) co_await changed_.wait();
+  }
+}
+
+}  // namespace tidegate::storage::seaweedmq

@@ -1,0 +1,239 @@
+// One partition on the `broker` path: its owner publishes each batch as one message to a SeaweedMQ broker, on
+// a stream that stays open, and reads the log files that the broker writes. Lives on its owner shard.
+//
+// The way of an append: offsets at the call -> sent_, and onto the stream -> the broker's answer -> seen in a
+// chunk of a log file. With ack=flushed the high watermark follows what was seen in files, with ack=broker
+// what the broker has answered. Batches stay in sent_ until they were seen: when a stream ends, the files are
+// asked which of them arrived, and the others are sent again in a new session, whose copies void earlier ones
+// (format/broker_message.h).
+//
+// Sources: broker_log.cc (life, offsets), broker_log_send.cc (appends, the stream, failures),
+// broker_log_scan.cc (what the files have), broker_log_read.cc (reads and searches), broker_log_trim.cc (log
+// start, retention, state).
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "cluster/ownership.h"
+#include "fenced_writer.h"
+#include "format/broker_message.h"
+#include "format/records.h"
+#include "log/engine_log.h"
+#include "log/file_index.h"
+#include "log/log_shard.h"
+#include "rpc/broker_client.h"
+#include "tidegate/runtime/event.h"
+#include "tidegate/storage/batch_search.h"
+#include "tidegate/storage/engine.h"
+
+namespace tidegate::storage::seaweedmq {
+
+struct BrokerOptions {
+  // acks=all and the high watermark wait until the batch was read back from a log file.
+  bool flushed = true;
+  // How often the files are looked at while something is not known to be in them.
+  Duration look_every = std::chrono::milliseconds(200);
+  // A message that is unanswered for so long says that the broker is frozen.
+  Duration answer_within = std::chrono::seconds(5);
+  // How long to wait for a broker to flush what it has from before, and at the end of a log.
+  Duration flush_within = std::chrono::seconds(8);
+};
+
+// Where a partition is.
+struct BrokerLogPlace {
+  PartitionId id;
+  std::string directory;  // of its log files
+  BrokerPlace at;
+};
+
+class BrokerLog final : public EngineLog, public std::enable_shared_from_this<BrokerLog> {
+ public:
+  static Task<Result<std::shared_ptr<BrokerLog>>> open(LogShard& home, BrokerClient& brokers,
+                                                       BrokerOptions options, BrokerLogPlace place,
+                                                       LogConfig config,
+                                                       std::shared_ptr<Ownership> ownership);
+  BrokerLog(LogShard& home, BrokerClient& brokers, BrokerOptions options, BrokerLogPlace place,
+            LogConfig config, std::shared_ptr<Ownership> ownership);
+  ~BrokerLog() override;
+
+  Task<Result<Appended>> append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) override;
+  Task<Result<void>> wait_durable(Offset end) override;
+  Task<Result<ReadResult>> read(Offset from, ReadLimits limits) override;
+  std::size_t readable_bytes(Offset from, Offset end) const override;
+  LogOffsets offsets() const override;
+  LeaderEpoch leader_epoch() const override { return epochs_.back().epoch; }
+  std::span<const EpochStart> epochs() const override { return epochs_; }
+  Task<Result<TimestampedOffset>> offset_for_time(std::int64_t timestamp_ms, Offset end) override;
+  Task<Result<TimestampedOffset>> max_timestamp(Offset end) override;
+  Task<Result<std::vector<protocol::BatchHeader>>> scan_headers(Offset from, Offset end,
+                                                                std::size_t max_batches) override;
+  Task<Result<Offset>> trim_before(Offset offset) override;
+  std::size_t size_bytes() const override;
+  std::vector<CleanableRange> cleanable(Offset end) const override;
+  Task<Result<void>> replace(CleanableRange range, BatchSource batches) override;
+  Task<Result<void>> flush() override { return wait_durable(log_end_); }
+  void set_listener(std::function<void(const LogOffsets&)> listener) override {
+    listener_ = std::move(listener);
+  }
+
+  void apply_config(const LogConfig& config) override { config_ = config; }
+  Task<void> keep_house(std::int64_t age_now_ms) override;
+  void remove() override;
+  Task<void> close(Error why) override;
+  bool is_idle() const override { return jobs_ == 0; }
+
+ private:
+  struct PendingAppend {
+    Appended value;
+    std::optional<Error> error;
+    bool done = false;
+    Resume resume;
+  };
+  using PendingPtr = std::shared_ptr<PendingAppend>;
+  // A batch that was not yet seen in a file.
+  struct Sent {
+    PlacedBatch batch;
+    PendingPtr pending;  // with the last batch of its append
+    MonoTime since;
+    std::int64_t since_ms = 0;  // by the wall clock
+    std::uint32_t session = 0;  // in which it was sent last; 0: not yet
+    bool answered = false;      // in any session
+    bool committed = false;
+  };
+  struct DurableWaiter {
+    Offset end = 0;
+    std::optional<Error> error;
+    Resume resume;
+  };
+  class Job;
+
+  // broker_log.cc
+  Result<void> check_usable() const;
+  Result<void> check_owner() const;
+  void tell();
+  static void resume_all(std::vector<Resume> resumes);
+  Task<Result<void>> recover();
+  bool is_over() const { return removed_ || closed_ || ownership_->lost(); }
+
+  // broker_log_send.cc
+  Result<PendingPtr> begin_append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches);
+  static Task<Result<Appended>> finish_append(std::shared_ptr<BrokerLog> self, Result<PendingPtr> pending);
+  void start_session();
+  Task<void> run_sessions(std::shared_ptr<BrokerLog> self, std::unique_ptr<Job> job);
+  Task<Result<void>> connect();
+  // Waits until the files have what the broker had in memory, or for so long that it cannot have it any more.
+  Task<void> look_up_sent();
+  void send_all();
+  void send_one(Sent& sent);
+  Task<void> pump();
+  void take_answers(const std::vector<Offset>& assigned);
+  void commit_answered();
+  void commit(Sent& sent, std::vector<Resume>& resumes);
+  void fail_overdue();
+  void fail_from(Offset from, const Error& error);
+  void note_trouble(const Error& error);
+  void wake_waiters();
+  void start_watch();
+  Task<void> watch_flushes(std::shared_ptr<BrokerLog> self, std::unique_ptr<Job> job);
+  // With ack=broker: offsets that may be given out are written down before, so that none is given twice.
+  void start_reserving();
+  Task<void> reserve(std::shared_ptr<BrokerLog> self, std::unique_ptr<Job> job);
+
+  // broker_log_scan.cc
+  Task<Result<std::vector<ChunkPtr>>> read_messages(std::vector<Chunk> chunks);
+  // Takes in what the files have that they had not before.
+  Task<Result<void>> scan();
+  Task<Result<void>> scan_locked();
+  Task<Result<void>> absorb(LogFileName name, Chunk chunk, ChunkPtr open);
+  // Batches that reach above `end` are void.
+  Task<Result<void>> void_from(Offset end);
+  void see_flushed(const protocol::BatchHeader& header, const MessageMark& mark);
+  bool is_void(const std::string& file_id, std::size_t index) const;
+  Task<Result<std::vector<ChunkPtr>>> open_chunks(std::vector<LogChunk> chunks);
+
+  // broker_log_read.cc
+  Task<Result<ReadResult>> read_cold(Offset from, ReadLimits limits);
+  Task<Result<std::vector<protocol::RecordBatch>>> batches_of(LogChunk chunk);
+  // The end of what the broker has answered, in any session.
+  Offset answered_end() const;
+  std::vector<protocol::RecordBatch> batches_in_memory(OffsetRange within) const;
+
+  // broker_log_trim.cc
+  Task<Result<void>> put_state(PartitionState next);
+  PartitionState state_now() const;
+  Task<void> drop_below_start();
+  bool may_grow(const LogFileName& name) const;
+  Task<void> retain(std::int64_t age_now_ms);
+
+  LogShard& home_;
+  BrokerClient& brokers_;
+  const BrokerOptions options_;
+  const BrokerLogPlace place_;
+  LogConfig config_;
+  const std::shared_ptr<Ownership> ownership_;
+  FencedWriter writer_;
+  std::vector<EpochStart> epochs_;
+  PartitionState state_;  // as last written
+  std::shared_ptr<Tail> tail_ = std::make_shared<Tail>();
+  Offset log_start_ = 0;
+  Offset log_end_ = 0;
+  Offset committed_end_ = 0;
+  std::uint64_t committed_bytes_ = 0;
+
+  // What the files have.
+  FileIndex index_;
+  std::unordered_map<std::string, std::unordered_set<std::size_t>> void_;  // of a chunk: which of its batches
+  std::map<LogFileName, std::size_t> seen_chunks_;                         // of files that may still grow
+  MessageRank rank_;
+  Offset flushed_end_ = 0;
+  Offset last_message_ = -1;  // the broker's number of the last one in the files
+  bool scanning_ = false;
+
+  std::deque<Sent> sent_;
+  std::size_t next_answer_ = 0;  // in sent_
+  std::size_t waiting_bytes_ = 0;
+  std::uint32_t session_ = 0;
+  std::string broker_;  // HOST:PORT
+  std::unique_ptr<PublishStream> stream_;
+  bool streaming_ = false;
+  std::optional<Offset> expected_message_;
+  bool sessions_run_ = false;
+  bool watching_ = false;
+  bool reserving_ = false;
+  bool putting_state_ = false;
+
+  bool removed_ = false;
+  bool closing_ = false;  // no appends any more
+  bool closed_ = false;
+  std::optional<Error> closed_by_;
+  std::size_t jobs_ = 0;
+  std::vector<DurableWaiter*> waiters_;
+  Event changed_;
+  std::function<void(const LogOffsets&)> listener_;
+};
+
+class BrokerLog::Job {
+ public:
+  explicit Job(BrokerLog& log) : log_(log) {
+    ++log_.jobs_;
+    ++log_.home_.jobs;
+  }
+  ~Job() {
+    --log_.jobs_;
+    --log_.home_.jobs;
+    log_.changed_.notify_all();
+  }
+  Job(const Job&) = delete;
+
+ private:
+  BrokerLog& log_;
+};
+
+}  // namespace tidegate::storage::seaweedmq

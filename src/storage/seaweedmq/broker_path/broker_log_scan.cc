@@ -1,0 +1,213 @@
+// What the broker has written: new chunks of the partition's log files are read once, and tell which batches
+// are in the log now. Void are batches that were sent twice, or came too late (format/broker_message.h).
+#include <algorithm>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "broker_log.h"
+
+namespace tidegate::storage::seaweedmq {
+
+Task<Result<std::vector<ChunkPtr>>> BrokerLog::read_messages(std::vector<Chunk> chunks) {
+  std::vector<ChunkReader::Asked> asked;
+  asked.reserve(chunks.size());
+  for (Chunk& chunk : chunks) asked.push_back({.chunk = std::move(chunk), .form = {.messages = true}});
+  return home_.chunks.read(std::move(asked));
+}
+
+Task<Result<void>> BrokerLog::scan() {
+  while (scanning_) co_await changed_.wait();
+  scanning_ = true;
+  auto scanned = co_await scan_locked();
+  scanning_ = false;
+  changed_.notify_all();
+  co_return scanned;
+}
+
+Task<Result<void>> BrokerLog::scan_locked() {
+  // Files in front of the last one have all that they will have, and so have all that were seen but it.
+  std::string after;
+  if (seen_chunks_.size() > 1) after = std::prev(seen_chunks_.end(), 2)->first.to_string();
+  for (;;) {
+    auto page = co_await home_.backend.filer.list(place_.directory, "", after, home_.options.list_page);
+    if (!page) co_return fail(std::move(page.error()));
+    for (const Entry& entry : *page) {
+      const auto name = LogFileName::parse(entry.name);
+      if (!name || entry.is_directory) continue;
+      std::size_t& seen = seen_chunks_[*name];
+      std::vector<Chunk> fresh(
+          entry.chunks.begin() + static_cast<std::ptrdiff_t>(std::min(seen, entry.chunks.size())),
+          entry.chunks.end());
+      for (std::size_t at = 0; at < fresh.size(); at += home_.options.parallel_chunks) {
+        const auto first = fresh.begin() + static_cast<std::ptrdiff_t>(at);
+        const std::size_t count = std::min(home_.options.parallel_chunks, fresh.size() - at);
+        auto opened = co_await read_messages({first, first + static_cast<std::ptrdiff_t>(count)});
+        if (!opened) co_return fail(std::move(opened.error()));
+        for (std::size_t i = 0; i < opened->size(); ++i) {
+          // Gone with its file, since this was listed.
+          if (!(*opened)[i])
+            co_return fail(ErrorCode::kafka_storage_error, "a chunk went away while it was read");
+          if (auto taken = co_await absorb(*name, fresh[at + i], (*opened)[i]); !taken) co_return taken;
+          ++seen_chunks_[*name];
+        }
+      }
+      if (removed_) co_return check_usable();
+    }
+    while (seen_chunks_.size() > 2) seen_chunks_.erase(seen_chunks_.begin());
+    if (page->size() < home_.options.list_page) co_return Result<void>{};
+    after = page->back().name;
+  }
+}
+
+Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr open) {
+  LogChunk fresh{.stored = std::move(chunk)};
+  std::unordered_set<std::size_t> voids;
+  std::vector<std::size_t> taken;
+  if (open->damage) {
+    spdlog::error("event=broker_chunk_damaged directory={} file={} error=\"{}\"", place_.directory,
+                  name.to_string(), open->damage->message);
+  }
+  for (std::size_t i = 0; i < open->batches.size(); ++i) {
+    const auto& header = open->batches[i].header;
+    const MessageMark& mark = open->marks[i];
+    last_message_ = std::max(last_message_, mark.message);
+    if (mark.rank < rank_) {
+      voids.insert(i);
+      continue;
+    }
+    rank_ = mark.rank;
+    // A counter of before is not to be waited for.
+    last_message_ = mark.message;
+    if (header.base_offset < flushed_end_) {
+      while (!taken.empty() && open->batches[taken.back()].header.next_offset() > header.base_offset) {
+        voids.insert(taken.back());
+        taken.pop_back();
+      }
+      if (taken.empty()) {
+        if (auto done = co_await void_from(header.base_offset); !done) co_return done;
+      }
+    }
+    taken.push_back(i);
+    flushed_end_ = header.next_offset();
+    if (epochs_.empty() || epochs_.back().epoch < mark.rank.epoch)
+      epochs_.push_back({.epoch = mark.rank.epoch, .start = header.base_offset});
+  }
+  ChunkFacts& facts = fresh.facts;
+  facts.end = taken.empty() ? flushed_end_ : open->batches[taken.back()].header.next_offset();
+  facts.base = taken.empty() ? facts.end : open->batches[taken.front()].header.base_offset;
+  for (const std::size_t i : taken) {
+    facts.max_timestamp = std::max(facts.max_timestamp, open->batches[i].header.max_timestamp);
+    facts.record_bytes += static_cast<std::uint32_t>(open->batches[i].bytes.size());
+  }
+  const std::int64_t first_ts = open->marks.empty() ? 0 : open->marks.front().ts_ns;
+  const std::int64_t last_ts = open->marks.empty() ? 0 : open->marks.back().ts_ns;
+  // What retention goes by where records carry no time.
+  fresh.stored.modified_ns = last_ts;
+  if (!voids.empty()) void_[fresh.stored.file_id] = std::move(voids);
+  const LogFile* const known = index_.find(name);
+  LogFile file;
+  if (known != nullptr) {
+    file = *known;
+  } else {
+    file.name = name;
+    file.base = facts.base;
+  }
+  file.epoch = rank_.epoch;
+  file.add(std::move(fresh), first_ts, last_ts);
+  index_.put_last(std::move(file));
+  for (const std::size_t i : taken) see_flushed(open->batches[i].header, open->marks[i]);
+  co_return Result<void>{};
+}
+
+// Rare: after a stream that broke, or another owner.
+Task<Result<void>> BrokerLog::void_from(Offset end) {
+  while (!index_.empty() && index_.end() > end) {
+    LogFile file = index_.files().back();
+    for (std::size_t at = file.chunks.size(); at-- > 0 && file.chunks[at].facts.end > end;) {
+      LogChunk& chunk = file.chunks[at];
+      std::vector<Chunk> one;
+      one.push_back(chunk.stored);
+      auto opened = co_await read_messages(std::move(one));
+      if (!opened) co_return fail(std::move(opened.error()));
+      if (!opened->front())
+        co_return fail(ErrorCode::kafka_storage_error, "a chunk went away while it was read");
+      const OpenChunk& open = *opened->front();
+      auto& voids = void_[chunk.stored.file_id];
+      const Offset in_front = at > 0 ? file.chunks[at - 1].facts.end : file.base;
+      ChunkFacts left{.base = std::min(chunk.facts.base, end), .end = std::min(in_front, end)};
+      for (std::size_t i = 0; i < open.batches.size(); ++i) {
+        const auto& header = open.batches[i].header;
+        if (header.next_offset() > end) voids.insert(i);
+        if (voids.contains(i)) continue;
+        left.end = header.next_offset();
+        left.max_timestamp = std::max(left.max_timestamp, header.max_timestamp);
+        left.record_bytes += static_cast<std::uint32_t>(open.batches[i].bytes.size());
+      }
+      left.base = std::min(left.base, left.end);
+      chunk.facts = left;
+    }
+    file.base = std::min(file.base, end);
+    file.end = file.chunks.empty() ? file.base : file.chunks.back().facts.end;
+    file.end = std::max(file.base, std::min(file.end, end));
+    const bool done = file.base < end;
+    const LogFileName name = file.name;
+    index_.replace(std::move(file));
+    // A file of which nothing is left stays where it is, without any offsets; those in front are looked at,
+    // too.
+    if (done) break;
+    const auto& files = index_.files();
+    const auto at = std::ranges::find(files, name, &LogFile::name);
+    if (at == files.begin() || std::prev(at)->end <= end) break;
+    index_.erase(name);
+  }
+  flushed_end_ = std::min(flushed_end_, end);
+  std::erase_if(epochs_,
+                [&](const EpochStart& entry) { return entry.start >= end && entry.epoch < rank_.epoch; });
+  co_return Result<void>{};
+}
+
+// Proof that a batch of ours is in the log: the same batch, in the session in which it was sent last, under
+// the number that the broker gave it.
+void BrokerLog::see_flushed(const protocol::BatchHeader& header, const MessageMark& mark) {
+  bool moved = false;
+  std::vector<Resume> resumes;
+  while (!sent_.empty() && sent_.front().batch.header.next_offset() <= header.next_offset()) {
+    Sent& front = sent_.front();
+    const auto& ours = front.batch.header;
+    const bool same = ours.base_offset == header.base_offset && ours.crc == header.crc &&
+                      ours.partition_leader_epoch == header.partition_leader_epoch &&
+                      front.session == mark.rank.session;
+    // One in front was never stored: the stream is about to end, and then it is sent again.
+    if (!same) break;
+    if (!front.committed) commit(front, resumes);
+    waiting_bytes_ -= front.batch.size();
+    sent_.pop_front();
+    if (next_answer_ > 0) --next_answer_;
+    moved = true;
+  }
+  if (!moved) return;
+  tell();
+  resume_all(std::move(resumes));
+  wake_waiters();
+  changed_.notify_all();
+}
+
+bool BrokerLog::is_void(const std::string& file_id, std::size_t index) const {
+  const auto found = void_.find(file_id);
+  return found != void_.end() && found->second.contains(index);
+}
+
+Task<Result<std::vector<ChunkPtr>>> BrokerLog::open_chunks(std::vector<LogChunk> chunks) {
+  std::vector<Chunk> stored;
+  for (const LogChunk& chunk : chunks) stored.push_back(chunk.stored);
+  auto opened = co_await read_messages(std::move(stored));
+  if (!opened) co_return fail(std::move(opened.error()));
+  for (const ChunkPtr& one : *opened) {
+    if (!one)
+      co_return fail(ErrorCode::kafka_storage_error, "a chunk of the log is not on the volume servers");
+  }
+  co_return std::move(*opened);
+}
+
+}  // namespace tidegate::storage::seaweedmq

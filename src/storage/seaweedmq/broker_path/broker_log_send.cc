@@ -1,0 +1,355 @@
+// Appending: the stream to the broker, its answers, what becomes of batches when it ends, and failures.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "broker_log.h"
+#include "tidegate/base/assert.h"
+
+namespace tidegate::storage::seaweedmq {
+
+namespace {
+// With ack=broker: so many offsets are written down as given out at a time.
+constexpr Offset kReserve = 100'000;
+}  // namespace
+
+Task<Result<Appended>> BrokerLog::append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) {
+  // Not part of the coroutine: the offsets are taken even before the task is awaited.
+  return finish_append(shared_from_this(), begin_append(epoch, std::move(batches)));
+}
+
+Task<Result<Appended>> BrokerLog::finish_append(std::shared_ptr<BrokerLog> self, Result<PendingPtr> pending) {
+  static_cast<void>(self);  // alive until the append has ended
+  if (!pending) co_return fail(std::move(pending.error()));
+  const PendingPtr mine = *pending;
+  if (!mine->done) {
+    auto park = [&mine](Resume resume) { mine->resume = std::move(resume); };
+    co_await suspend(park);
+  }
+  if (mine->error) co_return fail(*mine->error);
+  co_return mine->value;
+}
+
+Result<BrokerLog::PendingPtr> BrokerLog::begin_append(LeaderEpoch epoch,
+                                                      std::vector<protocol::RecordBatch> batches) {
+  if (auto owner = check_owner(); !owner) return fail(std::move(owner.error()));
+  if (epoch != leader_epoch()) {
+    return fail(ErrorCode::not_leader_or_follower,
+                fmt::format("leader epoch is {}, not {}", leader_epoch(), epoch));
+  }
+  std::size_t bytes = 0;
+  for (const auto& batch : batches) bytes += batch.bytes.size();
+  if (waiting_bytes_ > 0 && waiting_bytes_ + bytes > home_.options.append_queue_bytes) {
+    return fail(ErrorCode::throttling_quota_exceeded, "the partition's append queue is full");
+  }
+  auto pending = std::make_shared<PendingAppend>();
+  pending->value.base_offset = log_end_;
+  pending->done = batches.empty();
+  waiting_bytes_ += bytes;
+  for (const auto& batch : batches) {
+    TIDEGATE_ASSERT(batch.bytes.size() == batch.header.size_bytes() && batch.header.last_offset_delta >= 0);
+    Sent sent{.batch = place_batch(batch, log_end_, epoch),
+              .since = home_.clock.now(),
+              .since_ms = home_.clock.wall_ms()};
+    log_end_ = sent.batch.header.next_offset();
+    if (&batch == &batches.back()) sent.pending = pending;
+    sent_.push_back(std::move(sent));
+    if (streaming_) send_one(sent_.back());
+  }
+  pending->value.log_end = log_end_;
+  if (!options_.flushed) start_reserving();
+  start_watch();
+  return pending;
+}
+
+Task<Result<void>> BrokerLog::wait_durable(Offset end) {
+  const auto self = shared_from_this();
+  if (auto usable = check_usable(); !usable) co_return usable;
+  if (end <= committed_end_) co_return Result<void>{};
+  if (end > log_end_) {
+    co_return fail(ErrorCode::kafka_storage_error,
+                   fmt::format("offset {} is above log end {}", end, log_end_));
+  }
+  DurableWaiter waiter{.end = end};
+  auto park = [this, &waiter](Resume resume) {
+    waiter.resume = std::move(resume);
+    waiters_.push_back(&waiter);
+  };
+  co_await suspend(park);
+  if (waiter.error) co_return fail(*waiter.error);
+  co_return Result<void>{};
+}
+
+void BrokerLog::wake_waiters() {
+  std::vector<Resume> resumes;
+  std::erase_if(waiters_, [&](DurableWaiter* waiter) {
+    if (waiter->end > committed_end_) return false;
+    resumes.push_back(std::move(waiter->resume));
+    return true;
+  });
+  resume_all(std::move(resumes));
+}
+
+// ------------------------------------------------------------------------------------------ session
+
+void BrokerLog::start_session() {
+  if (std::exchange(sessions_run_, true)) return;
+  home_.shard.spawn(run_sessions(shared_from_this(), std::make_unique<Job>(*this)), "seaweedmq publish");
+}
+
+// Keeps a stream open for as long as the log is: a broker freezes some time after a topic's last one has
+// closed.
+Task<void> BrokerLog::run_sessions(std::shared_ptr<BrokerLog> /*self*/, std::unique_ptr<Job> /*job*/) {
+  Duration backoff = home_.options.first_backoff;
+  while (!is_over()) {
+    Result<void> connected;
+    if (!stream_) connected = co_await connect();
+    if (is_over()) break;
+    if (!connected) {
+      note_trouble(connected.error());
+      fail_overdue();
+      co_await home_.back_off(backoff);
+      continue;
+    }
+    backoff = home_.options.first_backoff;
+    if (session_ > 0) co_await look_up_sent();
+    if (is_over()) break;
+    send_all();
+    co_await pump();
+    streaming_ = false;
+    changed_.notify_all();
+    if (is_over()) break;
+    note_trouble({ErrorCode::kafka_storage_error, fmt::format("broker {}: {}", broker_, stream_->why())});
+    stream_.reset();
+    co_await home_.back_off(backoff);
+  }
+  streaming_ = false;
+  stream_.reset();
+  sessions_run_ = false;
+}
+
+Task<Result<void>> BrokerLog::connect() {
+  auto leader = co_await brokers_.leader_of(place_.at);
+  if (!leader) co_return fail(std::move(leader.error()));
+  broker_ = *leader;
+  auto stream = brokers_.publish(broker_, place_.at, place_.directory);
+  if (!stream)
+    co_return fail(ErrorCode::kafka_storage_error, fmt::format("broker {} does not answer", broker_));
+  std::vector<Offset> none;
+  const auto next = co_await stream->next(home_.clock.now() + options_.answer_within, none);
+  brokers_.report(broker_, next != PublishStream::Next::timeout);
+  if (next == PublishStream::Next::timeout)
+    co_return fail(ErrorCode::kafka_storage_error,
+                   fmt::format("broker {} is frozen: it takes no stream", broker_));
+  if (next != PublishStream::Next::ready)
+    co_return fail(ErrorCode::kafka_storage_error, fmt::format("broker {}: {}", broker_, stream->why()));
+  stream_ = std::move(stream);
+  co_return Result<void>{};
+}
+
+Task<void> BrokerLog::look_up_sent() {
+  const MonoTime until = home_.clock.now() + options_.flush_within;
+  while (!is_over()) {
+    const auto behind = co_await brokers_.high_water_mark(broker_, place_.at);
+    const auto scanned = co_await scan();
+    // Nothing can be lost by sending twice; so what cannot be learned is not waited for.
+    if (!behind || home_.clock.now() >= until) co_return;
+    if (scanned && last_message_ + 1 >= *behind) co_return;
+    co_await home_.shard.timers().sleep_until(home_.clock.now() + options_.look_every);
+  }
+}
+
+void BrokerLog::send_all() {
+  ++session_;
+  expected_message_.reset();
+  next_answer_ = 0;
+  streaming_ = true;
+  for (Sent& sent : sent_) {
+    // What was answered may be lost since, but its producer knows of it: it is not failed for being late.
+    send_one(sent);
+  }
+}
+
+void BrokerLog::send_one(Sent& sent) {
+  sent.session = session_;
+  std::string value;
+  value.reserve(sent.batch.size());
+  value.append(as_text(sent.batch.front.bytes())).append(as_text(sent.batch.rest.bytes()));
+  stream_->send(message_key(sent.batch.header, session_), std::move(value));
+}
+
+// Until the stream ends, or has to.
+Task<void> BrokerLog::pump() {
+  MonoTime answered_at = home_.clock.now();
+  while (!is_over()) {
+    const bool waits = next_answer_ < sent_.size();
+    if (!waits) answered_at = home_.clock.now();
+    std::vector<Offset> assigned;
+    const auto next = co_await stream_->next(home_.clock.now() + options_.look_every, assigned);
+    if (!streaming_) stream_->cancel();
+    if (next == PublishStream::Next::ended) co_return;
+    if (next == PublishStream::Next::acks) {
+      answered_at = home_.clock.now();
+      if (streaming_) take_answers(assigned);
+      continue;
+    }
+    fail_overdue();
+    if (streaming_ && waits && home_.clock.now() - answered_at > options_.answer_within) {
+      brokers_.report(broker_, false);
+      spdlog::error("event=broker_frozen broker={} directory={}", broker_, place_.directory);
+      stream_->cancel();
+    }
+  }
+  // Closed: the broker takes what was sent, and ends the stream.
+  const MonoTime until = home_.clock.now() + options_.answer_within;
+  std::vector<Offset> late;
+  while (closed_ && co_await stream_->next(until, late) == PublishStream::Next::acks) {
+  }
+}
+
+void BrokerLog::take_answers(const std::vector<Offset>& assigned) {
+  for (const Offset message : assigned) {
+    if (next_answer_ >= sent_.size()) break;
+    if (expected_message_ && message != *expected_message_) {
+      spdlog::warn("event=broker_counter_moved directory={} expected={} assigned={}", place_.directory,
+                   *expected_message_, message);
+    }
+    expected_message_ = message + 1;
+    sent_[next_answer_++].answered = true;
+  }
+  commit_answered();
+}
+
+// With ack=flushed an answer says that the batch is in the log; with ack=broker that it is committed, as far
+// as offsets are reserved.
+void BrokerLog::commit_answered() {
+  std::vector<Resume> resumes;
+  const Offset before = committed_end_;
+  for (std::size_t i = 0; i < next_answer_; ++i) {
+    Sent& sent = sent_[i];
+    if (sent.committed) continue;
+    if (options_.flushed) {
+      if (!sent.pending || sent.pending->done) continue;
+      sent.pending->done = true;
+      if (sent.pending->resume) resumes.push_back(std::move(sent.pending->resume));
+      continue;
+    }
+    if (sent.batch.header.next_offset() > state_.log_end || !ownership_->holds()) break;
+    commit(sent, resumes);
+  }
+  if (committed_end_ != before) tell();
+  resume_all(std::move(resumes));
+  wake_waiters();
+}
+
+void BrokerLog::commit(Sent& sent, std::vector<Resume>& resumes) {
+  sent.committed = true;
+  committed_end_ = sent.batch.header.next_offset();
+  PlacedBatch batch = sent.batch;
+  batch.begin = committed_bytes_;
+  committed_bytes_ += batch.size();
+  home_.tails.add(tail_, std::move(batch));
+  if (!sent.pending || sent.pending->done) return;
+  sent.pending->done = true;
+  if (sent.pending->resume) resumes.push_back(std::move(sent.pending->resume));
+}
+
+// ------------------------------------------------------------------------------------------ failure
+
+void BrokerLog::note_trouble(const Error& error) {
+  std::uint64_t suppressed = 0;
+  if (!home_.failure_lines.allow(suppressed)) return;
+  spdlog::warn("event=publish_stream_ended directory={} error=\"{}\" suppressed={}", place_.directory,
+               error.message, suppressed);
+}
+
+// Batches that have waited too long for an answer, or to be flushed, fail with all behind them.
+void BrokerLog::fail_overdue() {
+  for (const Sent& sent : sent_) {
+    if (sent.committed) continue;
+    if (home_.clock.now() - sent.since < home_.options.give_up_after) return;
+    fail_from(committed_end_, {ErrorCode::kafka_storage_error,
+                               sent.answered ? "the broker does not flush what it has acknowledged"
+                                             : "no broker has acknowledged it in time"});
+    return;
+  }
+}
+
+// What was sent may still come into the files. It is void there as soon as something else has its offsets,
+// which is sent in a later session.
+void BrokerLog::fail_from(Offset from, const Error& error) {
+  std::vector<Resume> resumes;
+  bool any = false;
+  while (!sent_.empty() && !sent_.back().committed && sent_.back().batch.header.base_offset >= from) {
+    Sent& last = sent_.back();
+    any = true;
+    waiting_bytes_ -= last.batch.size();
+    if (last.pending && !last.pending->done) {
+      last.pending->done = true;
+      last.pending->error = error;
+      if (last.pending->resume) resumes.push_back(std::move(last.pending->resume));
+    }
+    sent_.pop_back();
+  }
+  next_answer_ = std::min(next_answer_, sent_.size());
+  const Offset end = sent_.empty() ? std::max(committed_end_, std::min(from, log_end_))
+                                   : sent_.back().batch.header.next_offset();
+  const bool shorter = log_end_ > end;
+  log_end_ = end;
+  std::erase_if(waiters_, [&](DurableWaiter* waiter) {
+    if (waiter->end <= committed_end_) return false;
+    waiter->error = error;
+    resumes.push_back(std::move(waiter->resume));
+    return true;
+  });
+  if (any) {
+    home_.metrics.append_failures.add();
+    streaming_ = false;
+    if (stream_) stream_->cancel();
+  }
+  changed_.notify_all();
+  if (shorter) tell();
+  std::ranges::reverse(resumes);
+  resume_all(std::move(resumes));
+}
+
+// -------------------------------------------------------------------------------------------- watch
+
+void BrokerLog::start_watch() {
+  if (sent_.empty() || std::exchange(watching_, true)) return;
+  home_.shard.spawn(watch_flushes(shared_from_this(), std::make_unique<Job>(*this)), "seaweedmq watch");
+}
+
+Task<void> BrokerLog::watch_flushes(std::shared_ptr<BrokerLog> /*self*/, std::unique_ptr<Job> /*job*/) {
+  while (!sent_.empty() && !is_over()) {
+    co_await home_.shard.timers().sleep_until(home_.clock.now() + options_.look_every);
+    if (is_over()) break;
+    if (auto scanned = co_await scan(); !scanned) note_trouble(scanned.error());
+  }
+  watching_ = false;
+}
+
+void BrokerLog::start_reserving() {
+  if (log_end_ + kReserve / 2 <= state_.log_end || std::exchange(reserving_, true)) return;
+  home_.shard.spawn(reserve(shared_from_this(), std::make_unique<Job>(*this)), "seaweedmq reserve");
+}
+
+Task<void> BrokerLog::reserve(std::shared_ptr<BrokerLog> /*self*/, std::unique_ptr<Job> /*job*/) {
+  Duration backoff = home_.options.first_backoff;
+  while (!is_over() && log_end_ + kReserve / 2 > state_.log_end) {
+    PartitionState next = state_now();
+    next.log_end = log_end_ + kReserve;
+    const auto put = co_await put_state(std::move(next));
+    if (put) {
+      commit_answered();
+    } else {
+      if (put.error().code == ErrorCode::not_leader_or_follower) break;
+      co_await home_.back_off(backoff);
+    }
+  }
+  reserving_ = false;
+}
+
+}  // namespace tidegate::storage::seaweedmq

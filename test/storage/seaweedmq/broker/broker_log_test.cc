@@ -1,0 +1,309 @@
+// The broker path through the whole engine, over the fake SeaweedFS and its broker: what an acknowledgement
+// waits for, what becomes of batches when the broker crashes, forgets, freezes or answers nothing, and that
+// nothing is stored twice.
+#include <gtest/gtest.h>
+#include <spdlog/spdlog.h>
+
+#include "client_source.h"
+#include "engine.h"
+#include "fake/cluster.h"
+#include "support/batches.h"
+#include "support/run_task.h"
+
+namespace tidegate::storage::seaweedmq {
+namespace {
+
+using std::chrono::milliseconds;
+using test::batch_of;
+using test::FakeCluster;
+using test::Fault;
+using test::Part;
+using Values = std::vector<std::string>;
+
+struct RigOptions {
+  bool flushed = true;
+  milliseconds flush_within{2000};
+  milliseconds give_up_after{10'000};
+  test::FakeBrokerTimes times{.flush = milliseconds(10)};
+};
+
+class BrokerLogRig {
+ public:
+  explicit BrokerLogRig(RigOptions options = {}) : options_(options), cluster_(cluster_options(options)) {
+    spdlog::set_level(spdlog::level::off);
+    start();
+    const Topic topic{.name = "topic", .id = topic_id(), .partitions = 1};
+    const auto made = create(topic);
+    EXPECT_TRUE(made) << made.error().message;
+    open();
+  }
+  ~BrokerLogRig() { stop(); }
+
+  void start() {
+    ClientOptions client_options;
+    client_options.masters = {parse_server_address(cluster_.master()).value()};
+    client_options.poll_interval = milliseconds(50);
+    client_options.call_timeout = milliseconds(500);
+    client_options.find_brokers = true;
+    auto client = Client::make(shards_.pool(), client_options, shards_.metrics(), 7).value();
+    EngineOptions engine;
+    engine.topics.path = WritePath::broker;
+    engine.wait_for_backend = true;
+    engine.broker = {.flushed = options_.flushed,
+                     .look_every = milliseconds(5),
+                     .answer_within = milliseconds(400),
+                     .flush_within = options_.flush_within};
+    engine.direct.give_up_after = options_.give_up_after;
+    engine.direct.longest_backoff = milliseconds(50);
+    engine_ = std::make_unique<SeaweedmqEngine>(engine, std::make_unique<ClientSource>(std::move(client)),
+                                                shards_.pool(), shards_.clock(), rng_, shards_.metrics());
+    const auto started = shards_.run([this] { return engine_->start(); });
+    EXPECT_TRUE(started) << started.error().message;
+  }
+  Result<void> create(const Topic& topic) {
+    return shards_.run([&] { return engine_->topics().create({topic}); });
+  }
+  void open() {
+    const PartitionId id{.topic = topic_id(), .index = 0};
+    auto log = shards_.run([&] { return engine_->partition(id, {.retention_ms = -1}); });
+    ASSERT_TRUE(log) << log.error().message;
+    log_ = *log;
+  }
+  void stop() {
+    log_.reset();
+    if (engine_) shards_.run([this] { return engine_->stop(); });
+    engine_.reset();
+  }
+  void reopen() {
+    stop();
+    start();
+    open();
+  }
+
+  // In the log, not yet durable.
+  Result<Appended> append(const Values& values) {
+    return shards_.run([&] { return log_->append(log_->leader_epoch(), {batch_of(values)}); });
+  }
+  Result<void> wait_durable(Offset end) {
+    return shards_.run([this, end] { return log_->wait_durable(end); });
+  }
+  Result<void> store(const Values& values) {
+    auto appended = append(values);
+    if (!appended) return fail(appended.error());
+    return wait_durable(appended->log_end);
+  }
+  LogOffsets offsets() {
+    return shards_.call([this] { return log_->offsets(); });
+  }
+  Values values() {
+    Values all;
+    for (Offset from = offsets().log_start;;) {
+      auto some = shards_.run([&] { return log_->read(from, {.end = log_->offsets().high_watermark}); });
+      EXPECT_TRUE(some) << some.error().message;
+      if (!some || some->batches == 0) return all;
+      for (const auto& record : test::records_of(*some)) all.push_back(record.value);
+      from = some->next_offset;
+    }
+  }
+  bool eventually(const std::function<bool()>& holds) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    return true;
+  }
+  void crash_broker() {
+    cluster_.kill(Part::broker);
+    cluster_.start(Part::broker);
+  }
+  Engine& engine() { return *engine_; }
+  FakeCluster& cluster() { return cluster_; }
+  test::FakeBroker& broker() { return cluster_.broker(); }
+  std::size_t stored_messages() {
+    std::size_t count = 0;
+    const std::lock_guard lock(cluster_.needles().mutex);
+    for (const auto& [id, bytes] : cluster_.needles().needles) {
+      const SharedBuffer chunk = SharedBuffer::copy_of(as_bytes(bytes));
+      FrameReader frames(chunk);
+      while (const auto entry = frames.next()) count += *entry && batch_of_message(**entry, chunk) ? 1 : 0;
+    }
+    return count;
+  }
+
+ private:
+  static TopicId topic_id() {
+    TopicId id;
+    id.bytes = {7, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return id;
+  }
+  static test::FakeClusterOptions cluster_options(const RigOptions& options) {
+    test::FakeClusterOptions cluster;
+    cluster.broker = true;
+    cluster.broker_times = options.times;
+    return cluster;
+  }
+  const RigOptions options_;
+  FakeCluster cluster_;
+  test::ShardHarness shards_{1, test::RealClock{}};
+  SeededRng rng_{99};
+  std::unique_ptr<SeaweedmqEngine> engine_;
+  std::shared_ptr<PartitionLog> log_;
+};
+
+TEST(BrokerLogTest, FlushedAck_WaitsUntilTheBatchIsInAFile) {
+  BrokerLogRig rig;
+  rig.broker().hold_flushes(true);
+  ASSERT_TRUE(rig.append({"a", "b"}));
+  EXPECT_EQ(rig.offsets().log_end, 2);
+  EXPECT_EQ(rig.offsets().high_watermark, 0);
+  EXPECT_TRUE(rig.values().empty());
+  rig.broker().hold_flushes(false);
+  ASSERT_TRUE(rig.wait_durable(2));
+  EXPECT_EQ(rig.offsets().high_watermark, 2);
+  EXPECT_EQ(rig.values(), (Values{"a", "b"}));
+}
+
+TEST(BrokerLogTest, BrokerAck_IsGivenFromItsMemoryAndConsumersSeeIt) {
+  BrokerLogRig rig({.flushed = false});
+  rig.broker().hold_flushes(true);
+  ASSERT_TRUE(rig.store({"a", "b"}));
+  EXPECT_EQ(rig.offsets().high_watermark, 2);
+  EXPECT_EQ(rig.values(), (Values{"a", "b"}));
+  EXPECT_EQ(rig.stored_messages(), 0U);
+  rig.broker().hold_flushes(false);
+}
+
+TEST(BrokerLogTest, CrashOfTheBroker_LosesNothingThatTheGatewayStillHas) {
+  BrokerLogRig rig({.flushed = false, .flush_within = milliseconds(300)});
+  ASSERT_TRUE(rig.store({"flushed"}));
+  ASSERT_TRUE(rig.eventually([&] { return rig.stored_messages() == 1; }));
+  rig.broker().hold_flushes(true);
+  ASSERT_TRUE(rig.store({"in memory 1"}));
+  ASSERT_TRUE(rig.store({"in memory 2"}));
+  rig.crash_broker();
+  ASSERT_TRUE(rig.store({"after"}));
+  ASSERT_TRUE(rig.eventually([&] { return rig.stored_messages() >= 4; }));
+  const Values all{"flushed", "in memory 1", "in memory 2", "after"};
+  EXPECT_EQ(rig.values(), all);
+  rig.reopen();
+  EXPECT_EQ(rig.values(), all);
+  EXPECT_EQ(rig.offsets().log_end, 4);
+}
+
+TEST(BrokerLogTest, FlushedAck_OutlivesCrashesOfTheBrokerAndOrderStays) {
+  BrokerLogRig rig({.flush_within = milliseconds(300)});
+  Values all;
+  for (int i = 0; i < 12; ++i) {
+    all.push_back("value " + std::to_string(i));
+    ASSERT_TRUE(rig.append({all.back()}));
+    if (i % 4 == 3) rig.crash_broker();
+  }
+  ASSERT_TRUE(rig.wait_durable(12));
+  EXPECT_EQ(rig.values(), all);
+  rig.reopen();
+  EXPECT_EQ(rig.values(), all);
+}
+
+TEST(BrokerLogTest, AnswerThatWasLost_IsLookedUpAndTheBatchIsStoredOnce) {
+  BrokerLogRig rig;
+  rig.broker().faults().set("Publish", {.kind = Fault::Kind::lost_answer});
+  ASSERT_TRUE(rig.store({"once"}));
+  EXPECT_EQ(rig.stored_messages(), 1U);
+  ASSERT_TRUE(rig.store({"next"}));
+  rig.reopen();
+  EXPECT_EQ(rig.values(), (Values{"once", "next"}));
+}
+
+TEST(BrokerLogTest, FateThatCannotBeLearned_IsSentAgainAndReadOnce) {
+  BrokerLogRig rig({.flush_within = milliseconds(50)});
+  rig.broker().hold_flushes(true);
+  rig.broker().faults().set("Publish", {.kind = Fault::Kind::lost_answer});
+  ASSERT_TRUE(rig.append({"twice in the files"}));
+  ASSERT_TRUE(rig.append({"next"}));
+  rig.broker().hold_flushes(false);
+  ASSERT_TRUE(rig.wait_durable(2));
+  EXPECT_GE(rig.stored_messages(), 2U);
+  EXPECT_EQ(rig.values(), (Values{"twice in the files", "next"}));
+  rig.reopen();
+  EXPECT_EQ(rig.values(), (Values{"twice in the files", "next"}));
+  EXPECT_EQ(rig.offsets().log_end, 2);
+}
+
+TEST(BrokerLogTest, CounterThatWentBack_MovesNoOffset) {
+  BrokerLogRig rig;
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(rig.store({"before " + std::to_string(i)}));
+  rig.broker().rewind_counters(5);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(rig.store({"after " + std::to_string(i)}));
+  EXPECT_EQ(rig.offsets().log_end, 9);
+  rig.reopen();
+  EXPECT_EQ(rig.values().size(), 9U);
+  EXPECT_EQ(rig.values().back(), "after 2");
+}
+
+TEST(BrokerLogTest, FrozenBroker_FailsAppendsInTimeAndIsNamed_AndARestartHeals) {
+  BrokerLogRig rig({.flush_within = milliseconds(100), .give_up_after = milliseconds(1500)});
+  ASSERT_TRUE(rig.store({"before"}));
+  rig.broker().freeze();
+  const auto failed = rig.append({"failed"});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::kafka_storage_error);
+  EXPECT_EQ(rig.offsets().log_end, 1) << "the offset goes to the next";
+  EXPECT_TRUE(
+      rig.eventually([&] { return rig.engine().health().reason.find("broker") != std::string::npos; }));
+  rig.crash_broker();
+  ASSERT_TRUE(rig.eventually([&] { return rig.store({"after"}).has_value(); }));
+  EXPECT_TRUE(rig.eventually([&] { return rig.engine().health().ready; })) << rig.engine().health().reason;
+  EXPECT_EQ(rig.values(), (Values{"before", "after"}));
+  rig.reopen();
+  EXPECT_EQ(rig.values(), (Values{"before", "after"}));
+}
+
+TEST(BrokerLogTest, AppendThatFailed_IsVoidOnceSomethingElseHasItsOffset) {
+  BrokerLogRig rig({.flush_within = milliseconds(50), .give_up_after = milliseconds(300)});
+  rig.broker().hold_flushes(true);
+  auto appended = rig.append({"never acknowledged"});
+  ASSERT_TRUE(appended);
+  ASSERT_FALSE(rig.wait_durable(1)) << "it is not flushed in time";
+  rig.broker().hold_flushes(false);
+  ASSERT_TRUE(rig.eventually([&] { return rig.store({"acknowledged"}).has_value(); }));
+  rig.reopen();
+  EXPECT_EQ(rig.values(), Values{"acknowledged"});
+}
+
+TEST(BrokerLogTest, LostTailOfBrokerAck_IsAGapAndItsOffsetsAreNotGivenAgain) {
+  BrokerLogRig rig({.flushed = false, .flush_within = milliseconds(100)});
+  ASSERT_TRUE(rig.store({"kept"}));
+  ASSERT_TRUE(rig.eventually([&] { return rig.stored_messages() == 1; }));
+  rig.broker().hold_flushes(true);
+  ASSERT_TRUE(rig.store({"lost 1", "lost 2"}));
+  rig.cluster().kill(Part::broker);
+  rig.stop();
+  rig.cluster().start(Part::broker);
+  rig.start();
+  rig.open();
+  EXPECT_EQ(rig.offsets().log_end, 3);
+  ASSERT_TRUE(rig.store({"next"}));
+  EXPECT_EQ(rig.values(), (Values{"kept", "next"}));
+  EXPECT_EQ(rig.offsets().log_end, 4);
+}
+
+TEST(BrokerLogTest, StreamOfAnIdleTopic_StaysOpenSoThatTheBrokerDoesNotFreeze) {
+  BrokerLogRig rig({.times = {.flush = milliseconds(10), .cleanup = milliseconds(10)}});
+  ASSERT_TRUE(rig.store({"x"}));
+  ASSERT_TRUE(rig.eventually([&] { return rig.broker().cleanups() >= 10; }));
+  EXPECT_EQ(rig.broker().streams(), 1);
+  EXPECT_FALSE(rig.broker().frozen());
+}
+
+TEST(BrokerLogTest, LayoutRecord_IsRefused) {
+  BrokerLogRig rig;
+  Topic topic{.name = "other", .id = {}, .partitions = 1, .configs = {{"seaweedmq.layout", "record"}}};
+  topic.id.bytes = {9};
+  const auto made = rig.create(topic);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, ErrorCode::invalid_config);
+}
+
+}  // namespace
+}  // namespace tidegate::storage::seaweedmq
