@@ -1,5 +1,7 @@
 #include "engine_choice.h"
 
+#include <algorithm>
+
 #include "tidegate/broker/server_config.h"
 #include "tidegate/storage/embedded/embedded_engine.h"
 #include "tidegate/storage/memory/memory_engine.h"
@@ -29,6 +31,9 @@ storage::SeaweedmqOptions seaweedmq_options(const ConfigValues& config) {
   options.jwt_read_key = config.text("seaweedmq.jwt.signing.read.key");
   options.path = config.text("seaweedmq.path");
   options.layout = config.text("seaweedmq.layout");
+  options.ack = config.text("seaweedmq.ack");
+  const auto policies = config.list("log.cleanup.policy");
+  options.compacted_by_default = std::ranges::find(policies, "compact") != policies.end();
   options.replication = config.text("seaweedmq.replication");
   options.fsync = config.boolean("seaweedmq.fsync");
   options.linger = milliseconds("seaweedmq.linger.ms");

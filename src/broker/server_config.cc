@@ -19,7 +19,8 @@ using enum ConfigType;
 constexpr double kInt32Max = 2'147'483'647;
 
 constexpr std::string_view kEngines[] = {"embedded", "memory", "seaweedmq"};
-constexpr std::string_view kSeaweedPaths[] = {"direct"};
+constexpr std::string_view kSeaweedPaths[] = {"direct", "broker"};
+constexpr std::string_view kSeaweedAcks[] = {"flushed", "broker"};
 constexpr std::string_view kSeaweedLayouts[] = {"batch", "record"};
 constexpr std::string_view kFlushPolicies[] = {"ack", "interval", "os"};
 constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4",
@@ -143,8 +144,14 @@ constexpr ConfigKey kKeys[] = {
     {.name = "seaweedmq.filer.group", .doc = "Group of the filers to use; empty is the group without a name."},
     {.name = "seaweedmq.path", .default_value = "direct",
      .doc = "How records are written to topics that are created from now on: direct, straight to volume servers and "
-            "filer. Fixed for a topic when it is made.",
+            "filer, or broker, through SeaweedMQ's brokers, whose own subscribers see them at once then. Fixed for a "
+            "topic when it is made. With broker, compacted topics are made on direct unless they name a path.",
      .allowed = kSeaweedPaths},
+    {.name = "seaweedmq.ack", .default_value = "flushed",
+     .doc = "What acks=1 and acks=all wait for in topics of the broker path: flushed, that the batch was read back from "
+            "a log file (one flush interval of the broker, 5 s by default), or broker, that a broker has it in its "
+            "memory: what was not flushed is lost when that broker and this gateway end together.",
+     .allowed = kSeaweedAcks},
     {.name = "seaweedmq.layout", .default_value = "batch",
      .doc = "What a log file of topics that are created from now on holds: batch, record batches as the producer sent "
             "them, or record, an entry for each record, which SeaweedFS's SQL engine can read. Fixed for a topic when it "

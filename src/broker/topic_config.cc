@@ -155,8 +155,8 @@ constexpr ConfigKey kKeys[] = {
      .allowed = kSeaweedLayouts, .synonym = "seaweedmq.layout"},
     {.name = "seaweedmq.path", .default_value = "direct",
      .doc = "With the seaweedmq engine, fixed when the topic is made: how records are written. direct is straight to "
-            "volume servers and filer; broker, through SeaweedMQ's brokers, is not available yet for new topics, and "
-            "topics that those made have it.",
+            "volume servers and filer; broker is through SeaweedMQ's brokers, without compaction, further partitions "
+            "and layout record. Topics that those made have it.",
      .allowed = kSeaweedPaths, .synonym = "seaweedmq.path"},
     {.name = "segment.bytes", .type = int32, .default_value = "1073741824",
      .doc = "Size at which a segment is closed and the next begun, in bytes.", .min = 1'048'576,
@@ -430,10 +430,15 @@ Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const Conf
 
 Result<void> check_creatable(const TopicConfigs& configs, const storage::Capabilities& engine) {
   const auto path = configs.find(std::string(kPathKey));
+  const auto policy = configs.find("cleanup.policy");
+  if (path != configs.end() && path->second == "broker" && policy != configs.end() &&
+      list_contains(policy->second, "compact"))
+    return fail(ErrorCode::invalid_config,
+                fmt::format("A topic with {}=broker cannot be compacted.", kPathKey));
   if (path == configs.end() ||
       std::ranges::find(engine.write_paths, path->second) != engine.write_paths.end())
     return {};
-  return fail(ErrorCode::invalid_config, fmt::format("{}={} is not available yet; there is: {}.", kPathKey,
+  return fail(ErrorCode::invalid_config, fmt::format("{}={} is not available; there is: {}.", kPathKey,
                                                      path->second, fmt::join(engine.write_paths, ", ")));
 }
 

@@ -383,7 +383,7 @@ TEST_F(FixedConfigs, WhatCannotBeIsRefusedWithItsReason) {
   EXPECT_EQ(bad.error_code, ErrorCode::invalid_config);
   const auto broker = create(harness_, "t", {{"seaweedmq.path", "broker"}});
   EXPECT_EQ(broker.error_code, ErrorCode::invalid_config);
-  EXPECT_THAT(*broker.error_message, HasSubstr("not available yet"));
+  EXPECT_THAT(*broker.error_message, HasSubstr("is not available"));
   EXPECT_EQ(harness_.find_topic("t"), nullptr);
 
   ApiHarness plain;

@@ -279,6 +279,13 @@ TEST(TopicConfig, Engines_HaveSettingsOfTheirOwn) {
   EXPECT_TRUE(check_topic_configs(record, server(), seaweed)) << "a topic that others made";
   EXPECT_THAT(check_creatable(record, seaweed).error().message, HasSubstr("there is: direct"));
   EXPECT_TRUE(check_creatable({{"seaweedmq.path", "direct"}}, seaweed));
+  static constexpr std::string_view kBoth[] = {"direct", "broker"};
+  const storage::Capabilities both{.write_paths = kBoth};
+  EXPECT_TRUE(check_creatable({{"seaweedmq.path", "broker"}}, both));
+  EXPECT_THAT(check_creatable({{"seaweedmq.path", "broker"}, {"cleanup.policy", "compact,delete"}}, both)
+                  .error()
+                  .message,
+              HasSubstr("cannot be compacted"));
   EXPECT_EQ(with_fixed({{"retention.ms", "1"}}, {{"seaweedmq.layout", "record"}, {"segment.ms", "2"}}),
             (TopicConfigs{{"retention.ms", "1"}, {"seaweedmq.layout", "record"}}));
   EXPECT_TRUE(check_fixed({}, {{"seaweedmq.layout", "batch"}}, server()));

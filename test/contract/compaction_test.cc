@@ -10,7 +10,8 @@ using storage::CleanableRange;
 class CompactionContract : public ContractTest {
  protected:
   void SetUp() override {
-    if (!capabilities().compaction) GTEST_SKIP() << GetParam().engine.name << " does not compact";
+    if (!capabilities().compaction || !GetParam().engine.compacts)
+      GTEST_SKIP() << GetParam().engine.name << " does not compact";
   }
   // Forty batches of two records, several segments.
   LogHandle filled_log() {

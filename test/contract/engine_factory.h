@@ -35,6 +35,8 @@ struct EngineFactory {
       make_small = {};
   // Topics can be given more partitions; elsewhere that is INVALID_PARTITIONS, always.
   bool adds_partitions = true;
+  // cleanable() and replace() work for topics that say nothing of where they are.
+  bool compacts = true;
 };
 
 // Defined once in each program of the suite.

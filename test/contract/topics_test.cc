@@ -29,7 +29,7 @@ TEST_P(TopicsContract, Started_IsReadyWithAClusterId) {
 
 TEST_P(TopicsContract, Create_IsListedAsGiven) {
   Topic topic = new_topic("orders", 7);
-  topic.configs = {{"retention.ms", "1000"}, {"cleanup.policy", "compact"}};
+  topic.configs = {{"retention.ms", "1000"}, {"max.message.bytes", "5000"}};
   topic.created_ms = 1'700'000'000'123;
   ASSERT_TRUE(create({topic, new_topic("other")}));
   const auto all = topics();

@@ -17,6 +17,11 @@ namespace {
 constexpr const char* kClusterEntry = "cluster";
 constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(2);
+
+TopicDefaults with_brokers(TopicDefaults defaults, BackendSource& source) {
+  defaults.brokers = source.brokers() != nullptr;
+  return defaults;
+}
 }  // namespace
 
 SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendSource> source,
@@ -27,10 +32,12 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       process_(options.process),
       broker_options_(options.broker),
       path_(options.topics.path),
+      streams_missing_after_(options.streams_missing_after),
       shards_(shards),
       clock_(clock),
       rng_(rng),
       metrics_(metrics),
+      stream_watch_(metrics, clock),
       budget_(options.direct.metadata_writes_per_second),
       instance_(random_uuid(rng).to_string()),
       entries_(source_->backend().filer, instance_),
@@ -42,8 +49,8 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
         return fence->holds() ? fence->epoch() + 1 : 0;
       }),
       topics_(
-          source_->backend().filer, entries_, clock, options.topics, [this] { return random_uuid(rng_); },
-          [this](TopicId id) { return close_topic(id); }),
+          source_->backend().filer, entries_, clock, with_brokers(options.topics, *source_),
+          [this] { return random_uuid(rng_); }, [this](TopicId id) { return close_topic(id); }),
       meta_(source_->backend().filer, entries_, shards) {
   const Backend backend = source_->backend();
   for (unsigned i = 0; i < shards.size(); ++i) {
@@ -63,15 +70,16 @@ Health SeaweedmqEngine::health() const {
     const std::lock_guard lock(rules_mutex_);
     missing = rules_trouble_;
   }
+  if (missing.empty()) missing = brokers_missing();
   return {.ready = missing.empty(), .reason = std::move(missing)};
 }
 
 Capabilities SeaweedmqEngine::capabilities() const {
   return {.durable = true,
-          .compaction = path_ == WritePath::direct,
+          .compaction = true,
           .epoch_per_start = true,
           .shares_topics = true,
-          .write_paths = kWritePaths};
+          .write_paths = topics_.write_paths()};
 }
 
 // ------------------------------------------------------------------------------------------- start
@@ -200,7 +208,10 @@ Task<Result<std::shared_ptr<PartitionLog>>> SeaweedmqEngine::partition(Partition
   // Whoever opens it first does; the others wait for that.
   while (on.opening.contains(id)) co_await on.opened.wait();
   if (!on.running) co_return fail(ErrorCode::kafka_storage_error, "the engine is not running");
-  if (const auto found = on.logs.find(id); found != on.logs.end()) co_return found->second;
+  if (const auto found = on.logs.find(id); found != on.logs.end()) {
+    found->second->apply_config(config);
+    co_return found->second;
+  }
   if (!may_lead(id)) co_return fail(ErrorCode::not_leader_or_follower, "the partition has another leader");
   on.opening.insert(id);
   auto opened = co_await open_log(id, config);
@@ -228,29 +239,6 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_log(PartitionId id, LogConf
   if (record->by_others)
     co_return co_await OthersLog::open(home, std::move(place.directory), std::move(*ownership));
   auto opened = co_await DirectLog::open(home, std::move(place), config, std::move(*ownership));
-  if (!opened) co_return fail(std::move(opened.error()));
-  co_return std::move(*opened);
-}
-
-Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_broker_log(TopicRecord record, PartitionId id,
-                                                                LogConfig config,
-                                                                std::shared_ptr<Ownership> ownership) {
-  BrokerClient* const brokers = source_->brokers();
-  if (brokers == nullptr) {
-    co_return fail(ErrorCode::kafka_storage_error,
-                   fmt::format("topic {} is written by a broker of SeaweedMQ, and none is looked for",
-                               record.topic.name));
-  }
-  const RingRange range = ring_range(id.index, record.slots);
-  BrokerLogPlace place{.id = id,
-                       .directory = paths::partition_dir(record.topic.name, record.generation_ns, range),
-                       .at = {.topic = record.topic.name,
-                              .generation_ns = record.generation_ns,
-                              .range = range,
-                              .slots = record.slots}};
-  LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
-  auto opened = co_await BrokerLog::open(home, *brokers, broker_options_, std::move(place), config,
-                                         std::move(ownership));
   if (!opened) co_return fail(std::move(opened.error()));
   co_return std::move(*opened);
 }
@@ -305,8 +293,8 @@ Task<void> SeaweedmqEngine::housekeeping() {
     co_await submit_to(shards_.at(i), keep);
     auto look = [this, i] {
       auto& removed = on_shards_[i]->removed;
-      std::erase_if(removed, [](const auto& log) { return log->is_idle(); });
-      return !removed.empty();
+      std::erase_if(removed, [](const auto& log) { return log->is_idle() && !log->keeps_stream(); });
+      return std::ranges::any_of(removed, [](const auto& log) { return !log->is_idle(); });
     };
     busy |= co_await submit_to(shards_.at(i), look);
   }
@@ -329,7 +317,7 @@ Task<void> SeaweedmqEngine::stop() {
   ready_ = false;
   not_ready_ = "stopped";
   meta_.set_open(false);
-  while (share_round_) co_await share_round_ended_.wait();
+  while (share_round_ || streams_round_) co_await share_round_ended_.wait();
   for (unsigned i = 0; i < shards_.size(); ++i) {
     auto close = [this, i] { return close_shard(i); };
     co_await submit_to(shards_.at(i), close);

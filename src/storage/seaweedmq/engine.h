@@ -37,6 +37,8 @@ struct EngineOptions {
   // How long this gateway may serve what it owns without having been heard of, and how long others wait for
   // it. Zero: nobody waits for anybody, and whoever opens a partition takes it over.
   Duration lease{0};
+  // Partitions without a stream to a broker for so long are for /readyz.
+  Duration streams_missing_after = std::chrono::seconds(20);
   // Several gateways share the partitions out; otherwise this one takes whatever is free.
   bool shares = false;
   // This process, as other gateways are told of it, and what this gateway can tell of theirs.
@@ -96,11 +98,18 @@ class SeaweedmqEngine final : public Engine {
   Task<void> watch_filer_rules();
   Task<Result<void>> take_cluster_id();
   Task<Opening> open_log(PartitionId id, LogConfig config);
-  Task<Opening> open_broker_log(TopicRecord record, PartitionId id, LogConfig config,
-                                std::shared_ptr<Ownership> ownership);
   Task<void> close_shard(unsigned index);
   Task<void> keep_shard(unsigned index, std::int64_t age_now_ms);
   Task<void> close_topic(TopicId id);
+  // engine_streams.cc
+  Task<Opening> open_broker_log(TopicRecord record, PartitionId id, LogConfig config,
+                                std::shared_ptr<Ownership> ownership);
+  Task<void> let_go_of_removed(std::string name);
+  Task<void> let_go_on(unsigned index, std::string name);
+  Task<void> keep_streams();
+  Task<void> open_streams(unsigned index, std::vector<PartitionId> ids);
+  bool uses_brokers() const;
+  std::string brokers_missing() const;
   // engine_shares.cc
   bool may_lead(const PartitionId& id) const;
   Task<void> after_renewal();
@@ -116,10 +125,12 @@ class SeaweedmqEngine final : public Engine {
   const std::string process_;
   const BrokerOptions broker_options_;
   const WritePath path_;  // of topics that are made from now on
+  const Duration streams_missing_after_;
   ShardPool& shards_;
   const Clock& clock_;
   Rng& rng_;
   DirectMetrics metrics_;
+  StreamWatch stream_watch_;
   WriteBudget budget_;
   const std::string instance_;
   VersionedEntries entries_;
@@ -137,6 +148,7 @@ class SeaweedmqEngine final : public Engine {
   Event start_changed_;
   bool share_round_ = false;  // one is under way
   Event share_round_ended_;
+  bool streams_round_ = false;
   std::string not_ready_ = "not started";
   // Rules of the filer that would let our files expire, made since the start; empty: none.
   mutable std::mutex rules_mutex_;

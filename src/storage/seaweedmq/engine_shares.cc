@@ -15,6 +15,7 @@ bool SeaweedmqEngine::may_lead(const PartitionId& id) const {
 
 Task<void> SeaweedmqEngine::after_renewal() {
   co_await fences_.confirm();
+  if (!std::exchange(streams_round_, true)) Shard::current()->spawn(keep_streams(), "seaweedmq streams");
   if (!shares_) co_return;
   cluster_.update(session_.members());
   if (std::exchange(share_round_, true)) co_return;

@@ -17,6 +17,8 @@ namespace {
 using namespace seaweedmq;
 
 constexpr std::size_t kReplicationDigits = 3;
+constexpr std::string_view kAckFlushed = "flushed";
+constexpr std::string_view kAckBroker = "broker";
 // A gateway that was killed is replaced after this and a fifth.
 constexpr std::chrono::seconds kLease(5);
 
@@ -44,6 +46,7 @@ Result<ClientOptions> client_options(const SeaweedmqOptions& options) {
   out.jwt_read_key = options.jwt_read_key;
   out.replication = options.replication;
   out.fsync = options.fsync;
+  out.find_brokers = true;
   out.volume_probe_interval = std::chrono::seconds(5);
   out.call_timeout = options.call_timeout;
   out.transfer_timeout = options.transfer_timeout;
@@ -52,20 +55,29 @@ Result<ClientOptions> client_options(const SeaweedmqOptions& options) {
 
 Result<EngineOptions> engine_options(const SeaweedmqOptions& options) {
   const auto path = parse_path(options.path);
-  if (!path || *path != WritePath::direct) {
+  if (!path) {
     return fail(ErrorCode::invalid_config,
-                fmt::format("seaweedmq.path is '{}'; direct is the only path that there is", options.path));
+                fmt::format("seaweedmq.path is '{}'; there are direct and broker", options.path));
   }
   const auto layout = parse_layout(options.layout);
   if (!layout) {
     return fail(ErrorCode::invalid_config,
                 fmt::format("seaweedmq.layout is '{}'; there are batch and record", options.layout));
   }
+  if (*path == WritePath::broker && *layout != Layout::batch) {
+    return fail(ErrorCode::invalid_config,
+                "seaweedmq.layout=record is not there with seaweedmq.path=broker: use layout batch");
+  }
+  if (options.ack != kAckFlushed && options.ack != kAckBroker) {
+    return fail(ErrorCode::invalid_config,
+                fmt::format("seaweedmq.ack is '{}'; there are flushed and broker", options.ack));
+  }
   if (options.max_chunk_bytes < options.chunk_bytes) {
     return fail(ErrorCode::invalid_config, "seaweedmq.chunk.max.bytes is below seaweedmq.chunk.bytes");
   }
   EngineOptions out;
-  out.topics = {.path = *path, .layout = *layout};
+  out.topics = {.path = *path, .layout = *layout, .compacted = options.compacted_by_default};
+  out.broker.flushed = options.ack == kAckFlushed;
   out.direct.linger = options.linger;
   out.direct.gather_bytes = options.chunk_bytes;
   out.direct.metadata_writes_per_second = static_cast<double>(options.metadata_writes_per_second);
@@ -80,16 +92,33 @@ Result<EngineOptions> engine_options(const SeaweedmqOptions& options) {
   return out;
 }
 
+std::string_view meaning_on_direct(bool fsync) {
+  return fsync
+             ? "synced by the volume servers and named by the filer; a power loss of the filer's machine can "
+               "take what its store had not synced"
+             : "taken by the volume servers and named by the filer, not synced: a power loss can take it, "
+               "the "
+               "end of a process cannot";
+}
+
+std::string_view meaning_on_broker(bool flushed) {
+  return flushed
+             ? "read back from a log file that a broker has flushed to the volume servers, not synced: a "
+               "power loss can take it, the end of a process cannot"
+             : "in one broker's memory: what that broker has not flushed is lost when it and this gateway "
+               "end together";
+}
+
+// What is in force: a topic may have the path that is not the default.
 std::string durability_of(const SeaweedmqOptions& options) {
-  return fmt::format("path={} layout={} fsync={} replication={} acks=all means=\"{}\"", options.path,
-                     options.layout, options.fsync ? "on" : "off",
-                     options.replication.empty() ? "of-the-filer" : options.replication,
-                     options.fsync ? "synced by the volume servers and named by the filer; a power loss of "
-                                     "the filer's machine can take "
-                                     "what its store had not synced"
-                                   : "taken by the volume servers and named by the filer, not synced: a "
-                                     "power loss can take it, the end "
-                                     "of a process cannot");
+  const std::string_view direct = meaning_on_direct(options.fsync);
+  const std::string_view broker = meaning_on_broker(options.ack == kAckFlushed);
+  const bool on_broker = options.path == path_name(WritePath::broker);
+  return fmt::format(
+      "path={} layout={} fsync={} replication={} ack={} acks=all means=\"{}\" with_path_{}=\"{}\"",
+      options.path, options.layout, options.fsync ? "on" : "off",
+      options.replication.empty() ? "of-the-filer" : options.replication, options.ack,
+      on_broker ? broker : direct, on_broker ? "direct" : "broker", on_broker ? direct : broker);
 }
 
 }  // namespace

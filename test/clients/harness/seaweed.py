@@ -1,6 +1,6 @@
 """A SeaweedFS for a suite: real processes of the binary that TIDEGATE_WEED names, or the fake servers.
 
-Both have one master, one volume server and one filer on loopback. A part can be killed and started again on its
+Both have one master, one volume server and one filer on loopback, and an MQ broker where it is asked for. A part can be killed and started again on its
 ports with what it had stored. Only processes started here are signalled, by pid.
 """
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import deps, tether
 
-PARTS = ("master", "volume", "filer")
+PARTS = ("master", "volume", "filer", "broker")
 START_TIMEOUT_S = 90
 
 
@@ -46,20 +46,25 @@ class RealSeaweed:
     kind = "real"
     rewrite = None
 
-    def __init__(self, work_dir, volume_megabytes=128):
+    def __init__(self, work_dir, volume_megabytes=128, broker=False):
         self.binary, self.volume_megabytes = real_binary(), volume_megabytes
         if not self.binary or not os.access(self.binary, os.X_OK):
             raise deps.Missing("TIDEGATE_WEED names no weed binary")
         self.work_dir = Path(work_dir) / "seaweedfs"
+        self.parts = PARTS if broker else PARTS[:-1]
         self.http = {part: _free_port() for part in PARTS}
         self.grpc = {part: _free_port() for part in PARTS}
         self.processes = {}
-        for part in PARTS:
+        for part in self.parts:
             (self.work_dir / part).mkdir(parents=True)
         self.masters = f"127.0.0.1:{self.http['master']}.{self.grpc['master']}"
 
     def _command(self, part):
         data = str(self.work_dir / part)
+        if part == "broker":
+            # Its one port is for gRPC, which it opens on every interface.
+            return [self.binary, "mq.broker", "-ip=127.0.0.1", f"-port={self.grpc[part]}", f"-master={self.masters}",
+                    "-logFlushInterval=1"]
         words = [self.binary, part, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-port={self.http[part]}",
                  f"-port.grpc={self.grpc[part]}"]
         return words + {
@@ -69,7 +74,7 @@ class RealSeaweed:
         }[part]
 
     def start(self):
-        for part in PARTS:
+        for part in self.parts:
             self.start_part(part)
 
     def start_part(self, part, wait=True):
@@ -81,7 +86,7 @@ class RealSeaweed:
 
     def _wait_for(self, part):
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not (_connects(self.http[part]) and _connects(self.grpc[part])
+        while not ((part == "broker" or _connects(self.http[part])) and _connects(self.grpc[part])
                    and (part != "volume" or "master" not in self.processes or self._assigns())):
             if self.processes[part].poll() is not None or time.monotonic() > deadline:
                 raise SeaweedError(f"weed {part} did not come up: {self.log_tail(part)}")
@@ -115,7 +120,7 @@ class FakeSeaweed:
 
     kind = "fake"
 
-    def __init__(self, _work_dir, faulty=False):
+    def __init__(self, _work_dir, faulty=False, broker=False):
         named = os.environ.get("TIDEGATE_TEST_BIN_DIR")
         places = [Path(named)] if named else sorted(deps.SOURCE_DIR.glob("build/*/bin"),
                                                     key=lambda p: -p.stat().st_mtime)
@@ -123,10 +128,10 @@ class FakeSeaweed:
         if not programs:
             raise SeaweedError("fake_seaweedfs is not built")
         self.program, self.process, self.masters = programs[0], None, None
-        self.faulty, self.rewrite = faulty, None
+        self.faulty, self.broker, self.rewrite = faulty, broker, None
 
     def start(self):
-        command = [str(self.program)] + (["--faulty"] if self.faulty else [])
+        command = [str(self.program)] + (["--faulty"] if self.faulty else []) + (["--broker"] if self.broker else [])
         self.process = tether.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if not select.select([self.process.stdout], [], [], START_TIMEOUT_S)[0]:
             raise SeaweedError("fake_seaweedfs says nothing")
@@ -157,6 +162,8 @@ class FakeSeaweed:
             self.process = None
 
 
-def make(kind, work_dir):
+def make(kind, work_dir, broker=False):
     """kind: real, fake, or faulty: the fake one behind proxies that misbehave when told."""
-    return RealSeaweed(work_dir) if kind == "real" else FakeSeaweed(work_dir, kind == "faulty")
+    if kind == "real":
+        return RealSeaweed(work_dir, broker=broker)
+    return FakeSeaweed(work_dir, kind == "faulty", broker)

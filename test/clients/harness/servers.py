@@ -87,7 +87,8 @@ class Tidegate(Server):
     def __init__(self, work_dir, proxy_port, binary, engine="embedded", settings=(), seaweed_kind="fake"):
         super().__init__(work_dir, proxy_port)
         try:
-            self.seaweed = seaweed.make(seaweed_kind, work_dir) if engine == "seaweedmq" else None
+            broker = "seaweedmq.path=broker" in settings
+            self.seaweed = seaweed.make(seaweed_kind, work_dir, broker) if engine == "seaweedmq" else None
         except seaweed.SeaweedError as error:
             raise ServerError(str(error)) from None
         self.binary = str(binary)

@@ -116,7 +116,8 @@ std::vector<EngineFactory> contract_engines() {
     return EngineFactory{
         .name = name,
         .make = [kind](const EngineEnvironment& environment) { return make(environment, kind); },
-        .adds_partitions = kind.path == WritePath::direct};
+        .adds_partitions = kind.path == WritePath::direct,
+        .compacts = kind.path == WritePath::direct};
   };
   const Kind broker{.path = WritePath::broker};
   const Kind broker_memory{.path = WritePath::broker, .flushed = false};

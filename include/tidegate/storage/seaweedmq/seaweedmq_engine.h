@@ -30,6 +30,9 @@ struct SeaweedmqOptions {
   std::string jwt_read_key;
   std::string path = "direct";
   std::string layout = "batch";
+  std::string ack = "flushed";  // on the broker path; or broker
+  // log.cleanup.policy has compact: topics are, that say nothing else.
+  bool compacted_by_default = false;
   std::string replication;
   bool fsync = true;
   Duration linger = std::chrono::milliseconds(5);

@@ -5,24 +5,27 @@
 
 namespace tidegate::storage::seaweedmq {
 
-BrokerLog::BrokerLog(LogShard& home, BrokerClient& brokers, BrokerOptions options, BrokerLogPlace place,
-                     LogConfig config, std::shared_ptr<Ownership> ownership)
+BrokerLog::BrokerLog(LogShard& home, BrokerPath path, BrokerLogPlace place, LogConfig config,
+                     std::shared_ptr<Ownership> ownership)
     : home_(home),
-      brokers_(brokers),
-      options_(options),
+      brokers_(path.brokers),
+      watch_(path.watch),
+      options_(path.options),
       place_(std::move(place)),
       config_(config),
       ownership_(std::move(ownership)),
       writer_(home, ownership_) {}
 
-BrokerLog::~BrokerLog() { home_.tails.clear(*tail_); }
+BrokerLog::~BrokerLog() {
+  home_.tails.clear(*tail_);
+  watch_.unflushed_bytes().add(-static_cast<std::int64_t>(waiting_bytes_));
+  watch_.gone(this);
+}
 
-Task<Result<std::shared_ptr<BrokerLog>>> BrokerLog::open(LogShard& home, BrokerClient& brokers,
-                                                         BrokerOptions options, BrokerLogPlace place,
-                                                         LogConfig config,
+Task<Result<std::shared_ptr<BrokerLog>>> BrokerLog::open(LogShard& home, BrokerPath path,
+                                                         BrokerLogPlace place, LogConfig config,
                                                          std::shared_ptr<Ownership> ownership) {
-  auto log =
-      std::make_shared<BrokerLog>(home, brokers, options, std::move(place), config, std::move(ownership));
+  auto log = std::make_shared<BrokerLog>(home, path, std::move(place), config, std::move(ownership));
   auto recovered = co_await log->recover();
   if (!recovered) co_return fail(std::move(recovered.error()));
   log->start_session();
@@ -109,14 +112,32 @@ void BrokerLog::resume_all(std::vector<Resume> resumes) {
   }
 }
 
+bool BrokerLog::is_idle() const {
+  return jobs_ == (keeping_ ? 1U : 0U) && (!keeping_ || home_.clock.now() >= quiet_from_);
+}
+
+// One stream of a removed topic stays, so that its broker does not freeze.
 void BrokerLog::remove() {
   if (removed_) return;
   removed_ = true;
+  keeping_ = place_.id.index == 0 && streaming_ && !closed_;
+  quiet_from_ = home_.clock.now() + options_.flush_within;
   writer_.give_up();
   fail_from(log_start_, {ErrorCode::unknown_topic_or_partition, "the topic was deleted"});
   home_.tails.clear(*tail_);
-  if (stream_) stream_->cancel();
+  if (stream_ && !keeping_) stream_->cancel();
   changed_.notify_all();
+}
+
+Task<void> BrokerLog::let_go() {
+  const auto self = shared_from_this();
+  if (!keeping_) co_return;
+  keeping_ = false;
+  if (stream_) stream_->finish();
+  const MonoTime until = home_.clock.now() + options_.answer_within;
+  while (sessions_run_ && home_.clock.now() < until)
+    co_await changed_.wait_until(home_.shard.timers(), until);
+  if (stream_) stream_->cancel();
 }
 
 // What is under way gets its time to be flushed. The stream is closed last: the broker flushes at once then
@@ -137,6 +158,7 @@ Task<void> BrokerLog::close(Error why) {
     if (last.log_end != state_.log_end) static_cast<void>(co_await put_state(std::move(last)));
   }
   closed_ = true;
+  keeping_ = false;
   writer_.give_up();
   fail_from(committed_end_, *closed_by_);
   if (stream_) stream_->finish();

@@ -29,6 +29,7 @@
 #include "log/file_index.h"
 #include "log/log_shard.h"
 #include "rpc/broker_client.h"
+#include "stream_watch.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/storage/batch_search.h"
 #include "tidegate/storage/engine.h"
@@ -46,6 +47,13 @@ struct BrokerOptions {
   Duration flush_within = std::chrono::seconds(8);
 };
 
+// What the logs of an engine share beside the shard.
+struct BrokerPath {
+  BrokerClient& brokers;
+  StreamWatch& watch;
+  BrokerOptions options;
+};
+
 // Where a partition is.
 struct BrokerLogPlace {
   PartitionId id;
@@ -55,12 +63,11 @@ struct BrokerLogPlace {
 
 class BrokerLog final : public EngineLog, public std::enable_shared_from_this<BrokerLog> {
  public:
-  static Task<Result<std::shared_ptr<BrokerLog>>> open(LogShard& home, BrokerClient& brokers,
-                                                       BrokerOptions options, BrokerLogPlace place,
+  static Task<Result<std::shared_ptr<BrokerLog>>> open(LogShard& home, BrokerPath path, BrokerLogPlace place,
                                                        LogConfig config,
                                                        std::shared_ptr<Ownership> ownership);
-  BrokerLog(LogShard& home, BrokerClient& brokers, BrokerOptions options, BrokerLogPlace place,
-            LogConfig config, std::shared_ptr<Ownership> ownership);
+  BrokerLog(LogShard& home, BrokerPath path, BrokerLogPlace place, LogConfig config,
+            std::shared_ptr<Ownership> ownership);
   ~BrokerLog() override;
 
   Task<Result<Appended>> append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) override;
@@ -87,7 +94,10 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   Task<void> keep_house(std::int64_t age_now_ms) override;
   void remove() override;
   Task<void> close(Error why) override;
-  bool is_idle() const override { return jobs_ == 0; }
+  bool is_idle() const override;
+  bool keeps_stream() const override { return keeping_; }
+  std::string_view topic() const override { return place_.at.topic; }
+  Task<void> let_go() override;
 
  private:
   struct PendingAppend {
@@ -102,6 +112,7 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
     PlacedBatch batch;
     PendingPtr pending;  // with the last batch of its append
     MonoTime since;
+    MonoTime sent_at;           // the last time
     std::int64_t since_ms = 0;  // by the wall clock
     std::uint32_t session = 0;  // in which it was sent last; 0: not yet
     bool answered = false;      // in any session
@@ -137,6 +148,9 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   void commit_answered();
   void commit(Sent& sent, std::vector<Resume>& resumes);
   void fail_overdue();
+  // With ack=broker: what was answered and comes into no file is sent again on another stream.
+  void look_for_unflushed();
+  void count_waiting(std::int64_t bytes);
   void fail_from(Offset from, const Error& error);
   void note_trouble(const Error& error);
   void wake_waiters();
@@ -155,6 +169,8 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   // Batches that reach above `end` are void.
   Task<Result<void>> void_from(Offset end);
   void see_flushed(const protocol::BatchHeader& header, const MessageMark& mark);
+  // Commits what was seen, as long as the lease holds.
+  void settle_flushed();
   bool is_void(const std::string& file_id, std::size_t index) const;
   Task<Result<std::vector<ChunkPtr>>> open_chunks(std::vector<LogChunk> chunks);
 
@@ -174,6 +190,7 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
 
   LogShard& home_;
   BrokerClient& brokers_;
+  StreamWatch& watch_;
   const BrokerOptions options_;
   const BrokerLogPlace place_;
   LogConfig config_;
@@ -198,6 +215,10 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
 
   std::deque<Sent> sent_;
   std::size_t next_answer_ = 0;  // in sent_
+  // The first so many of sent_ were seen in a file, and wait for the lease.
+  std::size_t flushed_ = 0;
+  // Answers to the first so many have done what they do.
+  std::size_t told_ = 0;
   std::size_t waiting_bytes_ = 0;
   std::uint32_t session_ = 0;
   std::string broker_;  // HOST:PORT
@@ -209,8 +230,12 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   bool reserving_ = false;
   bool putting_state_ = false;
 
+  Duration flush_patience_{0};
   bool removed_ = false;
-  bool closing_ = false;  // no appends any more
+  // Removed, and its stream stays open: a broker freezes soon after a topic's last one has closed.
+  bool keeping_ = false;
+  MonoTime quiet_from_{};  // the broker has flushed by then what it had of a removed topic
+  bool closing_ = false;   // no appends any more
   bool closed_ = false;
   std::optional<Error> closed_by_;
   std::size_t jobs_ = 0;

@@ -170,23 +170,33 @@ Task<Result<void>> BrokerLog::void_from(Offset end) {
 // Proof that a batch of ours is in the log: the same batch, in the session in which it was sent last, under
 // the number that the broker gave it.
 void BrokerLog::see_flushed(const protocol::BatchHeader& header, const MessageMark& mark) {
-  bool moved = false;
-  std::vector<Resume> resumes;
-  while (!sent_.empty() && sent_.front().batch.header.next_offset() <= header.next_offset()) {
-    Sent& front = sent_.front();
+  while (flushed_ < sent_.size() && sent_[flushed_].batch.header.next_offset() <= header.next_offset()) {
+    const Sent& front = sent_[flushed_];
     const auto& ours = front.batch.header;
     const bool same = ours.base_offset == header.base_offset && ours.crc == header.crc &&
                       ours.partition_leader_epoch == header.partition_leader_epoch &&
                       front.session == mark.rank.session;
     // One in front was never stored: the stream is about to end, and then it is sent again.
     if (!same) break;
+    ++flushed_;
+  }
+  settle_flushed();
+}
+
+// With a lease that has run out another owner may have begun in front of it: what is in the files says
+// nothing then. As long as the lease holds, nobody has.
+void BrokerLog::settle_flushed() {
+  if (flushed_ == 0 || !ownership_->holds()) return;
+  std::vector<Resume> resumes;
+  for (; flushed_ > 0; --flushed_) {
+    Sent& front = sent_.front();
     if (!front.committed) commit(front, resumes);
-    waiting_bytes_ -= front.batch.size();
+    count_waiting(-static_cast<std::int64_t>(front.batch.size()));
     sent_.pop_front();
     if (next_answer_ > 0) --next_answer_;
-    moved = true;
+    if (told_ > 0) --told_;
   }
-  if (!moved) return;
+  flush_patience_ = Duration(0);
   tell();
   resume_all(std::move(resumes));
   wake_waiters();

@@ -13,6 +13,8 @@ namespace tidegate::storage::seaweedmq {
 namespace {
 // With ack=broker: so many offsets are written down as given out at a time.
 constexpr Offset kReserve = 100'000;
+// Of give_up_after: how long an answered batch may be in no file before it is sent again.
+constexpr int kLongestFlushPatience = 15;
 }  // namespace
 
 Task<Result<Appended>> BrokerLog::append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) {
@@ -47,7 +49,7 @@ Result<BrokerLog::PendingPtr> BrokerLog::begin_append(LeaderEpoch epoch,
   auto pending = std::make_shared<PendingAppend>();
   pending->value.base_offset = log_end_;
   pending->done = batches.empty();
-  waiting_bytes_ += bytes;
+  count_waiting(static_cast<std::int64_t>(bytes));
   for (const auto& batch : batches) {
     TIDEGATE_ASSERT(batch.bytes.size() == batch.header.size_bytes() && batch.header.last_offset_delta >= 0);
     Sent sent{.batch = place_batch(batch, log_end_, epoch),
@@ -96,6 +98,7 @@ void BrokerLog::wake_waiters() {
 
 void BrokerLog::start_session() {
   if (std::exchange(sessions_run_, true)) return;
+  if (!stream_) watch_.down(this, place_.directory, "it is being opened");
   home_.shard.spawn(run_sessions(shared_from_this(), std::make_unique<Job>(*this)), "seaweedmq publish");
 }
 
@@ -108,12 +111,14 @@ Task<void> BrokerLog::run_sessions(std::shared_ptr<BrokerLog> /*self*/, std::uni
     if (!stream_) connected = co_await connect();
     if (is_over()) break;
     if (!connected) {
+      watch_.down(this, place_.directory, connected.error().message);
       note_trouble(connected.error());
       fail_overdue();
       co_await home_.back_off(backoff);
       continue;
     }
     backoff = home_.options.first_backoff;
+    watch_.up(this);
     if (session_ > 0) co_await look_up_sent();
     if (is_over()) break;
     send_all();
@@ -121,13 +126,18 @@ Task<void> BrokerLog::run_sessions(std::shared_ptr<BrokerLog> /*self*/, std::uni
     streaming_ = false;
     changed_.notify_all();
     if (is_over()) break;
-    note_trouble({ErrorCode::kafka_storage_error, fmt::format("broker {}: {}", broker_, stream_->why())});
+    const Error ended{ErrorCode::kafka_storage_error, fmt::format("broker {}: {}", broker_, stream_->why())};
+    watch_.down(this, place_.directory, ended.message);
+    note_trouble(ended);
     stream_.reset();
     co_await home_.back_off(backoff);
   }
   streaming_ = false;
+  keeping_ = false;
   stream_.reset();
   sessions_run_ = false;
+  watch_.gone(this);
+  changed_.notify_all();
 }
 
 Task<Result<void>> BrokerLog::connect() {
@@ -140,9 +150,11 @@ Task<Result<void>> BrokerLog::connect() {
   std::vector<Offset> none;
   const auto next = co_await stream->next(home_.clock.now() + options_.answer_within, none);
   brokers_.report(broker_, next != PublishStream::Next::timeout);
-  if (next == PublishStream::Next::timeout)
+  if (next == PublishStream::Next::timeout) {
+    watch_.freezes().add();
     co_return fail(ErrorCode::kafka_storage_error,
                    fmt::format("broker {} is frozen: it takes no stream", broker_));
+  }
   if (next != PublishStream::Next::ready)
     co_return fail(ErrorCode::kafka_storage_error, fmt::format("broker {}: {}", broker_, stream->why()));
   stream_ = std::move(stream);
@@ -164,16 +176,20 @@ Task<void> BrokerLog::look_up_sent() {
 void BrokerLog::send_all() {
   ++session_;
   expected_message_.reset();
-  next_answer_ = 0;
+  // What is in the files needs no answer any more.
+  next_answer_ = flushed_;
   streaming_ = true;
-  for (Sent& sent : sent_) {
+  for (std::size_t i = flushed_; i < sent_.size(); ++i) {
     // What was answered may be lost since, but its producer knows of it: it is not failed for being late.
-    send_one(sent);
+    if (sent_[i].session > 0) watch_.repeats().add();
+    send_one(sent_[i]);
   }
 }
 
 void BrokerLog::send_one(Sent& sent) {
   sent.session = session_;
+  sent.sent_at = home_.clock.now();
+  watch_.messages().add();
   std::string value;
   value.reserve(sent.batch.size());
   value.append(as_text(sent.batch.front.bytes())).append(as_text(sent.batch.rest.bytes()));
@@ -183,21 +199,24 @@ void BrokerLog::send_one(Sent& sent) {
 // Until the stream ends, or has to.
 Task<void> BrokerLog::pump() {
   MonoTime answered_at = home_.clock.now();
-  while (!is_over()) {
+  while (!is_over() || keeping_) {
     const bool waits = next_answer_ < sent_.size();
     if (!waits) answered_at = home_.clock.now();
     std::vector<Offset> assigned;
     const auto next = co_await stream_->next(home_.clock.now() + options_.look_every, assigned);
-    if (!streaming_) stream_->cancel();
     if (next == PublishStream::Next::ended) co_return;
+    if (keeping_) continue;
+    if (!streaming_) stream_->cancel();
     if (next == PublishStream::Next::acks) {
       answered_at = home_.clock.now();
       if (streaming_) take_answers(assigned);
       continue;
     }
     fail_overdue();
+    look_for_unflushed();
     if (streaming_ && waits && home_.clock.now() - answered_at > options_.answer_within) {
       brokers_.report(broker_, false);
+      watch_.freezes().add();
       spdlog::error("event=broker_frozen broker={} directory={}", broker_, place_.directory);
       stream_->cancel();
     }
@@ -205,7 +224,7 @@ Task<void> BrokerLog::pump() {
   // Closed: the broker takes what was sent, and ends the stream.
   const MonoTime until = home_.clock.now() + options_.answer_within;
   std::vector<Offset> late;
-  while (closed_ && co_await stream_->next(until, late) == PublishStream::Next::acks) {
+  while ((closed_ || removed_) && co_await stream_->next(until, late) == PublishStream::Next::acks) {
   }
 }
 
@@ -215,6 +234,7 @@ void BrokerLog::take_answers(const std::vector<Offset>& assigned) {
     if (expected_message_ && message != *expected_message_) {
       spdlog::warn("event=broker_counter_moved directory={} expected={} assigned={}", place_.directory,
                    *expected_message_, message);
+      watch_.counters_moved().add();
     }
     expected_message_ = message + 1;
     sent_[next_answer_++].answered = true;
@@ -227,8 +247,8 @@ void BrokerLog::take_answers(const std::vector<Offset>& assigned) {
 void BrokerLog::commit_answered() {
   std::vector<Resume> resumes;
   const Offset before = committed_end_;
-  for (std::size_t i = 0; i < next_answer_; ++i) {
-    Sent& sent = sent_[i];
+  for (; told_ < next_answer_; ++told_) {
+    Sent& sent = sent_[told_];
     if (sent.committed) continue;
     if (options_.flushed) {
       if (!sent.pending || sent.pending->done) continue;
@@ -267,14 +287,36 @@ void BrokerLog::note_trouble(const Error& error) {
 
 // Batches that have waited too long for an answer, or to be flushed, fail with all behind them.
 void BrokerLog::fail_overdue() {
-  for (const Sent& sent : sent_) {
+  for (std::size_t i = 0; i < sent_.size(); ++i) {
+    const Sent& sent = sent_[i];
     if (sent.committed) continue;
     if (home_.clock.now() - sent.since < home_.options.give_up_after) return;
-    fail_from(committed_end_, {ErrorCode::kafka_storage_error,
-                               sent.answered ? "the broker does not flush what it has acknowledged"
-                                             : "no broker has acknowledged it in time"});
+    Error late{ErrorCode::kafka_storage_error, sent.answered
+                                                   ? "the broker does not flush what it has acknowledged"
+                                                   : "no broker has acknowledged it in time"};
+    if (i < flushed_) late = {ErrorCode::not_leader_or_follower, "the lease has run out"};
+    fail_from(committed_end_, late);
     return;
   }
+}
+
+// Its broker may write it elsewhere: for a topic of this name that is gone, say, which another gateway still
+// keeps open there.
+void BrokerLog::look_for_unflushed() {
+  if (options_.flushed || flushed_ >= sent_.size() || !streaming_) return;
+  const Sent& oldest = sent_[flushed_];
+  if (flush_patience_ == Duration(0)) flush_patience_ = home_.options.give_up_after;
+  if (!oldest.answered || home_.clock.now() - oldest.sent_at < flush_patience_) return;
+  flush_patience_ = std::min(flush_patience_ * 2, home_.options.give_up_after * kLongestFlushPatience);
+  spdlog::error("event=broker_does_not_flush broker={} directory={} batches={}", broker_, place_.directory,
+                sent_.size() - flushed_);
+  streaming_ = false;
+  stream_->cancel();
+}
+
+void BrokerLog::count_waiting(std::int64_t bytes) {
+  waiting_bytes_ = static_cast<std::size_t>(static_cast<std::int64_t>(waiting_bytes_) + bytes);
+  watch_.unflushed_bytes().add(bytes);
 }
 
 // What was sent may still come into the files. It is void there as soon as something else has its offsets,
@@ -285,7 +327,7 @@ void BrokerLog::fail_from(Offset from, const Error& error) {
   while (!sent_.empty() && !sent_.back().committed && sent_.back().batch.header.base_offset >= from) {
     Sent& last = sent_.back();
     any = true;
-    waiting_bytes_ -= last.batch.size();
+    count_waiting(-static_cast<std::int64_t>(last.batch.size()));
     if (last.pending && !last.pending->done) {
       last.pending->done = true;
       last.pending->error = error;
@@ -294,6 +336,8 @@ void BrokerLog::fail_from(Offset from, const Error& error) {
     sent_.pop_back();
   }
   next_answer_ = std::min(next_answer_, sent_.size());
+  flushed_ = std::min(flushed_, sent_.size());
+  told_ = std::min(told_, sent_.size());
   const Offset end = sent_.empty() ? std::max(committed_end_, std::min(from, log_end_))
                                    : sent_.back().batch.header.next_offset();
   const bool shorter = log_end_ > end;
@@ -307,7 +351,7 @@ void BrokerLog::fail_from(Offset from, const Error& error) {
   if (any) {
     home_.metrics.append_failures.add();
     streaming_ = false;
-    if (stream_) stream_->cancel();
+    if (stream_ && !keeping_) stream_->cancel();
   }
   changed_.notify_all();
   if (shorter) tell();
@@ -327,6 +371,8 @@ Task<void> BrokerLog::watch_flushes(std::shared_ptr<BrokerLog> /*self*/, std::un
     co_await home_.shard.timers().sleep_until(home_.clock.now() + options_.look_every);
     if (is_over()) break;
     if (auto scanned = co_await scan(); !scanned) note_trouble(scanned.error());
+    // Seen while the lease had run out, and ours again.
+    settle_flushed();
   }
   watching_ = false;
 }

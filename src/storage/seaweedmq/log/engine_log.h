@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "tidegate/storage/engine.h"
 
@@ -17,6 +18,11 @@ class EngineLog : public PartitionLog {
   // Brings to an end what is under way; appends that come meanwhile, and every call later on, answer `why`.
   virtual Task<void> close(Error why) = 0;
   virtual bool is_idle() const = 0;
+  // A removed log of the broker path may keep its stream open until its topic is made anew, or all ends.
+  virtual bool keeps_stream() const { return false; }
+  virtual std::string_view topic() const { return {}; }
+  // Closes that stream; returns when the broker has let go of the partition, or does not answer.
+  virtual Task<void> let_go() { co_return; }
 };
 
 }  // namespace tidegate::storage::seaweedmq

@@ -116,7 +116,6 @@ std::string Client::missing() const {
   if (const std::string trouble = watch_.trouble(); !trouble.empty()) {
     return "no volume server of SeaweedFS takes chunks: " + trouble;
   }
-  if (options_.find_brokers) return brokers_.missing();
   return {};
 }
 

@@ -56,17 +56,34 @@ Result<Made> made_with(const std::map<std::string, std::string>& configs, Made o
   return made;
 }
 
+constexpr const char* kPolicyConfig = "cleanup.policy";
+
+bool is_compacted(const std::map<std::string, std::string>& configs, bool otherwise) {
+  const auto policy = configs.find(kPolicyConfig);
+  return policy == configs.end() ? otherwise : policy->second.contains("compact");
+}
+
+// Brokers write the files there, and go on adding to them.
+Error no_compaction() {
+  return {ErrorCode::invalid_config,
+          fmt::format("a topic with {}=broker cannot be compacted ({}=compact)", kPathConfig, kPolicyConfig)};
+}
+
 Result<Made> makeable(const std::map<std::string, std::string>& configs, const TopicDefaults& defaults) {
   auto made = made_with(configs, {.path = defaults.path, .layout = defaults.layout});
-  if (made && made->path == WritePath::broker && made->layout != Layout::batch) {
+  if (!made || made->path != WritePath::broker) return made;
+  if (is_compacted(configs, defaults.compacted)) {
+    if (configs.contains(kPathConfig)) return fail(no_compaction());
+    made->path = WritePath::direct;
+    return made;
+  }
+  if (made->layout != Layout::batch) {
     return fail(ErrorCode::invalid_config, fmt::format("{}={} is not there on the broker path", kLayoutConfig,
                                                        layout_name(made->layout)));
   }
-  // The default was accepted with the engine's options.
-  if (made && made->path != defaults.path &&
-      std::ranges::find(kWritePaths, path_name(made->path)) == std::end(kWritePaths))
+  if (!defaults.brokers && defaults.path != WritePath::broker)
     return fail(ErrorCode::invalid_config,
-                fmt::format("{}={} is not available yet", kPathConfig, path_name(made->path)));
+                fmt::format("{}={} is not available", kPathConfig, path_name(made->path)));
   return made;
 }
 
@@ -144,6 +161,27 @@ std::vector<PartitionId> TopicTable::partitions() const {
     for (std::int32_t i = 0; i < record.topic.partitions; ++i) all.push_back({.topic = id, .index = i});
   }
   return all;
+}
+
+std::vector<PartitionId> TopicTable::partitions_on(WritePath path) const {
+  std::vector<PartitionId> all;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, record] : by_id_) {
+    if (record.by_others || record.path != path) continue;
+    for (std::int32_t i = 0; i < record.topic.partitions; ++i) all.push_back({.topic = id, .index = i});
+  }
+  return all;
+}
+
+bool TopicTable::any_on(WritePath path) const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(
+      by_id_, [&](const auto& one) { return one.second.path == path && !one.second.by_others; });
+}
+
+bool TopicTable::has_name(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(by_id_, [&](const auto& one) { return one.second.topic.name == name; });
 }
 
 Task<Result<std::vector<TopicTable::Known>>> TopicTable::read_all() {
@@ -394,6 +432,12 @@ Task<Result<void>> TopicTable::grow_locked(Growth growth) {
       return fail(ErrorCode::invalid_partitions, fmt::format("topic {} has {} partitions already",
                                                              record.topic.name, record.topic.partitions));
     }
+    if (record.path == WritePath::broker) {
+      return fail(ErrorCode::invalid_partitions,
+                  fmt::format("topic {} is on the broker path, where SeaweedMQ cannot divide it anew without "
+                              "losing its data",
+                              record.topic.name));
+    }
     if (partitions > record.slots) {
       return fail(
           ErrorCode::invalid_partitions,
@@ -420,6 +464,9 @@ Task<Result<void>> TopicTable::set_config(TopicId id, std::map<std::string, std:
           fmt::format("topic {} was made with {}={} and {}={}, which cannot be changed", record.topic.name,
                       kLayoutConfig, layout_name(made.layout), kPathConfig, path_name(made.path)));
     }
+    // Whoever had it so already, and those that others have made, may have anything.
+    const bool compacts = is_compacted(configs, false) && !is_compacted(record.topic.configs, false);
+    if (compacts && record.path == WritePath::broker) return fail(no_compaction());
     record.topic.configs = configs;
     return {};
   };

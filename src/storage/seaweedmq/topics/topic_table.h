@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,11 +20,15 @@
 namespace tidegate::storage::seaweedmq {
 
 // What topics can be made with.
-inline constexpr std::string_view kWritePaths[] = {"direct"};
+inline constexpr std::string_view kWritePaths[] = {"direct", "broker"};
 
 struct TopicDefaults {
   WritePath path = WritePath::direct;
   Layout layout = Layout::batch;
+  // Brokers of SeaweedMQ are looked for.
+  bool brokers = false;
+  // Topics that say nothing of cleanup.policy are compacted.
+  bool compacted = false;
 };
 
 class TopicTable final : public TopicStore {
@@ -45,6 +50,12 @@ class TopicTable final : public TopicStore {
   std::optional<TopicRecord> find(const PartitionId& id) const;
   // Those that we write.
   std::vector<PartitionId> partitions() const;
+  std::vector<PartitionId> partitions_on(WritePath path) const;
+  bool any_on(WritePath path) const;
+  bool has_name(std::string_view name) const;
+  std::span<const std::string_view> write_paths() const {
+    return std::span(kWritePaths).first(defaults_.brokers ? std::size(kWritePaths) : 1);
+  }
   // Deletes the files of removed topics.
   Task<void> delete_remains();
 

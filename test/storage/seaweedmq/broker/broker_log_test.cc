@@ -39,6 +39,24 @@ class BrokerLogRig {
   }
   ~BrokerLogRig() { stop(); }
 
+  TopicId topic_id() const {
+    TopicId id;
+    id.bytes = {topic_number_, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return id;
+  }
+  Result<void> make_anew() {
+    ++topic_number_;
+    return create({.name = "topic", .id = topic_id(), .partitions = 1});
+  }
+  std::map<std::string, std::string> configs_of(const std::string& name) {
+    const auto listed = shards_.run([this] { return engine_->topics().list(); });
+    EXPECT_TRUE(listed);
+    for (const Topic& topic : *listed) {
+      if (topic.name == name) return topic.configs;
+    }
+    return {};
+  }
+
   void start() {
     ClientOptions client_options;
     client_options.masters = {parse_server_address(cluster_.master()).value()};
@@ -73,6 +91,22 @@ class BrokerLogRig {
     log_.reset();
     if (engine_) shards_.run([this] { return engine_->stop(); });
     engine_.reset();
+  }
+  void remove_topic() {
+    log_.reset();
+    const auto removed = shards_.run([this] { return engine_->topics().remove({topic_id()}); });
+    EXPECT_TRUE(removed.at(0)) << removed.at(0).error().message;
+  }
+  void housekeeping() {
+    shards_.run([this] { return engine_->housekeeping(); });
+  }
+  Result<void> grow(std::int32_t partitions) {
+    return shards_
+        .run([&] { return engine_->topics().add_partitions({{.id = topic_id(), .partitions = partitions}}); })
+        .at(0);
+  }
+  Result<void> configure(const std::map<std::string, std::string>& configs) {
+    return shards_.run([&] { return engine_->topics().set_config(topic_id(), configs); });
   }
   void reopen() {
     stop();
@@ -132,11 +166,6 @@ class BrokerLogRig {
   }
 
  private:
-  static TopicId topic_id() {
-    TopicId id;
-    id.bytes = {7, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    return id;
-  }
   static test::FakeClusterOptions cluster_options(const RigOptions& options) {
     test::FakeClusterOptions cluster;
     cluster.broker = true;
@@ -144,6 +173,7 @@ class BrokerLogRig {
     return cluster;
   }
   const RigOptions options_;
+  std::uint8_t topic_number_ = 7;
   FakeCluster cluster_;
   test::ShardHarness shards_{1, test::RealClock{}};
   SeededRng rng_{99};
@@ -294,6 +324,49 @@ TEST(BrokerLogTest, StreamOfAnIdleTopic_StaysOpenSoThatTheBrokerDoesNotFreeze) {
   ASSERT_TRUE(rig.eventually([&] { return rig.broker().cleanups() >= 10; }));
   EXPECT_EQ(rig.broker().streams(), 1);
   EXPECT_FALSE(rig.broker().frozen());
+}
+
+TEST(BrokerLogTest, RemovedTopicKeepsAStream_UntilOneOfItsNameIsMade) {
+  BrokerLogRig rig({.times = {.flush = milliseconds(10), .cleanup = milliseconds(10)}});
+  ASSERT_TRUE(rig.store({"of before"}));
+  rig.remove_topic();
+  const int cleanups = rig.broker().cleanups();
+  ASSERT_TRUE(rig.eventually([&] { return rig.broker().cleanups() >= cleanups + 10; }));
+  EXPECT_EQ(rig.broker().streams(), 1);
+  EXPECT_FALSE(rig.broker().frozen());
+}
+
+TEST(BrokerLogTest, TopicMadeAnewUnderItsName_WritesToItsOwnFiles) {
+  BrokerLogRig rig;
+  ASSERT_TRUE(rig.store({"of before"}));
+  rig.remove_topic();
+  ASSERT_TRUE(rig.make_anew());
+  rig.open();
+  ASSERT_TRUE(rig.eventually([&] { return rig.store({"anew"}).has_value(); }));
+  EXPECT_EQ(rig.values(), Values{"anew"});
+  EXPECT_EQ(rig.broker().streams(), 1) << "the one of before is closed";
+  rig.reopen();
+  EXPECT_EQ(rig.values(), Values{"anew"});
+}
+
+TEST(BrokerLogTest, WhatBrokersCannotDo_IsRefusedWithItsReason) {
+  BrokerLogRig rig;
+  const auto grown = rig.grow(2);
+  ASSERT_FALSE(grown);
+  EXPECT_EQ(grown.error().code, ErrorCode::invalid_partitions);
+  EXPECT_NE(grown.error().message.find("broker path"), std::string::npos) << grown.error().message;
+  const auto compacted = rig.configure({{"cleanup.policy", "compact"}});
+  ASSERT_FALSE(compacted);
+  EXPECT_EQ(compacted.error().code, ErrorCode::invalid_config);
+  EXPECT_EQ(rig.configure({{"seaweedmq.path", "direct"}}).error().code, ErrorCode::invalid_config);
+  Topic topic{.name = "other", .id = {}, .partitions = 1, .configs = {}};
+  topic.id.bytes = {9};
+  topic.configs = {{"seaweedmq.path", "broker"}, {"cleanup.policy", "compact"}};
+  EXPECT_EQ(rig.create(topic).error().code, ErrorCode::invalid_config);
+  // The path is only the default here.
+  topic.configs = {{"cleanup.policy", "compact"}};
+  ASSERT_TRUE(rig.create(topic));
+  EXPECT_TRUE(rig.configs_of("other").contains("seaweedmq.path"));
 }
 
 TEST(BrokerLogTest, LayoutRecord_IsRefused) {

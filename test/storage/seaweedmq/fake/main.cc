@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 
@@ -20,6 +21,7 @@ std::optional<Part> part_named(const std::string& name) {
   if (name == "master") return Part::master;
   if (name == "filer") return Part::filer;
   if (name == "volume") return Part::volume;
+  if (name == "broker") return Part::broker;
   return std::nullopt;
 }
 
@@ -66,8 +68,11 @@ bool obey(FakeCluster& cluster, Proxies& proxies, const std::string& line) {
   return true;
 }
 
-int run(bool faulty) {
-  FakeCluster cluster;
+int run(const std::set<std::string>& options) {
+  const bool faulty = options.contains("--faulty");
+  FakeClusterOptions cluster_options;
+  cluster_options.broker = options.contains("--broker");
+  FakeCluster cluster(cluster_options);
   Proxies proxies;
   std::string rules;
   for (const auto part : {Part::master, Part::filer, Part::volume}) {
@@ -86,6 +91,4 @@ int run(bool faulty) {
 }  // namespace
 }  // namespace tidegate::test
 
-int main(int argc, char** argv) {
-  return tidegate::test::run(argc > 1 && std::string(argv[1]) == "--faulty");
-}
+int main(int argc, char** argv) { return tidegate::test::run({argv + 1, argv + argc}); }

@@ -1,0 +1,109 @@
+// The broker path as the engine sees it: its logs are open whether anybody uses them or not, because a broker
+// freezes for good soon after the last stream of a topic has closed. A removed topic keeps one, until a topic
+// of its name is made.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "engine.h"
+#include "format/names.h"
+#include "tidegate/runtime/submit.h"
+
+namespace tidegate::storage::seaweedmq {
+
+namespace {
+// Of removed topics, on one shard. Each costs its broker a partition's memory.
+constexpr std::size_t kKeptStreams = 100;
+}  // namespace
+
+bool SeaweedmqEngine::uses_brokers() const {
+  return path_ == WritePath::broker || topics_.any_on(WritePath::broker);
+}
+
+std::string SeaweedmqEngine::brokers_missing() const {
+  BrokerClient* const brokers = source_->brokers();
+  if (brokers == nullptr || !uses_brokers()) return {};
+  if (std::string missing = brokers->missing(); !missing.empty()) return missing;
+  return stream_watch_.trouble(streams_missing_after_);
+}
+
+Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_broker_log(TopicRecord record, PartitionId id,
+                                                                LogConfig config,
+                                                                std::shared_ptr<Ownership> ownership) {
+  BrokerClient* const brokers = source_->brokers();
+  if (brokers == nullptr) {
+    co_return fail(ErrorCode::kafka_storage_error,
+                   fmt::format("topic {} is written by a broker of SeaweedMQ, and none is looked for",
+                               record.topic.name));
+  }
+  // A broker takes the same part of the ring for the same partition, whatever the generation.
+  if (id.index == 0) co_await let_go_of_removed(record.topic.name);
+  const RingRange range = ring_range(id.index, record.slots);
+  BrokerLogPlace place{.id = id,
+                       .directory = paths::partition_dir(record.topic.name, record.generation_ns, range),
+                       .at = {.topic = record.topic.name,
+                              .generation_ns = record.generation_ns,
+                              .range = range,
+                              .slots = record.slots}};
+  const BrokerPath path{.brokers = *brokers, .watch = stream_watch_, .options = broker_options_};
+  LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
+  auto opened = co_await BrokerLog::open(home, path, std::move(place), config, std::move(ownership));
+  if (!opened) co_return fail(std::move(opened.error()));
+  co_return std::move(*opened);
+}
+
+Task<void> SeaweedmqEngine::let_go_of_removed(std::string name) {
+  for (unsigned i = 0; i < shards_.size(); ++i) {
+    auto let_go = [this, i, name] { return let_go_on(i, name); };
+    co_await submit_to(shards_.at(i), let_go);
+  }
+}
+
+Task<void> SeaweedmqEngine::let_go_on(unsigned index, std::string name) {
+  std::vector<std::shared_ptr<EngineLog>> kept;
+  for (const auto& log : on_shards_[index]->removed) {
+    if (log->keeps_stream() && log->topic() == name) kept.push_back(log);
+  }
+  for (const auto& log : kept) co_await log->let_go();
+}
+
+Task<void> SeaweedmqEngine::keep_streams() {
+  std::vector<std::vector<PartitionId>> wanted(shards_.size());
+  if (ready_.load() && source_->brokers() != nullptr) {
+    for (const PartitionId& id : topics_.partitions_on(WritePath::broker)) {
+      if (may_lead(id)) wanted[owner_shard(id, shards_.size())].push_back(id);
+    }
+  }
+  for (unsigned i = 0; i < shards_.size(); ++i) {
+    if (!ready_.load()) break;
+    auto open = [this, i, ids = wanted[i]] { return open_streams(i, ids); };
+    co_await submit_to(shards_.at(i), open);
+  }
+  streams_round_ = false;
+  share_round_ended_.notify_all();
+}
+
+// What cannot be opened now is tried again by the next round.
+Task<void> SeaweedmqEngine::open_streams(unsigned index, std::vector<PartitionId> ids) {
+  OnShard& on = *on_shards_[index];
+  std::vector<std::shared_ptr<EngineLog>> kept;
+  for (const auto& log : on.removed) {
+    if (log->keeps_stream()) kept.push_back(log);
+  }
+  std::size_t too_many = kept.size() > kKeptStreams ? kept.size() - kKeptStreams : 0;
+  for (const auto& log : kept) {
+    // Made anew, perhaps at another gateway, whose broker takes it for this one.
+    if (!topics_.has_name(log->topic()) && too_many == 0) continue;
+    if (too_many > 0) --too_many;
+    co_await log->let_go();
+  }
+  for (const PartitionId& id : ids) {
+    if (!on.running || !ready_.load()) co_return;
+    if (on.logs.contains(id) || on.opening.contains(id)) continue;
+    // Nothing is deleted by age or size before the broker has said how the topic is configured.
+    static_cast<void>(co_await partition(id, {.retention_ms = -1, .retention_bytes = -1}));
+  }
+}
+
+}  // namespace tidegate::storage::seaweedmq
