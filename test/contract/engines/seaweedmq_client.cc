@@ -30,6 +30,17 @@ struct Place {
   bool to_be_emptied = false;  // of what the case before has left
 };
 
+// Each case leaves topics without streams behind, for which the broker freezes at its next look, once a
+// minute from its start.
+void renew_broker(SeaweedCluster& cluster) {
+  using std::chrono::steady_clock;
+  static steady_clock::time_point started = steady_clock::now();
+  if (steady_clock::now() - started < std::chrono::seconds(30)) return;
+  cluster.kill(Part::broker);
+  started = steady_clock::now();
+  cluster.start(Part::broker);
+}
+
 // The cases come one after the other, so that the one before is not needed any more.
 Place cluster_of(const EngineEnvironment& environment, bool broker) {
   static std::mutex mutex;
@@ -42,6 +53,7 @@ Place cluster_of(const EngineEnvironment& environment, bool broker) {
     const bool used = cluster != nullptr;
     if (!used) cluster = start_real_cluster(broker);
     if (!cluster) throw std::runtime_error("no SeaweedFS: TIDEGATE_WEED names none that starts");
+    if (broker && used && !same) renew_broker(*cluster);
     return {cluster, used && !same};
   }
   if (!same || !cluster) {
