@@ -15,6 +15,7 @@
 #include "tidegate/broker/produce_path.h"
 #include "tidegate/broker/producer_ids.h"
 #include "tidegate/broker/topic_catalogue.h"
+#include "tidegate/broker/topic_lookout.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/submit.h"
 
@@ -24,6 +25,7 @@ struct Broker::State {
   explicit State(const BrokerParts& p)
       : parts(p),
         topics(p.engine, p.shards, p.config, p.clock, p.rng),
+        lookout(p, topics),
         tables(p, topics),
         produce(p, tables),
         fetch(p, topics, tables),
@@ -39,11 +41,10 @@ struct Broker::State {
   Task<void> open_for_retention();
   Task<void> housekeep_tables(bool all);
   void arm();
-  Task<void> refresh();
-  void arm_refresh();
 
   const BrokerParts& parts;
   TopicCatalogue topics;
+  TopicLookout lookout;
   PartitionTables tables;
   ProducePath produce;
   FetchPath fetch;
@@ -53,17 +54,15 @@ struct Broker::State {
   Compaction compaction;
   // Shard 0.
   TimerId timer = kNoTimer;
-  TimerId refresh_timer = kNoTimer;
-  Duration refresh_took{0};
   bool stopping = false;
   std::shared_ptr<Event> housekeeping;  // while it runs
-  std::shared_ptr<Event> refreshing;    // likewise
 };
 
 Broker::Broker(BrokerParts parts) : parts_(parts), state_(std::make_unique<State>(parts_)) {}
 Broker::~Broker() = default;
 
 TopicCatalogue& Broker::topics() { return state_->topics; }
+TopicLookout& Broker::lookout() { return state_->lookout; }
 ProducePath& Broker::produce() { return state_->produce; }
 FetchPath& Broker::fetch() { return state_->fetch; }
 OffsetsPath& Broker::offsets() { return state_->offsets; }
@@ -80,7 +79,7 @@ Task<Result<void>> Broker::start() {
   }
   co_await state_->groups.start();
   state_->arm();
-  state_->arm_refresh();
+  state_->lookout.start();
   state_->compaction.start();
   co_return Result<void>{};
 }
@@ -105,7 +104,6 @@ Task<bool> Broker::stop(MonoTime deadline) {
   state_->stopping = true;
   parts_.cluster.on_lost(nullptr);
   parts_.shards.at(0).timers().cancel(std::exchange(state_->timer, kNoTimer));
-  parts_.shards.at(0).timers().cancel(std::exchange(state_->refresh_timer, kNoTimer));
   if (!co_await state_->groups.stop(deadline)) {
     spdlog::warn("event=storage_hangs_at_stop task=groups reason=\"none of their writes was acknowledged\"");
     co_return false;
@@ -126,13 +124,14 @@ Task<bool> Broker::stop(MonoTime deadline) {
     co_return false;
   }
   Timers& timers = parts_.shards.at(0).timers();
-  for (std::shared_ptr<Event> State::* task : {&State::housekeeping, &State::refreshing}) {
-    while (const std::shared_ptr<Event> running = (*state_).*task) {
-      if (co_await running->wait_until(timers, deadline)) continue;
-      spdlog::warn("event=storage_hangs_at_stop task={}",
-                   task == &State::housekeeping ? "housekeeping" : "refresh");
-      co_return false;
-    }
+  while (const std::shared_ptr<Event> running = state_->housekeeping) {
+    if (co_await running->wait_until(timers, deadline)) continue;
+    spdlog::warn("event=storage_hangs_at_stop task=housekeeping");
+    co_return false;
+  }
+  if (!co_await state_->lookout.stop(deadline)) {
+    spdlog::warn("event=storage_hangs_at_stop task=\"topic lookout\"");
+    co_return false;
   }
   const auto snapshots = std::make_shared<LastTask>();
   Shard::current()->start(LastTask::run(snapshots, state_->housekeep_tables(true)), "producer snapshots");
@@ -161,28 +160,6 @@ Task<void> Broker::State::housekeep() {
   co_await housekeep_tables(false);
   arm();
   std::exchange(housekeeping, nullptr)->notify_all();
-}
-
-// Where others change topics, too. One at a time, and for a twentieth of the time at most.
-void Broker::State::arm_refresh() {
-  if (stopping || !parts.engine.capabilities().shares_topics) return;
-  const auto interval = std::chrono::milliseconds(parts.config.integer("topics.refresh.interval.ms"));
-  const Duration pause = std::max<Duration>(interval, 20 * refresh_took);
-  refresh_timer = parts.shards.at(0).timers().arm(parts.clock.now() + pause, [this] {
-    refresh_timer = kNoTimer;
-    parts.shards.at(0).spawn(refresh(), "topic refresh");
-  });
-}
-
-Task<void> Broker::State::refresh() {
-  if (stopping) co_return;
-  refreshing = std::make_shared<Event>();
-  const MonoTime began = parts.clock.now();
-  auto refreshed = co_await topics.refresh();
-  refresh_took = refreshed ? parts.clock.now() - began : Duration{0};
-  if (!refreshed) spdlog::warn("event=topics_not_refreshed error=\"{}\"", refreshed.error().message);
-  arm_refresh();
-  std::exchange(refreshing, nullptr)->notify_all();
 }
 
 Task<void> Broker::State::open_for_retention() {

@@ -19,6 +19,7 @@ class BatchValidator;  // tidegate/schema/batch_validator.h
 namespace tidegate::broker {
 
 class TopicCatalogue;    // topic_catalogue.h
+class TopicLookout;      // topic_lookout.h
 class ProducePath;       // produce_path.h
 class FetchPath;         // fetch_path.h
 class OffsetsPath;       // offsets_path.h
@@ -51,6 +52,7 @@ class Broker {
 
   const BrokerParts& parts() const { return parts_; }
   TopicCatalogue& topics();
+  TopicLookout& lookout();
   ProducePath& produce();
   FetchPath& fetch();
   OffsetsPath& offsets();

@@ -8,6 +8,7 @@
 
 #include "../handler.h"
 #include "../rows.h"
+#include "../unknown_topics.h"
 #include "answers.h"
 #include "tidegate/broker/broker.h"
 #include "tidegate/broker/topic_catalogue.h"
@@ -42,6 +43,8 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
   std::unordered_map<std::string_view, int> counts;
   std::vector<broker::TopicGrowth> growths;
   std::vector<std::size_t> places;  // where the answer to each goes
+  const auto name_of = [](const Asked& asked) { return std::string_view(asked.name); };
+  if (is_worth_a_look(*context, request.topics, name_of)) co_await context->broker->lookout().look();
   for (const Asked& asked : request.topics) ++counts[asked.name];
   for (const Asked& asked : request.topics) {
     int& count = counts[asked.name];

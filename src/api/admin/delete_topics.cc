@@ -1,6 +1,7 @@
 // DeleteTopics (key 20), by name or (version 6) by id.
 #include "tidegate/protocol/messages/delete_topics.h"
 
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "answers.h"
 #include "tidegate/broker/broker.h"
 #include "tidegate/broker/topic_catalogue.h"
+#include "tidegate/broker/topic_lookout.h"
 
 namespace tidegate::api {
 namespace {
@@ -118,6 +120,9 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
   if (!context->broker->parts().config.boolean("delete.topic.enable")) {
     disable_all(asked, context->version, response);
   } else {
+    const auto unknown = [&](const Asked& topic) { return !find_topic(*context, topic); };
+    if (context->broker->lookout().is_on() && std::ranges::any_of(asked, unknown))
+      co_await context->broker->lookout().look();
     Doomed doomed;
     response = judge(*context, asked, doomed);
     auto removed = co_await context->broker->topics().remove(std::move(doomed.ids));

@@ -7,6 +7,7 @@
 
 #include "../handler.h"
 #include "../rows.h"
+#include "../unknown_topics.h"
 #include "config_resources.h"
 #include "tidegate/broker/server_config.h"
 
@@ -128,6 +129,10 @@ void fill_broker(const RequestContext& context, const Asked& asked, Wishes wishe
 Task<Reply> handle(RequestContextPtr context, Request request) {
   Response response;
   const Wishes wishes{.synonyms = request.include_synonyms, .documentation = request.include_documentation};
+  const auto is_topic = [](const Asked& asked) { return asked.resource_type == kTopicResource; };
+  const auto name_of = [](const Asked& asked) { return std::string_view(asked.resource_name); };
+  if (is_worth_a_look(*context, std::views::filter(request.resources, is_topic), name_of))
+    co_await context->broker->lookout().look();
   auto counts = count_resources(request);
   for (const Asked& asked : request.resources) {
     // A resource asked for twice has the same answer: once is enough.

@@ -6,6 +6,7 @@
 
 #include "../handler.h"
 #include "../rows.h"
+#include "../unknown_topics.h"
 #include "answers.h"
 #include "tidegate/broker/broker.h"
 #include "tidegate/broker/topic_catalogue.h"
@@ -95,6 +96,8 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
   }
   const auto limit =
       static_cast<std::int32_t>(context->broker->parts().config.integer("max.request.partition.size.limit"));
+  const auto name_of = [](const auto& topic) { return std::string_view(topic.name); };
+  if (is_worth_a_look(*context, request.topics, name_of)) co_await context->broker->lookout().look();
   page.room = std::clamp(request.response_partition_limit, 1, limit);
   for (std::string& name : asked_names(*context, request)) {
     if (page.response.next_cursor) break;

@@ -1,6 +1,7 @@
 // Metadata (key 3): who the brokers are, which topics there are and who leads their partitions.
 #include "tidegate/protocol/messages/metadata.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "../handler.h"
@@ -8,6 +9,7 @@
 #include "answers.h"
 #include "tidegate/broker/broker.h"
 #include "tidegate/broker/topic_catalogue.h"
+#include "tidegate/broker/topic_lookout.h"
 
 namespace tidegate::api {
 namespace {
@@ -80,9 +82,20 @@ Task<Topic> asked_topic(RequestContextPtr context, Options options, Request::Met
   co_return known_topic(*context, options, found->topic);
 }
 
+bool is_unknown(const RequestContext& context, Options options, const Request::MetadataRequestTopic& asked) {
+  const broker::TopicCatalogue& topics = context.broker->topics();
+  if (!asked.topic_id.is_zero()) return context.version >= kAsksById && !topics.find(asked.topic_id);
+  // One that may be made finds out whether there is one.
+  return !options.may_create && asked.name && broker::TopicCatalogue::check_name(*asked.name) &&
+         !topics.find(*asked.name);
+}
+
 // What was asked for, each topic once: a repeated name must not multiply the answer.
 Task<std::vector<Topic>> asked_topics(RequestContextPtr context, Options options,
                                       std::vector<Request::MetadataRequestTopic> topics) {
+  const auto unknown = [&](const auto& asked) { return is_unknown(*context, options, asked); };
+  if (context->broker->lookout().is_on() && std::ranges::any_of(topics, unknown))
+    co_await context->broker->lookout().look();
   std::vector<Topic> answers;
   std::unordered_set<std::string_view> names;
   std::unordered_set<Uuid> ids;

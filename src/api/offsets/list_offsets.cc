@@ -9,6 +9,7 @@
 #include "tidegate/broker/offsets_path.h"
 #include "tidegate/broker/topic_catalogue.h"
 #include "tidegate/protocol/messages/list_offsets.h"
+#include "unknown_topics.h"
 
 namespace tidegate::api {
 namespace {
@@ -50,6 +51,8 @@ Counts count_partitions(const ListOffsetsRequest& request) {
 
 Task<ListOffsetsResponse> handle(RequestContextPtr context, ListOffsetsRequest request) {
   const Counts counts = count_partitions(request);
+  const auto name_of = [](const auto& topic) { return std::string_view(topic.name); };
+  if (is_worth_a_look(*context, request.topics, name_of)) co_await context->broker->lookout().look();
   ListOffsetsResponse response;
   std::vector<broker::OffsetQuery> queries;
   std::vector<std::pair<std::size_t, std::size_t>> places;

@@ -10,6 +10,7 @@
 #include "tidegate/broker/produce_path.h"
 #include "tidegate/broker/topic_catalogue.h"
 #include "tidegate/protocol/messages/produce.h"
+#include "unknown_topics.h"
 
 namespace tidegate::api {
 namespace {
@@ -92,6 +93,11 @@ Task<Reply> handle(RequestContextPtr context, ProduceRequest request) {
   const bool by_id = context->version >= kTopicIdsFrom;
   ProduceResponse response;
   std::vector<std::pair<std::size_t, std::size_t>> places;
+  const auto name_of = [](const auto& topic) { return std::string_view(topic.name); };
+  const auto id_of = [](const auto& topic) { return topic.topic_id; };
+  const bool look = by_id ? is_worth_a_look(*context, request.topic_data, id_of)
+                          : is_worth_a_look(*context, request.topic_data, name_of);
+  if (look) co_await context->broker->lookout().look();
   auto items = resolve(context->broker->topics(), request, by_id, response, places);
   const broker::ProduceOptions options{.acks = request.acks,
                                        .zstd_allowed = context->version >= kZstdFrom,
