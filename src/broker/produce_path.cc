@@ -114,11 +114,11 @@ Task<void> save_producers(const BrokerParts& parts, PartitionPtr partition) {
 // A batch that is refused for now, before its sequence was looked at, and will come again: what its
 // producer has sent behind it must not overtake it. Called while its slot is held, or before one is taken.
 void note_turned_away(const BrokerParts& parts, Partition& partition, const SharedBuffer& records,
-                      const ProduceOptions& options) {
+                      const ProduceOptions& options, ErrorCode reason) {
   const ProduceRules rules{.zstd_allowed = options.zstd_allowed,
                            .has_transactional_id = options.has_transactional_id};
   const auto batch = check_batch(records, partition.settings(), rules);
-  if (batch) partition.producers.turned_away(batch->header, parts.clock.now());
+  if (batch) partition.producers.turned_away(batch->header, reason, parts.clock.now());
 }
 
 Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, PartitionPtr partition,
@@ -126,12 +126,12 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
   if (!partition->is_open()) {
     auto opened = co_await table.open(partition);
     if (!opened) {
-      note_turned_away(parts, *partition, records, options);
+      note_turned_away(parts, *partition, records, options, told_to_producer(opened.error().code));
       co_return storage_failed(std::move(opened.error()));
     }
   }
   if (options.acks == -1 && partition->settings().min_insync_replicas > 1) {
-    note_turned_away(parts, *partition, records, options);
+    note_turned_away(parts, *partition, records, options, ErrorCode::not_enough_replicas);
     co_return ProduceOutcome{.error = ErrorCode::not_enough_replicas,
                              .message = "min.insync.replicas asks for more replicas than the one there is"};
   }
@@ -142,7 +142,7 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
     if (refusal) {
       // It will come again, unless it can never be good.
       if (refusal->error == ErrorCode::not_enough_replicas) {
-        partition->producers.turned_away(accepted->batch.header, parts.clock.now());
+        partition->producers.turned_away(accepted->batch.header, refusal->error, parts.clock.now());
       }
       co_return refused(std::move(*refusal));
     }
@@ -153,7 +153,7 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
   ProducerLog& state = partition->producers;
   if (!parts.cluster.may_tell(partition->id)) {
     // Somebody else may have taken what came in between: what is remembered of producers proves nothing.
-    state.turned_away(accepted->batch.header, parts.clock.now());
+    state.turned_away(accepted->batch.header, ErrorCode::not_leader_or_follower, parts.clock.now());
     state.put_off(accepted->batch.header, ErrorCode::not_leader_or_follower);
     co_return ProduceOutcome{.error = ErrorCode::not_leader_or_follower};
   }
@@ -161,7 +161,8 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
   if (state.is_lost()) {
     auto recovered = co_await state.recover(parts, partition->id, partition->log);
     if (!recovered) {
-      state.turned_away(accepted->batch.header, parts.clock.now());
+      const ErrorCode reason = told_to_producer(recovered.error().code);
+      state.turned_away(accepted->batch.header, reason, parts.clock.now());
       co_return storage_failed(std::move(recovered.error()));
     }
   }
@@ -270,7 +271,7 @@ Task<std::vector<ProduceOutcome>> take_slots(const BrokerParts& parts, Partition
     if (!table.enter(**found)) {
       out->places[i] = {.error = ErrorCode::request_timed_out,
                         .message = "too many appends wait in this partition"};
-      note_turned_away(parts, **found, items[i].records, options);
+      note_turned_away(parts, **found, items[i].records, options, ErrorCode::request_timed_out);
       continue;
     }
     const std::shared_ptr<AppendOrder> order(*found, &(*found)->order);

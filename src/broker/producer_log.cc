@@ -13,6 +13,21 @@ namespace {
 
 constexpr std::size_t kSnapshotEveryBytes = 64U << 20;
 constexpr std::size_t kHeadersPerScan = 4096;
+// After a take-over. A producer that has several batches in the pipe when the partition comes may have been
+// sent away with the first by whoever was here before; it repeats that at once.
+constexpr auto kSettlingTime = std::chrono::seconds(5);
+
+// Sequences go round behind 2^31 - 1.
+bool precedes(std::int32_t sequence, std::int32_t other) {
+  const auto ahead =
+      (static_cast<std::uint32_t>(other) - static_cast<std::uint32_t>(sequence)) & 0x7FFF'FFFFU;
+  return ahead != 0 && ahead < 0x4000'0000U;
+}
+
+Error just_moved() {
+  return {ErrorCode::not_leader_or_follower,
+          "the partition has just moved here, and a batch in front may have been refused elsewhere"};
+}
 
 std::string scope_of(const PartitionId& partition) {
   return ProducerLog::scope_prefix(partition.topic) + std::to_string(partition.index);
@@ -43,16 +58,24 @@ bool ProducerLog::remember(const protocol::BatchHeader& header, Offset offset, M
   return true;
 }
 
-void ProducerLog::turned_away(const protocol::BatchHeader& header, MonoTime now) {
+void ProducerLog::turned_away(const protocol::BatchHeader& header, ErrorCode reason, MonoTime now) {
   if (header.producer_id < 0 || table_.find(header.producer_id) != nullptr) return;
   const auto known = first_batches_.find(header.producer_id);
-  // The first one that came is the first: what a producer has in the pipe arrives in order.
-  if (known != first_batches_.end() && known->second.epoch >= header.producer_epoch) return;
-  remember(header, -1, now);
+  if (known != first_batches_.end()) {
+    const FirstBatch& first = known->second;
+    if (first.epoch > header.producer_epoch) return;
+    if (first.epoch == header.producer_epoch && !precedes(header.base_sequence, first.sequence)) return;
+  }
+  if (remember(header, -1, now)) first_batches_[header.producer_id].reason = reason;
 }
 
 void ProducerLog::put_off(const protocol::BatchHeader& header, ErrorCode reason) {
-  if (header.producer_id < 0 || table_.find(header.producer_id) == nullptr) return;
+  if (header.producer_id < 0) return;
+  if (table_.find(header.producer_id) == nullptr) {
+    const auto first = first_batches_.find(header.producer_id);
+    if (first != first_batches_.end()) first->second.reason = reason;
+    return;
+  }
   const auto known = put_off_.find(header.producer_id);
   // What was in front of it comes first.
   if (known != put_off_.end() && known->second.epoch >= header.producer_epoch) return;
@@ -63,14 +86,18 @@ void ProducerLog::put_off(const protocol::BatchHeader& header, ErrorCode reason)
 producers::Verdict ProducerLog::prepare(const protocol::BatchHeader& header, MonoTime now) {
   auto verdict = table_.prepare(header, now);
   const auto before = put_off_.find(header.producer_id);
-  if (before == put_off_.end()) return verdict;
-  const PutOff& first = before->second;
   if (verdict.kind == producers::Verdict::Kind::append) {
-    put_off_.erase(before);
-  } else if (verdict.kind == producers::Verdict::Kind::refused &&
-             verdict.error.code == ErrorCode::out_of_order_sequence_number &&
-             first.epoch == header.producer_epoch && first.sequence != header.base_sequence) {
-    verdict.error = {first.reason, "a batch in front of it was refused and comes first"};
+    if (before != put_off_.end()) put_off_.erase(before);
+    return verdict;
+  }
+  if (verdict.kind != producers::Verdict::Kind::refused ||
+      verdict.error.code != ErrorCode::out_of_order_sequence_number)
+    return verdict;
+  if (before != put_off_.end() && before->second.epoch == header.producer_epoch &&
+      before->second.sequence != header.base_sequence) {
+    verdict.error = {before->second.reason, "a batch in front of it was refused and comes first"};
+  } else if (is_settling(now)) {
+    verdict.error = just_moved();
   }
   return verdict;
 }
@@ -82,12 +109,19 @@ producers::Verdict ProducerLog::next(protocol::BatchHeader header, const storage
   table_.expire(now);  // looks at the oldest first and ends there: an expired producer is an unknown one
   if (table_.find(header.producer_id) != nullptr) return prepare(header, now);
 
+  return next_of_unknown(header, now);
+}
+
+producers::Verdict ProducerLog::next_of_unknown(const protocol::BatchHeader& header, MonoTime now) {
   producers::Verdict refused{.kind = producers::Verdict::Kind::refused};
   const auto first = first_batches_.find(header.producer_id);
-  if (first != first_batches_.end() && first->second.epoch == header.producer_epoch &&
-      first->second.sequence != header.base_sequence) {
-    refused.error = {ErrorCode::out_of_order_sequence_number,
-                     "the producer's first batch failed and comes first"};
+  const bool has_first = first != first_batches_.end() && first->second.epoch == header.producer_epoch;
+  if (has_first && precedes(first->second.sequence, header.base_sequence)) {
+    refused.error = {first->second.reason, "the producer's first batch was refused and comes first"};
+    return refused;
+  }
+  if (!has_first && header.base_sequence != 0 && is_settling(now)) {
+    refused.error = just_moved();
     return refused;
   }
   const bool unsure = unsure_until_ && now < *unsure_until_;
@@ -124,6 +158,7 @@ Task<Result<void>> ProducerLog::recover(const BrokerParts& parts, PartitionId pa
                                         std::shared_ptr<storage::PartitionLog> log) {
   const storage::LogOffsets offsets = log->offsets();
   const MonoTime now = parts.clock.now();
+  if (parts.cluster.has_peers()) settle_until(now + kSettlingTime);
   producers::ProducerStateTable table(limits_, offsets.log_start);
   if (offsets.log_end > 0) {  // nothing was ever written otherwise, a snapshot neither
     auto stored = co_await parts.engine.meta().get(scope_of(partition), ProducerLog::kSnapshotKey);

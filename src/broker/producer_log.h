@@ -38,8 +38,9 @@ class ProducerLog {
   // The next batch in the partition's order, at the offset that the log will assign now.
   producers::Verdict next(protocol::BatchHeader header, const storage::LogOffsets& offsets, MonoTime now);
   // A batch that the producer will send again was turned away before next() saw it: at a limit, or the log
-  // could not be opened. When it is the first of a producer that is not known, nothing may come before it.
-  void turned_away(const protocol::BatchHeader& header, MonoTime now);
+  // could not be opened. When it is the first of a producer that is not known, nothing may come before it,
+  // and what is behind it in the pipe is refused for the same reason (see put_off()).
+  void turned_away(const protocol::BatchHeader& header, ErrorCode reason, MonoTime now);
   // A batch that next() had let pass did not get into the log, for a reason that passes. What its producer
   // has in the pipe behind it is refused for the same reason, and not as out of order: that would be the end
   // of its epoch for some clients, who then repeat everything whose fate they do not know under another one.
@@ -49,6 +50,9 @@ class ProducerLog {
   // The log lost what was final already: recover() before the next batch.
   bool is_lost() const { return lost_; }
 
+  // The partition came from another node just now: until `end` whoever sends what does not come next is
+  // told to ask again instead of that it is out of order.
+  void settle_until(MonoTime end) { settled_from_ = end; }
   Task<Result<void>> recover(const BrokerParts& parts, PartitionId partition,
                              std::shared_ptr<storage::PartitionLog> log);
   // Bytes that went into the log; decides when a snapshot is due.
@@ -69,6 +73,7 @@ class ProducerLog {
     std::int32_t sequence = 0;
     Offset offset = -1;  // -1: not in the log
     MonoTime seen;
+    ErrorCode reason = ErrorCode::kafka_storage_error;  // why it is not, once it was refused
   };
   struct PutOff {
     std::int16_t epoch = 0;
@@ -78,6 +83,8 @@ class ProducerLog {
   producers::Verdict prepare(const protocol::BatchHeader& header, MonoTime now);
   // False when so many are remembered that there is no room for another.
   bool remember(const protocol::BatchHeader& header, Offset offset, MonoTime now);
+  bool is_settling(MonoTime now) const { return settled_from_ && now < *settled_from_; }
+  producers::Verdict next_of_unknown(const protocol::BatchHeader& header, MonoTime now);
 
   producers::ProducerLimits limits_;
   producers::ProducerStateTable table_;
@@ -87,6 +94,8 @@ class ProducerLog {
   // Until then some unknown producer may have lost its first batch without being remembered: unknown ones
   // have to begin at 0.
   std::optional<MonoTime> unsure_until_;
+  // Until then another node may have refused a moment ago what comes first.
+  std::optional<MonoTime> settled_from_;
   bool lost_ = false;
   bool saving_ = false;
   Offset saved_end_ = 0;  // that the snapshot in the store stands for

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace tidegate::broker {
 namespace {
 
@@ -96,7 +98,9 @@ TEST_F(ProducerLogTest, FirstBatchOfAProducerLost_ComesFirstAgain) {
   log.lose_tail();
   write(batch(8, 0, 5));  // somebody else goes on meanwhile
   log.sync();
-  EXPECT_EQ(write(batch(7, 1)).error.code, ErrorCode::out_of_order_sequence_number);
+  EXPECT_EQ(write(batch(7, 1)).error.code, ErrorCode::kafka_storage_error);
+  producers.put_off(batch(7, 0), ErrorCode::request_timed_out);
+  EXPECT_EQ(write(batch(7, 1)).error.code, ErrorCode::request_timed_out);
   EXPECT_EQ(write(batch(7, 0)).kind, Kind::append);
   EXPECT_EQ(write(batch(7, 1)).kind, Kind::append);
 }
@@ -107,9 +111,9 @@ TEST_F(ProducerLogTest, UnknownProducer_MayBeginAnywhere) {
 }
 
 TEST_F(ProducerLogTest, FirstBatchTurnedAway_ComesFirst) {
-  producers.turned_away(batch(7, 0), MonoTime{});
-  producers.turned_away(batch(7, 1), MonoTime{});  // behind it in the pipe
-  EXPECT_EQ(write(batch(7, 1)).error.code, ErrorCode::out_of_order_sequence_number);
+  producers.turned_away(batch(7, 0), ErrorCode::not_leader_or_follower, MonoTime{});
+  producers.turned_away(batch(7, 1), ErrorCode::request_timed_out, MonoTime{});  // behind it in the pipe
+  EXPECT_EQ(write(batch(7, 1)).error.code, ErrorCode::not_leader_or_follower) << "out of order ends an epoch";
   EXPECT_EQ(write(batch(7, 0)).kind, Kind::append);
   EXPECT_EQ(write(batch(7, 1)).kind, Kind::append);
   log.sync();
@@ -117,8 +121,48 @@ TEST_F(ProducerLogTest, FirstBatchTurnedAway_ComesFirst) {
   EXPECT_EQ(write(batch(7, 2)).kind, Kind::append);
 }
 
+// The one in front of it was refused where nobody remembers producers: the partition was not there yet.
+TEST_F(ProducerLogTest, OneInFrontOfTheFirstThatWasTurnedAway_Comes) {
+  producers.turned_away(batch(7, 1), ErrorCode::not_leader_or_follower, MonoTime{});
+  EXPECT_EQ(write(batch(7, 2)).error.code, ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(write(batch(7, 0)).kind, Kind::append);
+  EXPECT_EQ(write(batch(7, 1)).kind, Kind::append);
+  EXPECT_EQ(write(batch(7, 2)).kind, Kind::append);
+
+  producers.turned_away(batch(8, 5), ErrorCode::not_leader_or_follower, MonoTime{});
+  producers.turned_away(batch(8, 4), ErrorCode::not_leader_or_follower, MonoTime{});
+  EXPECT_EQ(write(batch(8, 5)).error.code, ErrorCode::not_leader_or_follower);
+  EXPECT_EQ(write(batch(8, 4)).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, InFrontOfTheFirst_GoesRoundWithTheSequence) {
+  constexpr std::int32_t kLast = std::numeric_limits<std::int32_t>::max();
+  producers.turned_away(batch(7, 0), ErrorCode::not_leader_or_follower, MonoTime{});
+  EXPECT_EQ(write(batch(7, kLast)).kind, Kind::append);
+  EXPECT_EQ(write(batch(7, 0)).kind, Kind::append);
+}
+
+TEST_F(ProducerLogTest, JustMovedHere_NothingIsOutOfOrderAndNobodyBeginsInTheMiddle) {
+  constexpr auto kSecond = std::chrono::seconds(1);
+  const auto write_at = [this](MonoTime now, protocol::BatchHeader header) {
+    producers.follow(log.offsets);
+    auto verdict = producers.next(header, log.offsets, now);
+    if (verdict.kind == Kind::append) log.append(header.records_count);
+    return verdict;
+  };
+  producers.settle_until(MonoTime{} + 5 * kSecond);
+  EXPECT_EQ(write(batch(7, 1)).error.code, ErrorCode::not_leader_or_follower) << "0 was refused elsewhere";
+  EXPECT_EQ(write(batch(7, 0)).kind, Kind::append);
+  EXPECT_EQ(write(batch(7, 2)).error.code, ErrorCode::not_leader_or_follower) << "likewise 1";
+  EXPECT_EQ(write(batch(7, 1)).kind, Kind::append);
+  // Later it can only be what it looks like: a producer whose state has expired, or a gap.
+  EXPECT_EQ(write_at(MonoTime{} + 5 * kSecond, batch(8, 40)).kind, Kind::append);
+  EXPECT_EQ(write_at(MonoTime{} + 5 * kSecond, batch(7, 9)).error.code,
+            ErrorCode::out_of_order_sequence_number);
+}
+
 TEST_F(ProducerLogTest, TurnedAwayOfAnEarlierEpoch_BindsNoLaterOne) {
-  producers.turned_away(batch(7, 3), MonoTime{});
+  producers.turned_away(batch(7, 3), ErrorCode::not_leader_or_follower, MonoTime{});
   auto anew = batch(7, 0);
   anew.producer_epoch = 1;
   EXPECT_EQ(write(anew).kind, Kind::append);
@@ -128,18 +172,19 @@ TEST_F(ProducerLogTest, TurnedAwayBatchOfAKnownProducer_IsTheSequencesAffair) {
   write(batch(7, 0));
   log.sync();
   producers.follow(log.offsets);
-  producers.turned_away(batch(7, 1), MonoTime{});
+  producers.turned_away(batch(7, 1), ErrorCode::not_leader_or_follower, MonoTime{});
   EXPECT_EQ(write(batch(7, 2)).error.code, ErrorCode::out_of_order_sequence_number);
   EXPECT_EQ(write(batch(7, 1)).kind, Kind::append);
 }
 
 TEST_F(ProducerLogTest, NoRoomToRememberFirstBatches_NoUnknownProducerBeginsInTheMiddle) {
   producers.set_limits({.max_producers = 2, .expiration = std::chrono::hours(1)});
-  for (const std::int64_t producer : {1, 2, 3}) producers.turned_away(batch(producer, 0), MonoTime{});
+  for (const std::int64_t producer : {1, 2, 3})
+    producers.turned_away(batch(producer, 0), ErrorCode::not_leader_or_follower, MonoTime{});
   // 3 was not remembered: neither its second batch nor, as long as there is no room, its first one.
   EXPECT_EQ(write(batch(3, 1)).error.code, ErrorCode::request_timed_out);
   EXPECT_EQ(write(batch(3, 0)).error.code, ErrorCode::request_timed_out);
-  EXPECT_EQ(write(batch(1, 1)).error.code, ErrorCode::out_of_order_sequence_number) << "nobody was forgotten";
+  EXPECT_EQ(write(batch(1, 1)).error.code, ErrorCode::not_leader_or_follower) << "nobody was forgotten";
   EXPECT_EQ(write(batch(1, 0)).kind, Kind::append);
   log.sync();
   producers.follow(log.offsets);
@@ -150,8 +195,8 @@ TEST_F(ProducerLogTest, NoRoomToRememberFirstBatches_NoUnknownProducerBeginsInTh
 
 TEST_F(ProducerLogTest, TurnedAwayAndNeverSentAgain_IsForgottenInTheEnd) {
   producers.set_limits({.max_producers = 1, .expiration = std::chrono::hours(1)});
-  producers.turned_away(batch(1, 0), MonoTime{});
-  producers.turned_away(batch(2, 0), MonoTime{});
+  producers.turned_away(batch(1, 0), ErrorCode::not_leader_or_follower, MonoTime{});
+  producers.turned_away(batch(2, 0), ErrorCode::not_leader_or_follower, MonoTime{});
   producers.expire(MonoTime{} + std::chrono::minutes(61));
   EXPECT_EQ(write(batch(3, 40)).kind, Kind::append);
 }
