@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from . import deps
+from .recovery import KEEP_BROKERS
 
 TOMBSTONE_ONE_IN = 10
 FLUSH_TIMEOUT_S = 180
@@ -32,7 +33,7 @@ class LibrdkafkaLoad:
         self.producer = Producer({
             "bootstrap.servers": bootstrap, "client.id": "rdk", "enable.idempotence": True,
             "acks": "all", "linger.ms": 5, "compression.type": "zstd",
-            "metadata.recovery.strategy": "none", "delivery.timeout.ms": 300_000,
+            **KEEP_BROKERS, "delivery.timeout.ms": 300_000,
             "queue.buffering.max.messages": 200_000, "retry.backoff.ms": 20,
             "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 200, "log_level": 0})
         self.thread = threading.Thread(target=self._run, name="rdk")
@@ -100,7 +101,7 @@ class Reader:
         self.positions = dict.fromkeys(range(partitions), -1)
         self.consumer = Consumer({
             "bootstrap.servers": bootstrap, "group.id": "unused", "auto.offset.reset": "error",
-            "enable.auto.commit": False, "log_level": 0, "metadata.recovery.strategy": "none",
+            "enable.auto.commit": False, "log_level": 0, **KEEP_BROKERS,
             "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 200})
         self.consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
         self.stopping = threading.Event()

@@ -67,9 +67,10 @@ def _once(name, fill):
     return target
 
 
-def python_venv(pins_file="requirements.txt"):
-    """A virtual environment with what python/PINS_FILE names; returns its interpreter."""
-    pins = CLIENTS_DIR / "python" / pins_file
+def python_venv(pins_file=None):
+    """A virtual environment with what python/PINS_FILE names (or the environment's TG_PYTHON_PINS); returns
+    its interpreter."""
+    pins = CLIENTS_DIR / "python" / (pins_file or os.environ.get("TG_PYTHON_PINS", "requirements.txt"))
 
     def fill(target):
         _run([sys.executable, "-m", "venv", str(target)], "python -m venv")

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from checker.history import Recorder
 
 from . import deps, tether
+from .recovery import KEEP_BROKERS
 
 # Long enough that no record runs into its deadline because of a few slow restarts.
 DELIVERY_TIMEOUT_MS = 300_000
@@ -39,12 +40,9 @@ class LibrdkafkaLoad:
         self._file = open(path, "w", encoding="utf-8")
         self.history = Recorder(self._file, stamped=True)
         self.stopping = threading.Event()
-        # The default recovery strategy, rebootstrap, forgets the one broker each time that it goes
-        # away, and then asks for metadata only at its next full-second scan: a server that is killed
-        # about once a second has a connected client that never sends anything.
         self.producer = Producer({
             "bootstrap.servers": bootstrap, "client.id": name, "enable.idempotence": True,
-            "acks": "all", "linger.ms": 3, "metadata.recovery.strategy": "none",
+            "acks": "all", "linger.ms": 3, **KEEP_BROKERS,
             "queue.buffering.max.messages": QUEUE_RECORDS + 1, "batch.num.messages": 100,
             "delivery.timeout.ms": DELIVERY_TIMEOUT_MS, "retry.backoff.ms": 20,
             "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 200, "log_level": 0,
@@ -168,8 +166,7 @@ class LoadReader:
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "unused",
                              "auto.offset.reset": "error", "enable.auto.commit": False,
                              "enable.partition.eof": True, "log_level": 0,
-                             "metadata.recovery.strategy": "none",
-                             "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 200})
+                             **KEEP_BROKERS, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 200})
         consumer.assign([TopicPartition(self.topic, p, 0) for p in range(self.partitions)])
         self.history.note(name, "assign",
                           positions={f"{self.topic}-{p}": 0 for p in range(self.partitions)})

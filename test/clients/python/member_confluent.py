@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: E402
 
 from checker.history import Recorder  # noqa: E402
+from harness.recovery import KEEP_BROKERS  # noqa: E402
 
 NAME, GROUP, TOPIC, ASSIGNOR, *INSTANCE = sys.argv[1:]
 COOPERATIVE = ASSIGNOR == "cooperative-sticky"
@@ -26,7 +27,7 @@ POLL_RECORDS = 200
 def settings():
     chosen = {"bootstrap.servers": os.environ["TG_BOOTSTRAP"], "client.id": NAME, "group.id": GROUP,
               "enable.auto.commit": False, "enable.auto.offset.store": False,
-              "auto.offset.reset": "earliest", "metadata.recovery.strategy": "none",
+              "auto.offset.reset": "earliest", **KEEP_BROKERS,
               "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200, "log_level": 0}
     if INSTANCE:
         chosen["group.instance.id"] = INSTANCE[0]
