@@ -248,7 +248,8 @@ void Daemon::start_schemas() {
                                            shards_.at(0), blocking_, clock_, rng_, metrics_);
     registry_->start();
   }
-  schemas_ = std::make_unique<schema::BatchValidator>(registry_.get(), blocking_, metrics_);
+  schemas_ = std::make_unique<schema::BatchValidator>(registry_.get(), blocking_, metrics_,
+                                                      broker::schema_validation_options(config_));
 }
 
 Task<void> Daemon::start_and_report() {

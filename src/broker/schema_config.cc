@@ -41,13 +41,6 @@ schema::FieldPolicy field_policy(const TopicText& text, const FieldKeys& keys) {
 }
 
 Result<void> check_field(const schema::FieldPolicy& policy, schema::Field field) {
-  if (policy.validation == schema::Validation::full) {
-    return fail(
-        ErrorCode::invalid_config,
-        fmt::format("tidegate.{}.schema.validation cannot be full yet: records are not decoded; id checks "
-                    "their schema ids.",
-                    schema::field_name(field)));
-  }
   if (policy.validation != schema::Validation::off && policy.strategy != schema::SubjectStrategy::topic) {
     return fail(ErrorCode::invalid_config,
                 fmt::format("tidegate.{}.schema.subject.name.strategy can only be topic yet.",
@@ -79,6 +72,19 @@ schema::RegistryOptions schema_registry_options(const ConfigValues& server) {
       static_cast<double>(server.integer("schema.registry.unknown.ids.per.second"));
   options.subjects_refresh = ms("schema.registry.subjects.refresh.ms");
   return options;
+}
+
+schema::ValidationOptions schema_validation_options(const ConfigValues& server) {
+  const auto size = [&](std::string_view key) { return static_cast<std::size_t>(server.integer(key)); };
+  return {.compiled_cache_bytes = size("schema.compiled.cache.bytes"),
+          .max_schema_bytes = size("schema.max.bytes"),
+          .max_references = size("schema.max.references"),
+          .max_reference_depth = size("schema.max.reference.depth"),
+          .max_types = size("schema.max.types"),
+          .max_schema_depth = size("schema.max.depth"),
+          .max_record_depth = size("schema.record.max.depth"),
+          .max_empty_values = size("schema.record.max.empty.values"),
+          .unusable_ttl = std::chrono::milliseconds(server.integer("schema.cache.unknown.ms"))};
 }
 
 schema::CurlOptions schema_registry_access(const ConfigValues& server) {

@@ -1,41 +1,62 @@
-// One batch: scan its records, look each schema up once, judge.
+// One batch: a pass over its records; where that needs schemas that nobody knows yet, they are looked up, and
+// a second pass judges.
 #include "tidegate/schema/batch_validator.h"
 
-#include <algorithm>
-#include <array>
-#include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "record_scan.h"
+#include "batch_judge.h"
+#include "schema_loader.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::schema {
 namespace {
 
-// Inflating more than this leaves the shard for the CPU lane.
-constexpr std::size_t kInlineCodecBytes = 16U << 10;
+// Inflating or decoding more than this leaves the shard for the CPU lane.
+constexpr std::size_t kInlineBytes = 16U << 10;
 // A batch keeps its turn in the partition's order meanwhile: whoever names many schemas to a slow registry
 // must not hold up everyone else for a look-up's time each.
 constexpr Duration kLookUpsTogether = std::chrono::seconds(5);
 
-enum class Outcome : std::uint8_t { accepted, unchecked, no_id, unknown_id, other_subject, unavailable };
-constexpr std::array kOutcomeNames = {"accepted",   "unchecked",     "no_id",
-                                      "unknown_id", "other_subject", "unavailable"};
+bool is_full(const FieldPolicy& policy) { return policy.validation == Validation::full; }
 
-using SchemaKey = std::pair<Field, std::int32_t>;
-// What a schema id is for a field of the topic.
-struct Resolved {
-  Outcome outcome = Outcome::accepted;
-  std::string problem;
-};
-using ResolvedSchemas = std::map<SchemaKey, Resolved>;
+// With `registered`: what the id means for the topic is not settled under full validation.
+Resolved judged_membership(MembershipAnswer answer, const FieldPolicy& policy, const std::string& subject,
+                           std::int32_t id) {
+  switch (answer.membership) {
+    case Membership::registered:
+      return {.outcome = Outcome::accepted, .problem = {}, .schema = {}};
+    case Membership::unknown_id:
+      return {Outcome::unknown_id, fmt::format("schema id {} is unknown to the registry", id), {}};
+    case Membership::other_subject:
+      return {Outcome::other_subject,
+              fmt::format("schema id {} is not registered under subject {}", id, subject),
+              {}};
+    case Membership::unavailable:
+      break;
+  }
+  if (policy.accept_unchecked) return {Outcome::unchecked, std::move(answer.problem), {}};
+  return {
+      Outcome::unavailable, fmt::format("schema id {} cannot be looked up now: {}", id, answer.problem), {}};
+}
+
+Resolved judged_schema(LoadedSchema loaded, const FieldPolicy& policy, std::int32_t id) {
+  if (loaded.schema) return {Outcome::accepted, {}, std::move(loaded.schema)};
+  if (loaded.unusable) {
+    return {
+        Outcome::unusable, fmt::format("schema id {} cannot be validated with: {}", id, loaded.problem), {}};
+  }
+  return judged_membership({Membership::unavailable, std::move(loaded.problem)}, policy, {}, id);
+}
 
 }  // namespace
 
 struct BatchValidator::State {
-  State(Registry* r, BlockingPool& pool, MetricRegistry& metrics) : registry(r), blocking(pool) {
+  State(Registry* r, BlockingPool& pool, MetricRegistry& metrics, const ValidationOptions& options)
+      : registry(r), blocking(pool) {
+    if (registry != nullptr) loader.emplace(*registry, blocking, options, metrics);
     for (const Field field : {Field::key, Field::value}) {
       auto& counters = records.emplace_back();
       for (std::size_t i = 0; i < kOutcomeNames.size(); ++i) {
@@ -45,59 +66,52 @@ struct BatchValidator::State {
       }
     }
   }
-  void count(Field field, Outcome outcome, std::size_t by = 1) {
-    records[static_cast<std::size_t>(field)][static_cast<std::size_t>(outcome)]->add(by);
-  }
 
-  Task<Result<RecordScan>> scan(TopicPolicy policy, protocol::RecordBatch batch,
-                                protocol::RecordLimits limits);
+  KnownSchemas known(const TopicPolicy& policy, const std::string& topic) const;
+  Task<Judgement> pass(TopicPolicy policy, std::string topic, protocol::RecordBatch batch,
+                       protocol::RecordLimits limits, ResolvedSchemas resolved);
   Task<Resolved> resolve(FieldPolicy policy, std::string subject, std::int32_t id, bool registry_lost);
-  Task<ResolvedSchemas> resolve_all(TopicPolicy policy, std::string topic, std::vector<SchemaKey> keys);
+  Task<ResolvedSchemas> resolve_all(TopicPolicy policy, std::string topic, std::vector<SchemaKey> keys,
+                                    ResolvedSchemas resolved);
+  void count(const Judgement& judgement) const;
 
   Registry* registry;
   BlockingPool& blocking;
+  std::optional<SchemaLoader> loader;
   std::vector<std::array<Counter*, kOutcomeNames.size()>> records;
 };
 
-namespace {
-
-std::vector<SchemaKey> distinct_keys(const RecordScan& scan) {
-  std::vector<SchemaKey> keys;
-  for (const SchemaUse& use : scan.uses) {
-    const SchemaKey key{use.field, use.id};
-    // Most batches have one schema: the last one is the right one.
-    if (!keys.empty() && keys.back() == key) continue;
-    if (std::ranges::find(keys, key) != keys.end()) continue;
-    keys.push_back(key);
-    if (keys.size() > kMaxIdsPerBatch) break;
+// Looks into caches alone, on any thread; may outlive this.
+KnownSchemas BatchValidator::State::known(const TopicPolicy& policy, const std::string& topic) const {
+  if (registry == nullptr) {
+    return [](const SchemaKey&) { return std::nullopt; };
   }
-  return keys;
+  return [policy, topic, membership = registry->membership_reader(),
+          kept = loader->kept()](const SchemaKey& key) -> std::optional<Resolved> {
+    const auto& [field, id] = key;
+    const std::string subject = subject_of(policy.of(field).strategy, topic, field, {});
+    auto answer = membership(subject, id);
+    if (!answer) return std::nullopt;
+    Resolved resolved = judged_membership(std::move(*answer), policy.of(field), subject, id);
+    if (resolved.outcome != Outcome::accepted || !is_full(policy.of(field))) return resolved;
+    auto loaded = kept.find(id);
+    if (!loaded) return std::nullopt;
+    return judged_schema(std::move(*loaded), policy.of(field), id);
+  };
 }
 
-std::string first_reason(const BatchVerdict& verdict) {
-  const auto& first = verdict.problems.front();
-  if (verdict.problems_total == 1) return fmt::format("Record {}: {}", first.index, first.message);
-  return fmt::format("{} records are invalid; record {}: {}", verdict.problems_total, first.index,
-                     first.message);
-}
-
-void add_problem(BatchVerdict& verdict, std::int32_t record, std::string message) {
-  // A record with a bad key and a bad value is named once.
-  if (!verdict.problems.empty() && verdict.problems.back().index == record) return;
-  if (++verdict.problems_total > kMaxNamedRecords) return;
-  verdict.problems.push_back({record, std::move(message)});
-}
-
-}  // namespace
-
-Task<Result<RecordScan>> BatchValidator::State::scan(TopicPolicy policy, protocol::RecordBatch batch,
-                                                     protocol::RecordLimits limits) {
-  const bool inflates = batch.header.compression() != protocol::Compression::none;
-  if (!inflates || batch.bytes.size() <= kInlineCodecBytes) {
-    co_return scan_records(policy, batch, limits, kMaxNamedRecords);
+Task<Judgement> BatchValidator::State::pass(TopicPolicy policy, std::string topic,
+                                            protocol::RecordBatch batch, protocol::RecordLimits limits,
+                                            ResolvedSchemas resolved) {
+  const bool works = batch.header.compression() != protocol::Compression::none || is_full(policy.key) ||
+                     is_full(policy.value);
+  KnownSchemas look_up = known(policy, topic);
+  if (!works || batch.bytes.size() <= kInlineBytes) {
+    co_return judge(policy, batch, limits, std::move(resolved), look_up);
   }
-  auto work = [policy, batch = std::move(batch), limits] {
-    return scan_records(policy, batch, limits, kMaxNamedRecords);
+  auto work = [policy, batch = std::move(batch), limits, resolved = std::move(resolved),
+               look_up = std::move(look_up)]() mutable {
+    return judge(policy, batch, limits, std::move(resolved), look_up);
   };
   co_return co_await blocking.run(Lane::cpu, std::move(work));
 }
@@ -105,35 +119,20 @@ Task<Result<RecordScan>> BatchValidator::State::scan(TopicPolicy policy, protoco
 Task<Resolved> BatchValidator::State::resolve(FieldPolicy policy, std::string subject, std::int32_t id,
                                               bool registry_lost) {
   MembershipAnswer answer{Membership::unavailable, "no schema registry is configured"};
-  if (registry != nullptr) {
-    auto known = registry->cached_membership(subject, id);
-    if (known) {
-      answer = std::move(*known);
-    } else if (registry_lost) {
-      answer.problem = "the registry did not answer for the other schemas of the batch in time";
-    } else {
-      answer = co_await registry->membership(subject, id);
-    }
+  if (registry_lost) {
+    answer.problem = "the registry did not answer for the other schemas of the batch in time";
+  } else if (registry != nullptr) {
+    answer = co_await registry->membership(subject, id);
   }
-  switch (answer.membership) {
-    case Membership::registered:
-      co_return Resolved{Outcome::accepted, {}};
-    case Membership::unknown_id:
-      co_return Resolved{Outcome::unknown_id, fmt::format("schema id {} is unknown to the registry", id)};
-    case Membership::other_subject:
-      co_return Resolved{Outcome::other_subject,
-                         fmt::format("schema id {} is not registered under subject {}", id, subject)};
-    case Membership::unavailable:
-      break;
-  }
-  if (policy.accept_unchecked) co_return Resolved{Outcome::unchecked, std::move(answer.problem)};
-  co_return Resolved{Outcome::unavailable,
-                     fmt::format("schema id {} cannot be looked up now: {}", id, answer.problem)};
+  Resolved resolved = judged_membership(std::move(answer), policy, subject, id);
+  if (resolved.outcome != Outcome::accepted || !is_full(policy)) co_return resolved;
+  LoadedSchema loaded = co_await loader->load(id);
+  co_return judged_schema(std::move(loaded), policy, id);
 }
 
 Task<ResolvedSchemas> BatchValidator::State::resolve_all(TopicPolicy policy, std::string topic,
-                                                         std::vector<SchemaKey> keys) {
-  ResolvedSchemas resolved;
+                                                         std::vector<SchemaKey> keys,
+                                                         ResolvedSchemas resolved) {
   const Clock& clock = Shard::current()->clock();
   const MonoTime enough = clock.now() + kLookUpsTogether;
   bool registry_lost = false;
@@ -148,59 +147,31 @@ Task<ResolvedSchemas> BatchValidator::State::resolve_all(TopicPolicy policy, std
   co_return resolved;
 }
 
-BatchValidator::BatchValidator(Registry* registry, BlockingPool& blocking, MetricRegistry& metrics)
-    : state_(std::make_unique<State>(registry, blocking, metrics)) {}
+void BatchValidator::State::count(const Judgement& judgement) const {
+  for (std::size_t field = 0; field < records.size(); ++field) {
+    for (std::size_t i = 0; i < kOutcomeNames.size(); ++i) {
+      if (judgement.counts[field][i] > 0) records[field][i]->add(judgement.counts[field][i]);
+    }
+  }
+}
+
+BatchValidator::BatchValidator(Registry* registry, BlockingPool& blocking, MetricRegistry& metrics,
+                               ValidationOptions options)
+    : state_(std::make_unique<State>(registry, blocking, metrics, options)) {}
 BatchValidator::~BatchValidator() = default;
 Registry* BatchValidator::registry() const { return state_->registry; }
 
 Task<BatchVerdict> BatchValidator::check(TopicPolicy policy, std::string topic, protocol::RecordBatch batch,
                                          protocol::RecordLimits limits) {
-  BatchVerdict verdict;
-  auto scan = co_await state_->scan(policy, std::move(batch), limits);
-  if (!scan) {
-    verdict.error = scan.error().code;
-    verdict.message = std::move(scan.error().message);
-    co_return verdict;
+  Judgement judgement = co_await state_->pass(policy, topic, batch, limits, {});
+  if (!judgement.unresolved.empty()) {
+    ResolvedSchemas resolved = co_await state_->resolve_all(policy, topic, std::move(judgement.unresolved),
+                                                            std::move(judgement.resolved));
+    judgement =
+        co_await state_->pass(policy, std::move(topic), std::move(batch), limits, std::move(resolved));
   }
-  auto keys = distinct_keys(*scan);
-  if (keys.size() > kMaxIdsPerBatch) {
-    verdict.error = ErrorCode::invalid_record;
-    verdict.message = fmt::format("the batch names more than {} different schemas", kMaxIdsPerBatch);
-    co_return verdict;
-  }
-  const ResolvedSchemas resolved = co_await state_->resolve_all(policy, std::move(topic), std::move(keys));
-
-  // Both lists ascend by record: merged, so do the problems.
-  auto unframed = scan->problems.begin();
-  const std::string* unavailable = nullptr;
-  const auto add_unframed_before = [&](std::int32_t record) {
-    for (; unframed != scan->problems.end() && unframed->record < record; ++unframed) {
-      add_problem(verdict, unframed->record, std::move(unframed->message));
-      state_->count(unframed->field, Outcome::no_id);
-    }
-  };
-  for (const SchemaUse& use : scan->uses) {
-    const Resolved& one = resolved.at({use.field, use.id});
-    state_->count(use.field, one.outcome);
-    if (one.outcome == Outcome::accepted || one.outcome == Outcome::unchecked) continue;
-    if (one.outcome == Outcome::unavailable) {
-      unavailable = &one.problem;
-      continue;
-    }
-    add_unframed_before(use.record + 1);
-    add_problem(verdict, use.record, fmt::format("{}: {}", field_name(use.field), one.problem));
-  }
-  add_unframed_before(INT32_MAX);
-  verdict.problems_total += scan->problems_total - scan->problems.size();
-  if (verdict.problems_total > 0) {
-    // A bad record stays bad: trying again would not help.
-    verdict.error = ErrorCode::invalid_record;
-    verdict.message = first_reason(verdict);
-  } else if (unavailable != nullptr) {
-    verdict.error = ErrorCode::not_enough_replicas;
-    verdict.message = *unavailable;
-  }
-  co_return verdict;
+  state_->count(judgement);
+  co_return std::move(judgement.verdict);
 }
 
 }  // namespace tidegate::schema

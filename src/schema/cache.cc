@@ -1,6 +1,7 @@
 #include "cache.h"
 
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace tidegate::schema {
@@ -82,6 +83,40 @@ std::size_t SchemaCache::size() const {
 
 std::size_t SchemaCache::size_bytes() const {
   const std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+void CompiledCache::remove(Entries::iterator entry) {
+  bytes_ -= entry->bytes;
+  entries_.erase(entry->id);
+  by_use_.erase(entry);
+}
+
+std::optional<LoadedSchema> CompiledCache::find(std::int32_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) return std::nullopt;
+  if (at->second->good_until <= clock_.now()) {
+    remove(at->second);
+    return std::nullopt;
+  }
+  by_use_.splice(by_use_.begin(), by_use_, at->second);
+  return at->second->loaded;
+}
+
+std::size_t CompiledCache::put(std::int32_t id, LoadedSchema loaded, MonoTime good_until) {
+  constexpr std::size_t kEntryBytes = 256;
+  const std::size_t bytes =
+      kEntryBytes + loaded.problem.size() + (loaded.schema ? loaded.schema->size_bytes() : 0);
+  const std::lock_guard lock(mutex_);
+  if (const auto at = entries_.find(id); at != entries_.end()) remove(at->second);
+  by_use_.push_front({id, std::move(loaded), good_until, bytes});
+  entries_.emplace(id, by_use_.begin());
+  bytes_ += bytes;
+  while (bytes_ > max_bytes_ && entries_.size() > 1) {
+    remove(std::prev(by_use_.end()));
+    evicted_.add();
+  }
   return bytes_;
 }
 

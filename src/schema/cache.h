@@ -1,5 +1,6 @@
-// What the registry has said, kept for any thread: which ids belong to which subject, and schemas by id.
-// Both are bounded and forget what was used least lately. A lock is held for a look-up, never for I/O.
+// What the registry has said, kept for any thread: which ids belong to which subject, schemas by id as they
+// are registered and as they are compiled. All are bounded and forget what was used least lately. A lock is
+// held for a look-up, never for I/O.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "schema_loader.h"
 #include "tidegate/base/clock.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/schema/registry.h"
@@ -66,6 +68,36 @@ class SchemaCache {
   std::size_t bytes_ = 0;
   std::list<Entry> by_use_;
   std::unordered_map<std::int32_t, std::list<Entry>::iterator> entries_;
+};
+
+// Compiled schemas, and until when not to look again at those that cannot be used.
+class CompiledCache {
+ public:
+  CompiledCache(std::size_t max_bytes, const Clock& clock, Counter& evicted)
+      : max_bytes_(max_bytes), clock_(clock), evicted_(evicted) {}
+
+  std::optional<LoadedSchema> find(std::int32_t id);
+  // Returns the bytes of all that is kept now. The newest is kept whatever its size: without it a batch
+  // that needs it could never be checked.
+  std::size_t put(std::int32_t id, LoadedSchema loaded, MonoTime good_until);
+
+ private:
+  struct Entry {
+    std::int32_t id;
+    LoadedSchema loaded;
+    MonoTime good_until;
+    std::size_t bytes;
+  };
+  using Entries = std::list<Entry>;
+  void remove(Entries::iterator entry);
+
+  const std::size_t max_bytes_;
+  const Clock& clock_;
+  Counter& evicted_;
+  std::mutex mutex_;
+  std::size_t bytes_ = 0;
+  Entries by_use_;
+  std::unordered_map<std::int32_t, Entries::iterator> entries_;
 };
 
 // Ids that do not exist, and until when not to ask for them again. Home shard only.

@@ -75,6 +75,7 @@ struct Registry::State {
         schemas(options.schema_cache_bytes, evicted),
         unknown_ids(options.subject_cache_entries) {}
 
+  std::optional<MembershipAnswer> remembered(std::string_view subject, std::int32_t id);
   bool spend(const std::string& subject, double tokens);
 
   static Task<MembershipAnswer> membership(std::shared_ptr<State> self, std::string subject, std::int32_t id);
@@ -140,6 +141,16 @@ std::string problem_of(const std::shared_ptr<Flight<T>>& flight) {
 }
 
 }  // namespace
+
+std::optional<MembershipAnswer> Registry::State::remembered(std::string_view subject, std::int32_t id) {
+  const auto known = memberships.find(subject, id);
+  if (!known) {
+    misses.add();
+    return std::nullopt;
+  }
+  (*known == Membership::registered ? hits : negatives).add();
+  return MembershipAnswer{*known, {}};
+}
 
 bool Registry::State::spend(const std::string& subject, double tokens) {
   if (buckets.size() >= kMaxBuckets && !buckets.contains(subject)) buckets.clear();
@@ -247,14 +258,15 @@ Registry::Registry(RegistryOptions options, std::unique_ptr<HttpTransport> trans
 Registry::~Registry() = default;
 
 std::optional<MembershipAnswer> Registry::cached_membership(std::string_view subject, std::int32_t id) {
-  const auto known = state_->memberships.find(subject, id);
-  if (!known) {
-    state_->misses.add();
-    return std::nullopt;
-  }
-  (*known == Membership::registered ? state_->hits : state_->negatives).add();
-  return MembershipAnswer{*known, {}};
+  return state_->remembered(subject, id);
 }
+
+Registry::MembershipReader Registry::membership_reader() const {
+  return
+      [state = state_](std::string_view subject, std::int32_t id) { return state->remembered(subject, id); };
+}
+
+Shard& Registry::home() const { return state_->home; }
 
 RegisteredSchemaPtr Registry::cached_schema(std::int32_t id) { return state_->schemas.find(id); }
 

@@ -152,6 +152,61 @@ TEST_F(SchemaValidation, RefusedBatch_TakesNoSequence) {
   EXPECT_EQ(produce(topic, values({framed(1)}, test::from_producer(5, 0, 0))).error_code, ErrorCode::none);
 }
 
+TEST_F(SchemaValidation, Full_NamesTheFieldOfABadRecordAndStoresNothing) {
+  script->schema_of(1, R"({"type":"record","name":"R","fields":[{"name":"a","type":"int"},
+    {"name":"b","type":"string"}]})");
+  const auto topic = plane.api.make_topic("t", 1, {{kValidation, "full"}});
+  const std::string good = framed(1, "\x02\x02x");
+  const auto bad = produce(topic, values({good, framed(1, "\x02\x02\xff"), good, framed(1, "\x02")}));
+  EXPECT_EQ(bad.error_code, ErrorCode::invalid_record);
+  ASSERT_THAT(indexes(bad), ElementsAre(1, 3));
+  EXPECT_EQ(bad.record_errors[0].batch_index_error_message,
+            "value: no value of schema id 1: a string is no UTF-8 (at b)");
+  EXPECT_THAT(bad.error_message.value_or(""), HasSubstr("2 records are invalid; record 1: "));
+  EXPECT_EQ(end_of(topic), 0);
+  EXPECT_EQ(produce(topic, values({good, good})).error_code, ErrorCode::none);
+  EXPECT_EQ(end_of(topic), 2);
+}
+
+TEST_F(SchemaValidation, LimitsOfFullValidation_ComeFromTheConfiguration) {
+  // As many types, steps and bytes as one setting too low: each schema is good without it.
+  struct Limit {
+    std::string key;
+    std::string value;
+    std::string schema;
+    std::string payload;
+    std::string reason;
+  };
+  const std::string lists = R"({"type":"array","items":{"type":"array","items":"null"}})";
+  const std::string one = std::string("\x02\0\0", 3);  // a list in the list
+  const std::vector<Limit> limits = {
+      {"schema.max.bytes", "1024", lists + std::string(1024, ' '), one, "more than 1024 bytes"},
+      {"schema.max.types", "1", lists, one, "too many types"},
+      {"schema.max.depth", "1", lists, one, "the schema is nested too deeply"},
+      {"schema.record.max.depth", "1", lists, one, "the record is nested too deeply"},
+      {"schema.record.max.empty.values", "0", R"({"type":"array","items":"null"})", std::string("\x06\0", 2),
+       "take no bytes"},
+      {"schema.max.references", "0", R"("int")", std::string(1, '\0'), "more than 0 references"},
+      {"schema.max.reference.depth", "0", R"("int")", std::string(1, '\0'), "too many steps away"}};
+  for (const Limit& limit : limits) {
+    for (const bool limited : {false, true}) {
+      std::vector<test::RegistryScript::Reference> references;
+      if (limit.key.find("reference") != std::string::npos) references = {{"r", "r"}};
+      script->version_of("r", 1, R"("int")");
+      script->schema_of(1, limit.schema, references);
+      auto made = options();
+      if (limited) made.config.insert_or_assign(limit.key, limit.value);
+      test::DataPlane other(made);
+      const auto topic = other.api.make_topic("t", 1, {{kValidation, "full"}});
+      const auto told = other.produce(topic, 0, values({framed(1, limit.payload)}).bytes);
+      const auto reason = told.error_message.value_or("");
+      EXPECT_EQ(told.error_code, limited ? ErrorCode::invalid_record : ErrorCode::none)
+          << limit.key << reason;
+      if (limited) EXPECT_THAT(reason, HasSubstr(limit.reason)) << limit.key;
+    }
+  }
+}
+
 class SchemaSettings : public SchemaValidation {
  protected:
   CreateTopicsResponse::CreatableTopicResult create(std::map<std::string, std::string> configs,
@@ -224,9 +279,6 @@ TEST_F(SchemaSettings, ConfluentsAndRedpandasNames_GoForOurs) {
 }
 
 TEST_F(SchemaSettings, WhatIsNotThereYet_IsRefusedClearly) {
-  const auto full = create({{kValidation, "full"}});
-  EXPECT_EQ(full.error_code, ErrorCode::invalid_config);
-  EXPECT_THAT(full.error_message.value_or(""), HasSubstr("cannot be full yet"));
   const auto strategy =
       create({{kValidation, "id"}, {"tidegate.value.schema.subject.name.strategy", "record"}});
   EXPECT_EQ(strategy.error_code, ErrorCode::invalid_config);

@@ -110,6 +110,33 @@ TEST(SchemaRegistry, BadRecordsAreNamed_AndIdsAreAskedForOnce) {
   EXPECT_EQ(daemon.stop(SIGTERM), 0);
 }
 
+TEST(SchemaRegistry, FullValidation_FollowsReferencesAndNamesTheField) {
+  test::StubHttpServer registry;
+  registry.script(question(1), StubAnswer::of(200, R"([{"subject":"orders-value","version":1}])"));
+  registry.script(
+      "/schemas/ids/1",
+      StubAnswer::of(200, R"({"schema":"{\"type\":\"record\",\"name\":\"Order\",\"fields\":[)"
+                          R"({\"name\":\"to\",\"type\":\"shop.Address\"}]}",)"
+                          R"("references":[{"name":"shop.Address","subject":"a/b","version":2}]})"));
+  registry.script("/subjects/a%2Fb/versions/2?deleted=true",
+                  StubAnswer::of(200, R"({"schema":"{\"type\":\"record\",\"name\":\"shop.Address\",)"
+                                      R"(\"fields\":[{\"name\":\"city\",\"type\":\"string\"}]}"})"));
+  test::DaemonProcess daemon(with_registry(registry.url()));
+  ASSERT_TRUE(daemon.ready());
+  test::WireClient client(daemon.kafka_port(), 60'000);
+  ASSERT_EQ(create_topic(client, "orders", {{"tidegate.value.schema.validation", "full"}}), ErrorCode::none);
+  const std::string prefix("\0\0\0\0\x01", 5);
+  const Told bad = produce(client, "orders", {prefix + "\x02x", prefix + "\x04x"});
+  EXPECT_EQ(bad.error_code, ErrorCode::invalid_record);
+  ASSERT_EQ(bad.record_errors.size(), 1U);
+  EXPECT_EQ(bad.record_errors[0].batch_index, 1);
+  EXPECT_THAT(bad.record_errors[0].batch_index_error_message.value_or(""), HasSubstr("(at to.city)"));
+  const Told good = produce(client, "orders", {prefix + "\x02x"});
+  EXPECT_EQ(good.error_code, ErrorCode::none) << good.error_message.value_or("");
+  EXPECT_EQ(good.base_offset, 0);
+  EXPECT_EQ(daemon.stop(SIGTERM), 0);
+}
+
 TEST(SchemaRegistry, WhatFailsIsRetriable_UntilTheRegistryIsBack) {
   test::StubHttpServer registry;
   registry.script(question(1), StubAnswer::of(500, "<html>no</html>"));

@@ -73,7 +73,8 @@ class ApiHarness {
                                                      options.registry_transport(), shards_.shard(0),
                                                      blocking_, shards_.clock(), rng_, shards_.metrics());
     }
-    schemas_ = std::make_unique<schema::BatchValidator>(registry_.get(), blocking_, shards_.metrics());
+    schemas_ = std::make_unique<schema::BatchValidator>(registry_.get(), blocking_, shards_.metrics(),
+                                                        broker::schema_validation_options(config_));
     const auto started = run([this] { return engine_->start(); });
     EXPECT_TRUE(started);
     start_broker();

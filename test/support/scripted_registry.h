@@ -52,6 +52,37 @@ class RegistryScript {
     }
     replace("/schemas/ids/" + std::to_string(id) + "/versions?deleted=true", http_ok("[" + list + "]"));
   }
+  struct Reference {
+    std::string name;
+    std::string subject;
+    int version = 1;
+  };
+  // What GET /schemas/ids/{id} and GET /subjects/{subject}/versions/{version} say of a schema.
+  static schema::HttpReply schema_body(const std::string& text, const std::vector<Reference>& references = {},
+                                       const std::string& type = {}) {
+    std::string body = "{\"schema\":\"";
+    for (const char c : text) {
+      if (c == '"' || c == '\\') body += '\\';
+      body += c == '\n' ? ' ' : c;
+    }
+    body += "\"";
+    if (!type.empty()) body += ",\"schemaType\":\"" + type + "\"";
+    std::string list;
+    for (const auto& each : references) {
+      list += (list.empty() ? "" : ",") + ("{\"name\":\"" + each.name + "\",\"subject\":\"" + each.subject) +
+              "\",\"version\":" + std::to_string(each.version) + "}";
+    }
+    return http_ok(body + ",\"references\":[" + list + "]}");
+  }
+  void schema_of(std::int32_t id, const std::string& text, const std::vector<Reference>& references = {},
+                 const std::string& type = {}) {
+    replace("/schemas/ids/" + std::to_string(id), schema_body(text, references, type));
+  }
+  void version_of(const std::string& subject, int version, const std::string& text,
+                  const std::vector<Reference>& references = {}, const std::string& type = {}) {
+    replace("/subjects/" + subject + "/versions/" + std::to_string(version) + "?deleted=true",
+            schema_body(text, references, type));
+  }
   std::vector<schema::HttpRequest> asked() const {
     const std::lock_guard lock(mutex_);
     return asked_;

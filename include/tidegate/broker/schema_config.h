@@ -12,6 +12,7 @@
 #include "tidegate/schema/http.h"
 #include "tidegate/schema/policy.h"
 #include "tidegate/schema/registry.h"
+#include "tidegate/schema/validation_options.h"
 
 namespace tidegate::broker {
 
@@ -20,6 +21,7 @@ bool has_schema_registry(const ConfigValues& server);
 // Of checked settings with a registry.
 schema::RegistryOptions schema_registry_options(const ConfigValues& server);
 schema::CurlOptions schema_registry_access(const ConfigValues& server);
+schema::ValidationOptions schema_validation_options(const ConfigValues& server);
 // invalid_config for URLs and authentication that cannot be.
 Result<void> check_schema_registry(const ConfigValues& server);
 

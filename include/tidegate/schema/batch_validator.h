@@ -17,6 +17,7 @@
 #include "tidegate/runtime/task.h"
 #include "tidegate/schema/policy.h"
 #include "tidegate/schema/registry.h"
+#include "tidegate/schema/validation_options.h"
 
 namespace tidegate::schema {
 
@@ -37,7 +38,8 @@ struct BatchVerdict {
 class BatchValidator {
  public:
   // `registry` may be nullptr: then nobody can ever tell.
-  BatchValidator(Registry* registry, BlockingPool& blocking, MetricRegistry& metrics);
+  BatchValidator(Registry* registry, BlockingPool& blocking, MetricRegistry& metrics,
+                 ValidationOptions options = {});
   ~BatchValidator();
 
   // `policy` asks for something (any()). Does not look at the batch's CRC.

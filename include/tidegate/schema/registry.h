@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -92,6 +93,11 @@ class Registry {
   // What the caches know, on any thread; nullopt: ask.
   std::optional<MembershipAnswer> cached_membership(std::string_view subject, std::int32_t id);
   RegisteredSchemaPtr cached_schema(std::int32_t id);
+  // cached_membership for work on other threads, which may outlive this.
+  using MembershipReader = std::function<std::optional<MembershipAnswer>(std::string_view, std::int32_t)>;
+  MembershipReader membership_reader() const;
+  // The shard that runs the look-ups.
+  Shard& home() const;
 
   // From the caches or the registry, on any shard. Return within the timeout.
   Task<MembershipAnswer> membership(std::string subject, std::int32_t id);

@@ -261,10 +261,7 @@ Compiler::Index Compiler::enumeration(const json& node, std::string full) {
 
 Compiler::Index Compiler::fixed(const json& node, std::string full) {
   const json* size = member(node, "size");
-  if (size == nullptr || !size->is_number_unsigned() ||
-      size->get<std::uint64_t>() > limits_.max_fixed_bytes) {
-    return bad(fmt::format("fixed {} has no size, or one over {} bytes", full, limits_.max_fixed_bytes));
-  }
+  if (size == nullptr || !size->is_number_unsigned()) return bad(fmt::format("fixed {} has no size", full));
   return define({.kind = Kind::fixed, .name = std::move(full), .size = size->get<std::size_t>()});
 }
 

@@ -41,7 +41,6 @@ struct Type {
 struct CompileLimits {
   std::size_t max_types = 10'000;  // beside the primitive ones
   std::size_t max_depth = 64;      // of nested definitions in one text
-  std::size_t max_fixed_bytes = 16U << 20;
 };
 
 class Schema {

@@ -1,8 +1,6 @@
-#include "record_scan.h"
+#include "framing.h"
 
 #include <fmt/format.h>
-
-#include "tidegate/base/bytes.h"
 
 namespace tidegate::schema {
 namespace {
@@ -45,30 +43,6 @@ Framed unframe(Field field, ByteView value, std::span<const protocol::HeaderView
     return refused(field, fmt::format("no schema id: the first byte is {} instead of 0", value.front()));
   }
   return {.id = id_at(value), .payload = value.subspan(kPrefixBytes), .problem = {}};
-}
-
-Result<RecordScan> scan_records(const TopicPolicy& policy, const protocol::RecordBatch& batch,
-                                const protocol::RecordLimits& limits, std::size_t max_problems) {
-  RecordScan scan;
-  std::int32_t index = 0;
-  const auto look = [&](Field field, const std::optional<ByteView>& bytes,
-                        const protocol::RecordView& record) {
-    if (policy.of(field).validation == Validation::off || !bytes) return;
-    Framed framed = unframe(field, *bytes, record.headers);
-    if (framed.problem.empty()) {
-      scan.uses.push_back({index, field, framed.id});
-    } else if (++scan.problems_total <= max_problems) {
-      scan.problems.push_back({index, field, std::move(framed.problem)});
-    }
-  };
-  auto walked = protocol::for_each_record(batch, limits, [&](const protocol::RecordView& record) {
-    look(Field::key, record.key, record);
-    look(Field::value, record.value, record);
-    ++index;
-    return true;
-  });
-  if (!walked) return fail(std::move(walked.error()));
-  return scan;
 }
 
 }  // namespace tidegate::schema

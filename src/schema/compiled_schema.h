@@ -1,0 +1,42 @@
+// A schema in the form that records are checked against; each format has its own in its folder. Immutable:
+// any thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tidegate/base/bytes.h"
+#include "tidegate/base/result.h"
+#include "tidegate/schema/registry.h"
+#include "tidegate/schema/validation_options.h"
+
+namespace tidegate::schema {
+
+class CompiledSchema {
+ public:
+  virtual ~CompiledSchema() = default;
+  // Empty when `payload`, which stands behind the schema id, is one whole value of the schema; else what is
+  // wrong and where.
+  virtual std::string check(ByteView payload) const = 0;
+  // About what it takes in memory.
+  virtual std::size_t size_bytes() const = 0;
+};
+using CompiledSchemaPtr = std::shared_ptr<const CompiledSchema>;
+
+// A schema that another one refers to.
+struct ReferencedSchema {
+  std::string name;  // as the other one's text names it
+  SchemaType type = SchemaType::avro;
+  std::string text;
+};
+
+// `references` are all that `schema` needs, each behind those that it needs itself. invalid_record with the
+// reason when records cannot be checked against it: it is no schema, too large, or of a format that is not
+// there.
+Result<CompiledSchemaPtr> compile_schema(const RegisteredSchema& schema,
+                                         const std::vector<ReferencedSchema>& references,
+                                         const ValidationOptions& options);
+
+}  // namespace tidegate::schema

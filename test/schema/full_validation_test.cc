@@ -1,0 +1,336 @@
+// Validation of batches by what their records hold, against a scripted registry.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "support/batches.h"
+#include "support/run_task.h"
+#include "support/scripted_registry.h"
+#include "tidegate/schema/batch_validator.h"
+
+namespace tidegate::schema {
+namespace {
+
+using namespace std::chrono_literals;
+using test::http_failure;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr auto kOrder = R"({"type":"record","name":"Order","fields":[
+  {"name":"id","type":"long"},{"name":"tags","type":{"type":"array","items":"string"}},
+  {"name":"paid","type":["null","boolean"]}]})";
+constexpr TopicPolicy kFull{.value = {.validation = Validation::full}};
+constexpr TopicPolicy kFullOpen{.value = {.validation = Validation::full, .accept_unchecked = true}};
+
+std::string bytes(std::initializer_list<int> each) {
+  std::string out;
+  for (const int byte : each) out += static_cast<char>(byte);
+  return out;
+}
+std::string framed(std::int32_t id, const std::string& payload) {
+  return bytes({0, id >> 24, id >> 16, id >> 8, id}) + payload;
+}
+// id 7, tags ["a"], paid true.
+const std::string kGood = bytes({14, 2, 2, 'a', 0, 2, 1});
+const std::string kBadTag = bytes({14, 2, 2, 0xff, 0, 2, 1});
+
+class FullValidationTest : public ::testing::Test {
+ protected:
+  FullValidationTest() {
+    make({});
+    add(1, kOrder);
+  }
+  ~FullValidationTest() override { shards.stop(); }
+
+  void make(ValidationOptions options) {
+    RegistryOptions registry_options{.urls = {"http://a"}};
+    registry_options.tries = 1;
+    registry = std::make_unique<Registry>(registry_options, std::make_unique<test::ScriptedTransport>(script),
+                                          shards.shard(0), blocking, shards.clock(), rng, shards.metrics());
+    validator = std::make_unique<BatchValidator>(registry.get(), blocking, shards.metrics(), options);
+  }
+  void add(std::int32_t id, const std::string& text,
+           const std::vector<test::RegistryScript::Reference>& references = {},
+           const std::string& type = {}) {
+    script->id_of(id, {"t-value", "t-key"});
+    script->schema_of(id, text, references, type);
+  }
+  BatchVerdict check(const protocol::RecordBatch& batch, const TopicPolicy& policy = kFull) {
+    return shards.run([&] { return validator->check(policy, "t", batch, {}); }, 1);
+  }
+  BatchVerdict check(const std::vector<std::string>& values, const TopicPolicy& policy = kFull) {
+    return check(test::batch_of(values), policy);
+  }
+  // Of a batch of one record.
+  std::string reason(const std::string& value) {
+    const auto verdict = check({value});
+    if (verdict.error == ErrorCode::none) return "";
+    EXPECT_EQ(verdict.error, ErrorCode::invalid_record) << verdict.message;
+    return verdict.problems.empty() ? "no problem: " + verdict.message : verdict.problems[0].message;
+  }
+  static std::vector<std::int32_t> indexes(const BatchVerdict& verdict) {
+    std::vector<std::int32_t> found;
+    for (const auto& problem : verdict.problems) found.push_back(problem.index);
+    return found;
+  }
+  std::future<BatchVerdict> begin(const std::vector<std::string>& values) {
+    auto done = std::make_shared<std::promise<BatchVerdict>>();
+    auto future = done->get_future();
+    shards.shard(1).spawn(tell(validator.get(), test::batch_of(values), done), "test");
+    return future;
+  }
+  static Task<void> tell(BatchValidator* of, protocol::RecordBatch batch,
+                         std::shared_ptr<std::promise<BatchVerdict>> done) {
+    done->set_value(co_await of->check(kFull, "t", std::move(batch), {}));
+  }
+  double metric(const std::string& name, const std::string& label) {
+    for (const auto& family : shards.metrics().collect()) {
+      if (family.name != name) continue;
+      for (const auto& sample : family.samples) {
+        for (const auto& [key, value] : sample.labels) {
+          if (value == label) return sample.value;
+        }
+      }
+    }
+    return -1;
+  }
+
+  test::ShardHarness shards{2};
+  BlockingPool blocking{BlockingPoolOptions{}, shards.metrics()};
+  SeededRng rng{1};
+  std::shared_ptr<test::RegistryScript> script = std::make_shared<test::RegistryScript>();
+  std::unique_ptr<Registry> registry;
+  std::unique_ptr<BatchValidator> validator;
+};
+
+TEST_F(FullValidationTest, ValuesOfTheSchema_Pass) {
+  for (int round = 0; round < 3; ++round)
+    EXPECT_EQ(check({framed(1, kGood), framed(1, kGood)}).error, ErrorCode::none);
+  EXPECT_EQ(script->asked().size(), 2U) << "whose it is, and its text";
+}
+
+TEST_F(FullValidationTest, BadRecords_AreNamedWithTheFieldAndTheReason) {
+  const auto verdict = check({framed(1, kGood), framed(1, kBadTag), "none", framed(9, kGood),
+                              framed(1, kGood + "x"), framed(1, "")});
+  EXPECT_EQ(verdict.error, ErrorCode::invalid_record);
+  ASSERT_THAT(indexes(verdict), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_EQ(verdict.problems[0].message, "value: no value of schema id 1: a string is no UTF-8 (at tags[0])");
+  EXPECT_THAT(verdict.problems[1].message, HasSubstr("no schema id"));
+  EXPECT_THAT(verdict.problems[2].message, HasSubstr("unknown"));
+  EXPECT_THAT(verdict.problems[3].message, HasSubstr("1 bytes are left"));
+  EXPECT_THAT(verdict.problems[4].message, HasSubstr("(at id)"));
+  EXPECT_EQ(metric("tidegate_schema_records_total", "mismatch"), 0) << "of keys";
+}
+
+TEST_F(FullValidationTest, NullsPass_AndKeysHaveTheirOwnPolicy) {
+  constexpr TopicPolicy kKeys{.key = {.validation = Validation::full},
+                              .value = {.validation = Validation::id}};
+  const auto batch = test::build({{.timestamp = 1},
+                                  {.timestamp = 2, .key = framed(1, kGood), .value = framed(1, kBadTag)},
+                                  {.timestamp = 3, .key = framed(1, kBadTag), .value = framed(1, kGood)}});
+  const auto verdict = check(batch, kKeys);
+  ASSERT_THAT(indexes(verdict), ElementsAre(2));
+  EXPECT_THAT(verdict.problems[0].message, HasSubstr("key: no value of schema id 1"));
+  EXPECT_EQ(check(test::build({{.timestamp = 1, .key = "k"}})).error, ErrorCode::none);
+}
+
+TEST_F(FullValidationTest, SchemaInAHeader_LeavesTheWholeValue) {
+  const auto with = [](const std::string& value) {
+    return test::build({{.timestamp = 1, .value = value, .headers = {{"__value_schema_id", framed(1, "")}}}});
+  };
+  EXPECT_EQ(check(with(kGood)).error, ErrorCode::none);
+  EXPECT_EQ(check(with(kBadTag)).error, ErrorCode::invalid_record);
+}
+
+TEST_F(FullValidationTest, CompressedAndLargeBatches_AreJudgedTheSame) {
+  for (const auto codec : {protocol::Compression::none, protocol::Compression::zstd}) {
+    protocol::NewBatchOptions options;
+    options.compression = codec;
+    std::vector<std::string> values(5000, framed(1, kGood));
+    EXPECT_EQ(check(test::batch_of(values, options)).error, ErrorCode::none);
+    values[4321] = framed(1, kBadTag);
+    EXPECT_THAT(indexes(check(test::batch_of(values, options))), ElementsAre(4321));
+  }
+}
+
+TEST_F(FullValidationTest, OtherFormats_AreRefusedClearly) {
+  add(2, R"({"type":"object"})", {}, "JSON");
+  add(3, "message M {}", {}, "PROTOBUF");
+  EXPECT_THAT(reason(framed(2, "{}")),
+              AllOf(HasSubstr("schema id 2 cannot be validated with"), HasSubstr("JSON")));
+  EXPECT_THAT(reason(framed(3, "")), HasSubstr("PROTOBUF"));
+}
+
+TEST_F(FullValidationTest, UnusableSchema_IsLookedAtAgainAfterItsTime) {
+  add(2, R"(["null",["int"]])");
+  EXPECT_THAT(reason(framed(2, "")), HasSubstr("union is directly in a union"));
+  const auto asked = script->asked().size();
+  EXPECT_NE(reason(framed(2, "")), "");
+  EXPECT_EQ(script->asked().size(), asked) << "remembered";
+  EXPECT_EQ(metric("tidegate_schema_compiled_total", "unusable"), 1);
+  shards.advance(5s);
+  EXPECT_NE(reason(framed(2, "")), "");
+  EXPECT_EQ(metric("tidegate_schema_compiled_total", "unusable"), 2);
+}
+
+TEST_F(FullValidationTest, References_AreFollowedOnceEach) {
+  // 10 -> a, b; a -> c; b -> c.
+  script->version_of("c", 1, R"({"type":"fixed","name":"C","size":1})");
+  script->version_of("a", 3, R"({"type":"record","name":"A","fields":[{"name":"c","type":"C"}]})",
+                     {{"C", "c"}});
+  script->version_of("b", 1, R"({"type":"record","name":"B","fields":[{"name":"c","type":"C"}]})",
+                     {{"C", "c"}});
+  add(10, R"({"type":"record","name":"R","fields":[{"name":"a","type":"A"},{"name":"b","type":"B"}]})",
+      {{"A", "a", 3}, {"B", "b"}});
+  EXPECT_EQ(reason(framed(10, "xy")), "");
+  EXPECT_THAT(reason(framed(10, "x")), HasSubstr("(at b.c)"));
+  EXPECT_EQ(script->asked_for("/subjects/c/"), 1U);
+  EXPECT_EQ(script->asked_for("/subjects/a/versions/3"), 1U);
+}
+
+TEST_F(FullValidationTest, ReferencesThatCannotBe_MakeASchemaUnusable) {
+  script->version_of("a", 1, R"("int")", {{"B", "b"}});
+  script->version_of("b", 1, R"("int")", {{"A", "a"}});
+  add(10, R"("int")", {{"A", "a"}});
+  EXPECT_THAT(reason(framed(10, bytes({0}))), HasSubstr("version 1 of a goes in a circle"));
+  add(11, R"("int")", {{"N", "nowhere", 4}});
+  EXPECT_THAT(reason(framed(11, bytes({0}))), HasSubstr("version 4 of nowhere leads nowhere"));
+  script->version_of("f", 1, R"({"type":"fixed","name":"F","size":1})");
+  script->version_of("f", 2, R"({"type":"fixed","name":"F","size":2})");
+  add(12, R"("F")", {{"F", "f", 1}, {"F", "f", 2}});
+  EXPECT_THAT(reason(framed(12, "x")), HasSubstr("F is defined twice"));
+  script->version_of("p", 1, "message M {}", {}, "PROTOBUF");
+  add(13, R"("int")", {{"p", "p"}});
+  EXPECT_THAT(reason(framed(13, bytes({0}))), HasSubstr("refers to a schema of format PROTOBUF"));
+}
+
+TEST_F(FullValidationTest, NumberDepthAndSizeOfReferences_AreLimited) {
+  const auto chain = [&](std::int32_t id, int length) {
+    for (int i = 1; i <= length; ++i) {
+      const std::string next = "s" + std::to_string(i + 1);
+      script->version_of("s" + std::to_string(i), 1, R"("int")",
+                         i == length ? std::vector<test::RegistryScript::Reference>{}
+                                     : std::vector<test::RegistryScript::Reference>{{next, next}});
+    }
+    add(id, R"("int")", {{"s1", "s1"}});
+    return reason(framed(id, bytes({0})));
+  };
+  EXPECT_EQ(chain(10, 16), "");
+  EXPECT_THAT(chain(11, 17), HasSubstr("too many steps away"));
+  std::vector<test::RegistryScript::Reference> many;
+  for (int i = 0; i < 65; ++i) {
+    many.push_back({"m" + std::to_string(i), "m" + std::to_string(i)});
+    script->version_of(many.back().subject, 1, R"("int")");
+    if (i == 63) add(12, R"("int")", many);
+  }
+  EXPECT_EQ(reason(framed(12, bytes({0}))), "");
+  add(13, R"("int")", many);
+  EXPECT_THAT(reason(framed(13, bytes({0}))), HasSubstr("more than 64 references"));
+
+  make({.max_schema_bytes = 200});
+  add(20, R"("int")" + std::string(195, ' '));
+  EXPECT_EQ(reason(framed(20, bytes({0}))), "");
+  add(21, R"("int")" + std::string(196, ' '));
+  EXPECT_THAT(reason(framed(21, bytes({0}))), HasSubstr("more than 200 bytes"));
+  script->version_of("large", 1, R"("int")" + std::string(100, ' '));
+  add(22, R"("int")" + std::string(100, ' '), {{"l", "large"}});
+  EXPECT_THAT(reason(framed(22, bytes({0}))), HasSubstr("more than 200 bytes"));
+}
+
+TEST_F(FullValidationTest, LimitsOfSchemasAndRecords_AreThoseOfTheOptions) {
+  make({.max_types = 3, .max_schema_depth = 3, .max_record_depth = 2, .max_empty_values = 4});
+  const auto lists = [](int depth) {
+    std::string text = R"("null")";
+    for (int i = 0; i < depth; ++i) text = R"({"type":"array","items":)" + text + "}";
+    return text;
+  };
+  add(10, lists(3));
+  add(11, R"(["null",)" + lists(3) + "]");
+  add(12, R"({"type":"record","name":"R","fields":[{"name":"a","type":{"type":"array","items":"int"}},
+    {"name":"b","type":{"type":"array","items":"int"}},{"name":"c","type":{"type":"array","items":"int"}}]})");
+  EXPECT_EQ(reason(framed(10, bytes({0}))), "");
+  EXPECT_THAT(reason(framed(10, bytes({2, 2, 0}))), HasSubstr("the record is nested too deeply"));
+  EXPECT_THAT(reason(framed(11, bytes({0}))), HasSubstr("the schema is nested too deeply"));
+  EXPECT_THAT(reason(framed(12, bytes({0}))), HasSubstr("too many types"));
+  add(13, lists(1));
+  EXPECT_EQ(reason(framed(13, bytes({12, 0}))), "") << "6 nulls: 4, and one a byte";
+  EXPECT_THAT(reason(framed(13, bytes({14, 0}))), HasSubstr("take no bytes"));
+}
+
+TEST_F(FullValidationTest, ManyAtOnce_FetchASchemaOnce) {
+  shards.call([&] { script->held = true; });
+  std::vector<std::future<BatchVerdict>> futures;
+  for (int i = 0; i < 20; ++i) futures.push_back(begin({framed(1, i % 2 == 0 ? kGood : kBadTag)}));
+  shards.settle();
+  shards.call([&] {
+    script->held = false;
+    script->released.notify_all();
+  });
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(futures[static_cast<std::size_t>(i)].get().error,
+              i % 2 == 0 ? ErrorCode::none : ErrorCode::invalid_record);
+  }
+  EXPECT_EQ(script->asked().size(), 2U);
+  EXPECT_EQ(metric("tidegate_schema_compiled_total", "usable"), 1);
+}
+
+TEST_F(FullValidationTest, SlowRegistry_IsWaitedForOnceAndNotForEver) {
+  // Whose id it is, is known; its text takes longer than a batch waits.
+  EXPECT_EQ(check({framed(1, kGood)}, {.value = {.validation = Validation::id}}).error, ErrorCode::none);
+  shards.call([&] { script->held = true; });
+  auto first = begin({framed(1, kGood)});
+  shards.settle();
+  shards.advance(5s);
+  const auto told = first.get();
+  EXPECT_EQ(told.error, ErrorCode::not_enough_replicas);
+  EXPECT_THAT(told.message, HasSubstr("schema id 1 cannot be looked up now"));
+  shards.call([&] {
+    script->held = false;
+    script->released.notify_all();
+  });
+  EXPECT_EQ(check({framed(1, kGood)}).error, ErrorCode::none);
+  EXPECT_EQ(script->asked_for("/schemas/ids/1"), 2U) << "its subjects, its text: the second batch found it";
+}
+
+TEST_F(FullValidationTest, RegistryLost_IsRetriableOrAcceptedAsThePolicySays) {
+  EXPECT_EQ(check({framed(1, kGood)}).error, ErrorCode::none);
+  add(2, kOrder);
+  add(3, R"("A")", {{"A", "a"}});
+  script->replace("/schemas/ids/2", http_failure());
+  script->replace("/subjects/a/versions/1?deleted=true", http_failure());
+  const auto closed = check({framed(2, kGood)});
+  EXPECT_EQ(closed.error, ErrorCode::not_enough_replicas);
+  EXPECT_THAT(closed.message, HasSubstr("schema id 2 cannot be looked up now"));
+  EXPECT_THAT(check({framed(3, kGood)}).message,
+              HasSubstr("its reference to version 1 of a cannot be followed"));
+  EXPECT_EQ(check({framed(2, "anything")}, kFullOpen).error, ErrorCode::none);
+  EXPECT_EQ(check({framed(1, kGood)}).error, ErrorCode::none) << "what is known goes on";
+  EXPECT_THAT(indexes(check({framed(2, "anything"), framed(1, kBadTag)}, kFullOpen)), ElementsAre(1));
+  script->schema_of(2, kOrder);
+  EXPECT_EQ(check({framed(2, kGood)}).error, ErrorCode::none) << "and it is asked again";
+}
+
+TEST_F(FullValidationTest, TextThatIsGone_IsUnusable) {
+  script->id_of(2, {"t-value"});
+  EXPECT_THAT(reason(framed(2, kGood)), HasSubstr("does not have its text"));
+}
+
+TEST_F(FullValidationTest, CompiledSchemas_AreKeptWithinTheirMemory) {
+  make({.compiled_cache_bytes = 10'000});
+  for (std::int32_t id = 100; id < 140; ++id) {
+    add(id, kOrder);
+    EXPECT_EQ(check({framed(id, kGood)}).error, ErrorCode::none);
+  }
+  double bytes = 0;
+  for (const auto& family : shards.metrics().collect()) {
+    if (family.name == "tidegate_schema_compiled_bytes") bytes = family.samples.at(0).value;
+  }
+  EXPECT_GT(bytes, 1000);
+  EXPECT_LE(bytes, 10'000);
+  EXPECT_EQ(check({framed(100, kGood), framed(139, kBadTag)}).problems.size(), 1U) << "pushed out, and back";
+}
+
+}  // namespace
+}  // namespace tidegate::schema
