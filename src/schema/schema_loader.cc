@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cache.h"
+#include "excerpt.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/submit.h"
 
@@ -20,8 +21,14 @@ constexpr Duration kLongestWay = std::chrono::seconds(60);
 // Schemas on their way; further ones are told to come again.
 constexpr std::size_t kMaxFlights = 1000;
 
-LoadedSchema unusable(std::string problem) { return {nullptr, true, std::move(problem)}; }
-LoadedSchema unavailable(std::string problem) { return {nullptr, false, std::move(problem)}; }
+// It is told for every record.
+constexpr std::size_t kMaxProblemBytes = 500;
+LoadedSchema unusable(const std::string& problem) {
+  return {nullptr, true, excerpt(problem, kMaxProblemBytes)};
+}
+LoadedSchema unavailable(const std::string& problem) {
+  return {nullptr, false, excerpt(problem, kMaxProblemBytes)};
+}
 
 // What a schema refers to, as far as it is known.
 struct Gathered {
@@ -123,7 +130,7 @@ Task<LoadedSchema> SchemaLoader::State::fetch(std::shared_ptr<State> self, std::
   const MonoTime deadline = self->home.clock().now() + kLongestWay;
   SchemaAnswer root = co_await self->registry.schema(id);
   if (root.unknown_id) co_return unusable("the registry does not have its text");
-  if (!root.schema) co_return unavailable(std::move(root.problem));
+  if (!root.schema) co_return unavailable(root.problem);
   if (root.schema->text.size() > self->options.max_schema_bytes) co_return unusable(self->too_large());
   auto gathered = std::make_shared<Gathered>();
   gathered->bytes = root.schema->text.size();
@@ -167,7 +174,7 @@ Task<LoadedSchema> SchemaLoader::State::compile(std::shared_ptr<State> self, Reg
     return compile_schema(*schema, references, options);
   };
   auto compiled = co_await self->blocking.run(Lane::cpu, std::move(work));
-  if (!compiled) co_return unusable(std::move(compiled.error().message));
+  if (!compiled) co_return unusable(compiled.error().message);
   co_return LoadedSchema{std::move(*compiled), false, {}};
 }
 

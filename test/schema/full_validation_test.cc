@@ -312,6 +312,23 @@ TEST_F(FullValidationTest, RegistryLost_IsRetriableOrAcceptedAsThePolicySays) {
   EXPECT_EQ(check({framed(2, kGood)}).error, ErrorCode::none) << "and it is asked again";
 }
 
+TEST_F(FullValidationTest, NamesAsLongAsASchema_DoNotMakeReasonsLong) {
+  std::string name = "a";  // so that letters of two bytes stand across each limit
+  for (int i = 0; i < 50'000; ++i) name += "\xc3\xbc";
+  const std::string field = R"({"name":")" + name + R"(","type":"boolean"})";
+  add(20, R"({"type":"record","name":"R","fields":[)" + field + "]}");
+  const std::string mismatch = reason(framed(20, "x"));
+  EXPECT_THAT(mismatch, HasSubstr("\xc3\xbc..."));
+  EXPECT_LT(mismatch.size(), 300U);
+  add(21, R"({"type":"record","name":")" + name + R"(","fields":[)" + field + "," + field + "]}");
+  const std::string unusable = reason(framed(21, "x"));
+  EXPECT_THAT(unusable, HasSubstr("\xc3\xbc..."));
+  EXPECT_LT(unusable.size(), 700U);
+  script->id_of(22, {"t-value"});
+  script->schema_of(22, R"("int")", {{"r", name}});
+  EXPECT_LT(reason(framed(22, "x")).size(), 700U);
+}
+
 TEST_F(FullValidationTest, TextThatIsGone_IsUnusable) {
   script->id_of(2, {"t-value"});
   EXPECT_THAT(reason(framed(2, kGood)), HasSubstr("does not have its text"));

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "excerpt.h"
+
 namespace tidegate::schema::avro {
 namespace {
 
@@ -74,11 +76,13 @@ class Checker {
     return false;
   }
   bool fails_in(const std::string& part) {
+    // Of a long path the end, which is known first.
     if (path_.size() < kMaxPathBytes) path_ = part + path_;
     return false;
   }
 
   static constexpr std::size_t kMaxPathBytes = 200;
+  static constexpr std::size_t kMaxNameBytes = 100;
   const Schema& schema_;
   ByteView rest_;
   const CheckLimits& limits_;
@@ -128,7 +132,7 @@ bool Checker::string() {
 bool Checker::record(const Type& type, std::size_t depth) {
   for (std::size_t i = 0; i < type.parts.size(); ++i) {
     const std::size_t before = rest_.size();
-    if (!value(type.parts[i], depth)) return fails_in("." + type.labels[i]);
+    if (!value(type.parts[i], depth)) return fails_in("." + excerpt(type.labels[i], kMaxNameBytes));
     if (!pays(before)) return false;
   }
   return true;
