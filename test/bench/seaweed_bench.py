@@ -224,6 +224,8 @@ def latency_rows(label, prefix="ack", limit=None):
 LARGE = ("seaweedmq.chunk.bytes=1048576",)
 UNSYNCED = ("seaweedmq.fsync=false",)
 RECORD = ("seaweedmq.layout=record",)
+BROKER = ("seaweedmq.path=broker",)
+IN_MEMORY = ("seaweedmq.ack=broker",)  # of the broker
 
 SCENARIOS = [
     Scenario("produce", UNSYNCED + LARGE, produce("unsynced"),
@@ -239,6 +241,12 @@ SCENARIOS = [
              throughput_rows("produce, `record`, no fsync", 15)),
     Scenario("produce-record-fsync", LARGE + RECORD, produce("record-synced"),
              throughput_rows("produce, `record`, fsync")),
+    Scenario("produce-broker", BROKER + IN_MEMORY, produce("broker"),
+             throughput_rows("produce, broker path, `ack=broker`")),
+    Scenario("quarter-broker", BROKER + IN_MEMORY, quarter("broker"),
+             latency_rows("a quarter of that load: ack, broker path, `ack=broker`")),
+    Scenario("produce-flushed", BROKER, produce("flushed"), throughput_rows("produce, broker path, `ack=flushed`")),
+    Scenario("catch-up-broker", BROKER + IN_MEMORY, catch_up, throughput_rows("read from the start, broker path")),
     Scenario("catch-up", UNSYNCED + LARGE, catch_up, throughput_rows("read from the start, `batch`", 20, 2)),
     Scenario("catch-up-record", UNSYNCED + LARGE + RECORD, catch_up,
              throughput_rows("read from the start, `record`", 20)),

@@ -103,7 +103,8 @@ std::string api_versions_request();
 std::string end_offset_request(std::string_view topic, int32_t partition);
 
 // Answers, without length and correlation id. Each throws Error on a Kafka error code.
-void check_produce(Reader body, size_t partitions);
+// False: not now, send it again (REQUEST_TIMED_OUT).
+bool check_produce(Reader body, size_t partitions);
 struct Fetched {
   int64_t next_offset = -1;  // -1: nothing came
   size_t bytes = 0;
