@@ -1,4 +1,4 @@
-"""Parts of SeaweedFS that are down, hang, are slow, break connections or come and go, under a client's load.
+"""Parts of SeaweedFS that are down, hang, vanish, are slow, break connections or come and go, under a client's load.
 
 The master, the filer and the volume server stand behind proxies that misbehave when told. Of every fault: what was
 acknowledged is there once and in order, nothing fails for good, work goes on within seconds of healing, requests
@@ -158,7 +158,8 @@ def resetting(part):
 
 def register(part):
     # File ids come in blocks: without a master work goes on for a while, as long as there are any.
-    faults = {"is_down": mode(part, "refuse"), "hangs": mode(part, "hang"), "is_slow": mode(part, "slow"),
+    faults = {"is_down": mode(part, "refuse"), "hangs": mode(part, "hang"),
+              "vanishes_silently": mode(part, "half-open"), "is_slow": mode(part, "slow"),
               "breaks_connections": resetting(part), "comes_and_goes": flapping(part)}
     for name, (begin, heal) in faults.items():
         def run(begin=begin, heal=heal):

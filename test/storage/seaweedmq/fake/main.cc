@@ -2,7 +2,7 @@
 // then obeys lines, each answered by "ok" or "unknown": kill PART, start PART (master, filer, volume), and
 // put PATH CONTENT, which writes an entry. Ends with its standard input. With --faulty there is a proxy in
 // front of each part: the first line also has "rewrite FROM=TO,..." for seaweedmq.address.rewrite, and fault
-// PART MODE (pass, refuse, reset, hang, slow) tells a proxy what to do to its connections.
+// PART MODE (pass, refuse, reset, hang, slow, half-open) tells a proxy what to do to its connections.
 #include <iostream>
 #include <map>
 #include <memory>
@@ -31,7 +31,8 @@ bool misbehave(FaultyProxy& proxy, const std::string& mode) {
   static const std::map<std::string, FaultyProxy::Mode> modes = {{"pass", FaultyProxy::Mode::pass},
                                                                  {"refuse", FaultyProxy::Mode::refuse},
                                                                  {"hang", FaultyProxy::Mode::hang},
-                                                                 {"slow", FaultyProxy::Mode::slow}};
+                                                                 {"slow", FaultyProxy::Mode::slow},
+                                                                 {"half-open", FaultyProxy::Mode::half_open}};
   if (mode == "reset") {
     proxy.reset_all();
     return true;

@@ -95,13 +95,15 @@ void FaultyProxy::drop(Pair& pair, bool reset) {
 void FaultyProxy::accept_one() {
   const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (client < 0) return;
-  Pair pair{.client = client, .server = -1, .damaged = mode_ == Mode::hang, .to_server = {}, .to_client = {}};
-  if (mode_ == Mode::refuse) {
+  const Mode mode = mode_;
+  Pair pair{.client = client, .server = -1, .damaged = mode == Mode::hang, .to_server = {}, .to_client = {}};
+  pair.vanished = mode == Mode::half_open;
+  if (mode == Mode::refuse) {
     drop(pair, true);
     return;
   }
   ++connections_;
-  if (mode_ != Mode::hang) {
+  if (mode != Mode::hang && mode != Mode::half_open) {
     pair.server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_in at = loopback(target_);
     if (::connect(pair.server, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) {
@@ -116,6 +118,8 @@ void FaultyProxy::accept_one() {
 }
 
 bool FaultyProxy::pump(Pair& pair, short client_events, short server_events) {
+  if (mode_ == Mode::half_open) pair.vanished = true;
+  if (pair.vanished) return (client_events & (POLLRDHUP | POLLHUP | POLLERR)) == 0;
   const bool hang = mode_ == Mode::hang;
   if (hang) {
     pair.damaged = true;
@@ -138,6 +142,7 @@ void FaultyProxy::loop() {
   while (!stopping_) {
     const bool resetting = reset_.exchange(false) || mode_ == Mode::refuse;
     for (auto& pair : pairs_) {
+      if (mode_ == Mode::half_open) pair.vanished = true;
       if (resetting || (pair.damaged && mode_ != Mode::hang)) drop(pair, true);
     }
     std::erase_if(pairs_, [](const Pair& pair) { return pair.client < 0; });
@@ -145,6 +150,11 @@ void FaultyProxy::loop() {
     polled.push_back({wake_[0], POLLIN, 0});
     polled.push_back({listener_, POLLIN, 0});
     for (const auto& pair : pairs_) {
+      if (pair.vanished) {
+        polled.push_back({pair.client, POLLRDHUP, 0});
+        polled.push_back({-1, 0, 0});
+        continue;
+      }
       const bool room_up = pair.to_server.size() < kQueued;
       const bool room_down = pair.to_client.size() < kQueued;
       polled.push_back({pair.client,

@@ -19,6 +19,9 @@ class FaultyProxy {
     refuse,  // connections, open and new, are reset: the server is dead
     hang,    // accepts, takes what is sent, and nothing comes through either way; what was sent is lost
     slow,    // a few kilobytes a second each way
+    // The peer vanished and told nobody: what is open or comes now is never read, answered or ended again,
+    // not after healing either. Only later connections work.
+    half_open,
   };
   explicit FaultyProxy(std::uint16_t target_port);
   ~FaultyProxy();
@@ -37,6 +40,8 @@ class FaultyProxy {
     int server = -1;
     // Connections that lived through a hang lost bytes: they can only be reset.
     bool damaged = false;
+    // Half-open: left alone until the client gives it up.
+    bool vanished = false;
     std::string to_server;
     std::string to_client;
   };

@@ -12,6 +12,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kHealing = 5s;
 // Ten times what a call may take: a hang, not slowness.
 constexpr auto kHang = 15s;
+// For what ends by deadlines: some of them one after another on a busy machine.
+constexpr auto kNoticed = 30s;
 
 std::int64_t metric(ClientRig& rig, const std::string& name, const std::string& label) {
   for (const auto& family : rig.shards().metrics().collect()) {
@@ -80,10 +82,10 @@ class FaultSuite : public ::testing::TestWithParam<std::string> {
     fails_in_time([&] { return rig->upload(*to, "x"); });
     EXPECT_EQ(metric(*rig, "tidegate_seaweedmq_open_breakers", "volume"), 1);
   }
-  void heals(Part part, const std::function<bool()>& good) {
+  void heals(Part part, const std::function<bool()>& good, std::chrono::seconds within = kHealing) {
     rig->proxy(part).set(FaultyProxy::Mode::pass);
-    EXPECT_TRUE(rig->eventually(good, kHealing));
-    EXPECT_TRUE(rig->eventually([&] { return rig->client().missing().empty(); }, kHealing))
+    EXPECT_TRUE(rig->eventually(good, within));
+    EXPECT_TRUE(rig->eventually([&] { return rig->client().missing().empty(); }, within))
         << rig->client().missing();
   }
   std::unique_ptr<ClientRig> rig;
@@ -177,6 +179,37 @@ TEST_P(FaultSuite, MasterDead_IsMissed_AndFoundAgain) {
   EXPECT_TRUE(rig->eventually([&] { return !rig->client().missing().empty(); }));
   EXPECT_TRUE(finds() && reads());
   heals(Part::master, [&] { return rig->client().view().connected; });
+}
+
+// A peer that vanished: nothing ends the connections to it, not even its return. They must be given up.
+TEST_P(FaultSuite, FilerHalfOpen_FailsInTime_AndHealsOnAConnectionOfItsOwn) {
+  const int before = rig->proxy(Part::filer).connections();
+  rig->proxy(Part::filer).set(FaultyProxy::Mode::half_open);
+  filer_fails();
+  heals(Part::filer, [&] { return finds(); }, kNoticed);
+  EXPECT_GT(rig->proxy(Part::filer).connections(), before);
+}
+
+TEST_P(FaultSuite, FilerGoneForAMoment_IsFoundAgainThoughTheOldConnectionStaysDead) {
+  const int before = rig->proxy(Part::filer).connections();
+  rig->proxy(Part::filer).set(FaultyProxy::Mode::half_open);
+  EXPECT_FALSE(finds());
+  heals(Part::filer, [&] { return finds(); }, kNoticed);
+  EXPECT_GT(rig->proxy(Part::filer).connections(), before);
+}
+
+TEST_P(FaultSuite, VolumeServerHalfOpen_FailsInTime_AndHeals) {
+  rig->proxy(Part::volume).set(FaultyProxy::Mode::half_open);
+  volume_fails();
+  EXPECT_TRUE(finds());
+  heals(Part::volume, [&] { return reads() && writes(); }, kNoticed);
+}
+
+TEST_P(FaultSuite, MasterHalfOpen_IsMissed_AndFoundAgain) {
+  rig->proxy(Part::master).set(FaultyProxy::Mode::half_open);
+  EXPECT_TRUE(rig->eventually([&] { return !rig->client().missing().empty(); }, kNoticed));
+  EXPECT_TRUE(finds());
+  heals(Part::master, [&] { return rig->client().view().connected; }, kNoticed);
 }
 
 TEST_P(FaultSuite, CallsAreCountedAndTimed) {
