@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "inherited_offsets.h"
+
 #include "tidegate/broker/server_config.h"
+#include "tidegate/groups/record.h"
 #include "tidegate/storage/embedded/embedded_engine.h"
 #include "tidegate/storage/memory/memory_engine.h"
 #include "tidegate/storage/seaweedmq/seaweedmq_engine.h"
@@ -47,13 +50,29 @@ storage::SeaweedmqOptions seaweedmq_options(const ConfigValues& config) {
   return options;
 }
 
+// A group that SeaweedFS's own Kafka gateway had goes on where it was.
+storage::PositionFiles position_files(const Clock& clock) {
+  storage::PositionFiles files{.scope_prefix = std::string(groups::kGroupScopes), .to_entries = {}};
+  files.to_entries = [&clock](const std::vector<storage::PositionFile>& found) {
+    std::vector<storage::MetaEntry> entries;
+    for (const storage::PositionFile& file : found) {
+      auto entry = inherited_offset(file.topic, file.partition, file.content, clock.wall_ms());
+      if (entry) entries.push_back({.key = std::move(entry->first), .value = std::move(entry->second)});
+    }
+    return entries;
+  };
+  return files;
+}
+
 }  // namespace
 
 Result<ChosenEngine> make_engine(const ConfigValues& config, ShardPool& shards, BlockingPool& blocking,
                                  const Clock& clock, Rng& rng, MetricRegistry& metrics) {
   ChosenEngine chosen;
   if (config.text("engine") == "seaweedmq") {
-    auto parts = storage::make_seaweedmq_engine(seaweedmq_options(config), shards, clock, rng, metrics);
+    auto options = seaweedmq_options(config);
+    options.positions = position_files(clock);
+    auto parts = storage::make_seaweedmq_engine(options, shards, clock, rng, metrics);
     if (!parts) return fail(std::move(parts.error()));
     chosen.engine = std::move(parts->engine);
     chosen.stop_waiting = std::move(parts->stop_waiting);

@@ -51,7 +51,7 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       topics_(
           source_->backend().filer, entries_, clock, with_brokers(options.topics, *source_),
           [this] { return random_uuid(rng_); }, [this](TopicId id) { return close_topic(id); }),
-      meta_(source_->backend().filer, entries_, shards) {
+      meta_(source_->backend().filer, entries_, shards, std::move(options.positions)) {
   const Backend backend = source_->backend();
   for (unsigned i = 0; i < shards.size(); ++i) {
     auto home = std::make_unique<LogShard>(shards.at(i), backend, clock, rng.next(), options.direct, metrics_,

@@ -46,6 +46,7 @@ struct EngineOptions {
   std::function<bool(const std::string& process)> process_has_ended = [](const std::string&) {
     return false;
   };
+  PositionFiles positions;
 };
 
 class SeaweedmqEngine final : public Engine {

@@ -89,6 +89,7 @@ Result<EngineOptions> engine_options(const SeaweedmqOptions& options) {
   out.shares = true;
   out.process = process_mark();
   out.process_has_ended = process_has_ended;
+  out.positions = options.positions;
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/task.h"
 #include "tidegate/storage/engine.h"
+#include "tidegate/storage/seaweedmq/position_files.h"
 
 namespace tidegate::storage {
 
@@ -43,6 +44,7 @@ struct SeaweedmqOptions {
   std::size_t chunk_cache_bytes = 64U << 20;
   Duration call_timeout = std::chrono::seconds(5);
   Duration transfer_timeout = std::chrono::seconds(10);
+  PositionFiles positions;
 };
 
 struct SeaweedmqParts {

@@ -98,6 +98,7 @@ std::string partition_dir(std::string_view topic, std::int64_t generation_ns, Ri
 
 std::string topics_dir() { return join(kMeta, "topics"); }
 std::string scopes_dir() { return join(kMeta, "scopes"); }
+std::string positions_dir() { return join(kMeta, "consumer_offsets"); }
 std::string states_dir(const TopicId& id) { return fmt::format("{}/partitions/{}", kMeta, id.to_string()); }
 std::string state_name(std::int32_t index) { return fmt::format("{:04}", index); }
 std::string sessions_dir() { return join(kMeta, "sessions"); }

@@ -40,6 +40,8 @@ std::string partition_dir(std::string_view topic, std::int64_t generation_ns, Ri
 // Ours, beside the topics.
 std::string topics_dir();
 std::string scopes_dir();
+// Of the groups of SeaweedFS's own Kafka gateway.
+std::string positions_dir();
 std::string states_dir(const TopicId& id);
 std::string state_name(std::int32_t index);
 std::string fences_dir();

@@ -54,8 +54,12 @@ std::optional<std::string> scope_in(const Entry& entry) {
 
 }  // namespace
 
-ScopeStore::ScopeStore(Filer& filer, VersionedEntries& entries, ShardPool& shards)
-    : filer_(filer), entries_(entries), shards_(shards), slots_(shards.size()) {}
+ScopeStore::ScopeStore(Filer& filer, VersionedEntries& entries, ShardPool& shards, PositionFiles positions)
+    : filer_(filer),
+      entries_(entries),
+      shards_(shards),
+      inherited_(filer, std::move(positions)),
+      slots_(shards.size()) {}
 
 unsigned ScopeStore::home_of(const std::string& scope) const {
   return protocol::crc32c(as_bytes(scope)) % shards_.size();
@@ -63,30 +67,39 @@ unsigned ScopeStore::home_of(const std::string& scope) const {
 
 // -------------------------------------------------------------------------------------------- read
 
-Task<Result<ScopeContent>> ScopeStore::read(std::string scope) {
+// `content.scope` is another one when two long names are stored under one.
+Task<Result<ScopeStore::Stored>> ScopeStore::read(std::string scope) {
   auto found = co_await entries_.get(paths::scopes_dir(), name_of(scope));
   if (!found) co_return fail(std::move(found.error()));
-  ScopeContent nothing{.scope = scope};
-  if (found->etag.empty()) co_return nothing;
+  Stored stored{.content = {.scope = scope}, .etag = found->etag};
+  if (found->etag.empty()) {
+    auto inherited = co_await inherited_.of(std::move(scope));
+    if (!inherited) co_return fail(std::move(inherited.error()));
+    stored.content.entries = std::move(*inherited);
+    co_return stored;
+  }
   auto content = parse_scope(found->content);
-  if (content && content->scope != scope) co_return nothing;
-  co_return content;
+  if (!content) co_return fail(std::move(content.error()));
+  stored.content = std::move(*content);
+  co_return stored;
 }
 
 Task<Result<std::optional<std::string>>> ScopeStore::get(std::string scope, std::string key) {
-  auto content = co_await read(std::move(scope));
-  if (!content) co_return fail(std::move(content.error()));
-  const auto found = content->entries.find(key);
-  if (found == content->entries.end()) co_return std::nullopt;
+  auto stored = co_await read(scope);
+  if (!stored) co_return fail(std::move(stored.error()));
+  auto& entries = stored->content.entries;
+  const auto found = entries.find(key);
+  if (found == entries.end() || stored->content.scope != scope) co_return std::nullopt;
   co_return std::move(found->second);
 }
 
 Task<Result<std::vector<MetaEntry>>> ScopeStore::scan(std::string scope, std::string prefix,
                                                       std::string after, std::size_t limit) {
-  auto content = co_await read(std::move(scope));
-  if (!content) co_return fail(std::move(content.error()));
+  auto stored = co_await read(scope);
+  if (!stored) co_return fail(std::move(stored.error()));
   std::vector<MetaEntry> found;
-  const auto& all = content->entries;
+  if (stored->content.scope != scope) co_return found;
+  const auto& all = stored->content.entries;
   auto at = after.empty() || after < prefix ? all.lower_bound(prefix) : all.upper_bound(after);
   for (; at != all.end() && found.size() < limit && at->first.starts_with(prefix); ++at) {
     found.push_back({.key = at->first, .value = at->second});
@@ -169,27 +182,19 @@ Task<void> ScopeStore::write_all(std::string scope) {
 }
 
 Task<Result<void>> ScopeStore::load(Slot* slot, std::string scope) {
-  auto found = co_await entries_.get(paths::scopes_dir(), name_of(scope));
-  if (!found) co_return fail(std::move(found.error()));
-  ScopeContent content{.scope = scope};
-  if (!found->etag.empty()) {
-    auto parsed = parse_scope(found->content);
-    if (!parsed) co_return fail(std::move(parsed.error()));
-    if (parsed->scope != scope) {
-      co_return fail(ErrorCode::kafka_storage_error,
-                     "two long names are stored under one: " + name_of(scope));
-    }
-    content = std::move(*parsed);
-  }
-  slot->content = std::move(content);
-  slot->etag = found->etag;
+  auto stored = co_await read(scope);
+  if (!stored) co_return fail(std::move(stored.error()));
+  if (stored->content.scope != scope)
+    co_return fail(ErrorCode::kafka_storage_error, "two long names are stored under one: " + name_of(scope));
+  slot->content = std::move(stored->content);
+  slot->etag = std::move(stored->etag);
   co_return Result<void>{};
 }
 
 Task<Result<bool>> ScopeStore::write(Slot* slot, ScopeContent next) {
   const std::string name = name_of(next.scope);
-  // What holds nothing and fences nobody needs no entry.
-  if (next.entries.empty() && next.epoch == 0) {
+  // What holds nothing and fences nobody needs no entry, unless it would inherit again without one.
+  if (next.entries.empty() && next.epoch == 0 && !inherited_.covers(next.scope)) {
     if (slot->etag.empty()) co_return true;
     auto erased = co_await entries_.erase(paths::scopes_dir(), name, slot->etag);
     if (erased && *erased) slot->etag.clear();

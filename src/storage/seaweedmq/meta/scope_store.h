@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "format/records.h"
+#include "inherited_positions.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/suspend.h"
 #include "tidegate/storage/engine.h"
@@ -24,7 +25,7 @@ class ScopeStore final : public MetaStore {
   // An entry is sent as one message, and once more to whoever watches the filer.
   static constexpr std::size_t kMaxScopeBytes = 4U << 20;
 
-  ScopeStore(Filer& filer, VersionedEntries& entries, ShardPool& shards);
+  ScopeStore(Filer& filer, VersionedEntries& entries, ShardPool& shards, PositionFiles positions);
 
   Task<Result<std::optional<std::string>>> get(std::string scope, std::string key) override;
   Task<Result<void>> put_batch(std::string scope, std::int32_t epoch, std::vector<MetaOp> ops,
@@ -55,7 +56,12 @@ class ScopeStore final : public MetaStore {
   using Slots = std::unordered_map<std::string, std::unique_ptr<Slot>>;
   using Group = std::vector<Put*>;
 
-  Task<Result<ScopeContent>> read(std::string scope);
+  struct Stored {
+    ScopeContent content;
+    std::string etag;  // empty: there is no entry, what the content has is inherited
+  };
+
+  Task<Result<Stored>> read(std::string scope);
   Task<Result<void>> put_at_home(std::string scope, std::int32_t epoch, std::vector<MetaOp> ops);
   Task<void> write_all(std::string scope);
   Task<void> write_group(Slot* slot, std::string scope, Group group);
@@ -67,6 +73,7 @@ class ScopeStore final : public MetaStore {
   Filer& filer_;
   VersionedEntries& entries_;
   ShardPool& shards_;
+  InheritedPositions inherited_;
   std::atomic<bool> open_{false};
   std::vector<Slots> slots_;  // one a shard, touched on that shard alone
 };
