@@ -3,7 +3,7 @@ import json
 import struct
 import time
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from .interop_world import (CHUNK_BYTES, EDGES, PATIENCE_S, Sender, as_read, check_reads, equal,
@@ -85,6 +85,55 @@ def go_gateway_is_read(world):
             raise AssertionError(f"times from {min(times)} to {max(times)}")
     world.restart_gateway()
     check_reads(world, topic, logs)
+
+
+def positions_of_go_gateway_are_taken_over(world):
+    """What a group committed there is committed here, until a client commits here."""
+    address, topic, group = world.go_gateway(), "positions-by-go", "went-over"
+    there, partitions = AdminClient({"bootstrap.servers": address, "log_level": 0}), [0, 1, 2]
+    wait_until("the Go gateway makes a topic", lambda: made(there, NewTopic(topic, 3, 1)))
+    sender = Sender(address)
+    for partition in partitions:
+        sender.send(topic, partition, native_records(partition, 100, 100))
+    sender.flush()
+    positions = [TopicPartition(topic, 0, 17, "note"), TopicPartition(topic, 2, 99)]
+    commit(address, group, positions, member_of=topic)  # it takes none from whoever is not a member
+    world.end_native()
+    wait_until("Tidegate lists the topic", lambda: topic in world.admin().list_topics(timeout=20).topics)
+    equal(committed(world.bootstrap, "never-was", topic, partitions), [None] * 3, "of another group")
+    equal(committed(world.bootstrap, group, topic, partitions), [(17, "note"), None, (99, "")], "taken over")
+    world.restart_gateway()
+    equal(committed(world.bootstrap, group, topic, partitions), [(17, "note"), None, (99, "")], "after a restart")
+    commit(world.bootstrap, group, [TopicPartition(topic, 1, 5), TopicPartition(topic, 2, 100)])
+    world.restart_gateway()
+    equal(committed(world.bootstrap, group, topic, partitions), [(17, "note"), (5, ""), (100, "")], "of both")
+
+
+def asking(bootstrap, group):
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False,
+                     "log_level": 0})
+
+
+def commit(bootstrap, group, positions, member_of=None):
+    consumer = asking(bootstrap, group)
+    try:
+        if member_of:
+            consumer.subscribe([member_of])
+            wait_until("a member gets partitions", lambda: consumer.poll(1) is not None or consumer.assignment())
+        done = consumer.commit(offsets=positions, asynchronous=False)
+        equal([one.error for one in done], [None] * len(positions), "errors of the commit")
+    finally:
+        consumer.close()
+
+
+def committed(bootstrap, group, topic, partitions):
+    """(offset, metadata) of each; None where there is none."""
+    consumer = asking(bootstrap, group)
+    try:
+        told = consumer.committed([TopicPartition(topic, p) for p in partitions], timeout=PATIENCE_S)
+        return [None if one.offset < 0 else (one.offset, one.metadata or "") for one in told]
+    finally:
+        consumer.close()
 
 
 # Transactional markers apart, everything that layout `record` has a way for.
@@ -229,5 +278,5 @@ def growth_under_a_broker(world):
     equal(world.filer.generations(topic), generation, "divisions of the topic")
 
 
-CASES = [native_publisher_is_read, go_gateway_is_read, subscriber_reads_record_layout,
+CASES = [native_publisher_is_read, go_gateway_is_read, positions_of_go_gateway_are_taken_over, subscriber_reads_record_layout,
          subscriber_of_batch_layout, tools_list_topics, made_anew_under_a_broker, growth_under_a_broker]
