@@ -73,6 +73,7 @@ def go_gateway_is_read(world):
     edges = as_read(EDGES) + [(b"", b"empty key"), (b"empty value", b"")]
     for partition, (count, size) in enumerate(((500, 300), (1500, 12000), (0, 1))):
         records = edges + native_records(partition, count, size)
+        sender.first(topic, partition)
         sender.send(topic, partition, records, [("lost", b"header")], [1000 + n for n in range(len(records))])
         sender.flush()
     logs = [as_read(sender.log(partition)) for partition in range(3)]
@@ -94,8 +95,7 @@ def positions_of_go_gateway_are_taken_over(world):
     wait_until("the Go gateway makes a topic", lambda: made(there, NewTopic(topic, 3, 1)))
     sender = Sender(address)
     for partition in partitions:
-        sender.send(topic, partition, native_records(partition, 100, 100))
-    sender.flush()
+        sender.first(topic, partition)
     positions = [TopicPartition(topic, 0, 17, "note"), TopicPartition(topic, 2, 99)]
     commit(address, group, positions, member_of=topic)  # it takes none from whoever is not a member
     world.end_native()

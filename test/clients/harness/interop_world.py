@@ -148,6 +148,14 @@ class Sender:
                 except BufferError:
                     self.producer.poll(0.2)
 
+    def first(self, topic, partition):
+        """Sends one record until it is taken: the Go gateway refuses some while its broker begins."""
+        def taken():
+            self.errors.clear()
+            self.send(topic, partition, [(b"first", b"first")])
+            return self.producer.flush(PATIENCE_S * 2) == 0 and not self.errors
+        wait_until(f"a record is taken for {topic}-{partition}", taken)
+
     def flush(self):
         left = self.producer.flush(PATIENCE_S * 2)
         if left or self.errors:

@@ -21,6 +21,7 @@ SERVICE = "/messaging_pb.SeaweedMessaging/"
 FILER = "/filer_pb.SeaweedFiler/"
 NAMESPACE = "kafka"
 CALL_TIMEOUT_S = 20
+STREAM_TIMEOUT_S = 600  # no broker of a case lives as long
 PATIENCE_S = 90  # a broker knows other brokers and its filer some time after it listens
 RESET_TO_EARLIEST = 5
 WINDOW = 64  # messages that a subscriber may have unacknowledged; a broker given 0 ends itself
@@ -69,7 +70,7 @@ class Publisher:
         self.requests = queue.Queue()
         call = channel.stream_stream(SERVICE + "PublishMessage",
                                      **_both_ways("messaging_pb.PublishMessageResponse"))
-        self.answers = call(iter(self.requests.get, None))
+        self.answers = call(iter(self.requests.get, None), timeout=STREAM_TIMEOUT_S)
         init = {"topic": topic_of(topic), "partition": partition, "publisher_name": "test"}
         self.requests.put(message("messaging_pb.PublishMessageRequest", init=init))
         self._answer()
@@ -137,7 +138,7 @@ class Broker:
         requests = queue.Queue()
         call = self.channel.stream_stream(SERVICE + "SubscribeMessage",
                                           **_both_ways("messaging_pb.SubscribeMessageResponse"))
-        answers = call(iter(requests.get, None))
+        answers = call(iter(requests.get, None), timeout=STREAM_TIMEOUT_S)
         self.open.append(answers)
         requests.put(message("messaging_pb.SubscribeMessageRequest", init={
             "consumer_group": "native", "consumer_id": f"test-{len(self.open)}", "client_id": "test",
