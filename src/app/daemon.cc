@@ -231,6 +231,7 @@ Task<Result<void>> Daemon::start_engine() {
 Task<Result<void>> Daemon::start_server() {
   auto options = make_server_options(config_, listeners_);
   options.waits_for_broker = !broker_;
+  options.node = broker::server_node_id(config_);
   server_ = std::make_unique<server::Server>(std::move(options), api::api_table(), broker_.get(), shards_,
                                              clock_, metrics_);
   auto server_up = co_await server_->start();

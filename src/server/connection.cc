@@ -47,6 +47,7 @@ Connection::Connection(std::shared_ptr<ShardServer> server, std::unique_ptr<Stre
   session_->listener = endpoint.name;
   session_->advertised_host = endpoint.advertised_host;
   session_->advertised_port = endpoint.advertised_port;
+  session_->node = server_->shared().options.node;
 }
 
 Connection::~Connection() = default;

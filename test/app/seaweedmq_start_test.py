@@ -116,9 +116,12 @@ class Waiting(unittest.TestCase):
         # With the groups of KIP-848: a client that does not see them gives up for good.
         self.assertLessEqual({3, 68}, set(api_versions(gateway.kafka)))
         answer = gateway.ask(wire.create_by_metadata("early"))
-        # Metadata 1: no broker, no controller, one topic without a leader.
-        brokers, controller, topics, error = struct.unpack_from(">iiih", answer, 4)
-        self.assertEqual((brokers, controller, topics, error), (0, -1, 1, LEADER_NOT_AVAILABLE))
+        # Metadata 1: this broker, which clients would forget otherwise, no controller, one topic without a leader.
+        brokers, node, length = struct.unpack_from(">iih", answer, 4)
+        host, at = answer[14:14 + length].decode(), 14 + length
+        port, rack, controller, topics, error = struct.unpack_from(">ihiih", answer, at)
+        self.assertEqual((brokers, node, rack, (host, port)), (1, 1, -1, gateway.kafka))
+        self.assertEqual((controller, topics, error), (-1, 1, LEADER_NOT_AVAILABLE))
         answer = gateway.ask(wire.frame(10, 0, wire.text("readers")))
         self.assertEqual(struct.unpack_from(">h", answer, 4)[0], COORDINATOR_NOT_AVAILABLE)
         # A list of all topics that is empty would be believed.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "tidegate/base/clock.h"
+#include "tidegate/base/ids.h"
 #include "tidegate/base/shared_buffer.h"
 #include "tidegate/runtime/task.h"
 
@@ -44,6 +45,7 @@ struct ClientSession {
   // The endpoint that this listener advertises, for Metadata and FindCoordinator.
   std::string advertised_host;
   std::uint16_t advertised_port = 0;
+  NodeId node = 0;  // of this server; what others know of it while storage is not there yet
 
   // The socket is gone: waits may end early. A waiting request registers a call and takes it back when
   // it ends; several may wait at once, because Fetch never holds up the requests behind it.

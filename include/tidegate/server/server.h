@@ -12,6 +12,7 @@
 
 #include "tidegate/api/api_table.h"
 #include "tidegate/base/clock.h"
+#include "tidegate/base/ids.h"
 #include "tidegate/base/metrics.h"
 #include "tidegate/base/result.h"
 #include "tidegate/runtime/shard.h"
@@ -43,6 +44,7 @@ struct ServerOptions {
   Duration write_stall_timeout = std::chrono::minutes(1);         // connection.write.stall.ms
   Duration frame_timeout = std::chrono::minutes(1);               // connection.frame.timeout.ms
   bool waits_for_broker = false;                                  // clients are put off until serve()
+  NodeId node = 0;                                                // node.id, told to clients meanwhile
 };
 
 // Where clients connect, with the real ports.

@@ -12,7 +12,11 @@ std::vector<BrokerAddress> broker_addresses(const RequestContext& context) {
   const storage::Cluster& cluster = context.broker->parts().cluster;
   const ClientSession& session = *context.session;
   std::vector<BrokerAddress> addresses;
-  for (const storage::Member& member : cluster.members()) {
+  std::vector<storage::Member> members = cluster.members();
+  // It answers, whatever others think of it: clients forget brokers that no answer names.
+  const auto is_self = [&](const storage::Member& member) { return member.node == cluster.self(); };
+  if (std::ranges::none_of(members, is_self)) members.push_back({.node = cluster.self()});
+  for (const storage::Member& member : members) {
     BrokerAddress address{.node = member.node, .host = {}, .port = 0, .rack = std::nullopt};
     if (!member.rack.empty()) address.rack = member.rack;
     const auto same = std::ranges::find(member.endpoints, session.listener, &storage::Endpoint::listener);

@@ -138,13 +138,17 @@ Task<Reply> handle(RequestContextPtr context, Request request) {
   co_return make_reply(*context, std::move(response), error);
 }
 
-// Storage is not there yet. Clients take a topic without a leader and an answer without brokers for passing
-// states and ask again; a list of all topics that is empty they would believe.
+// Storage is not there yet. Clients take a topic without a leader for a passing state and ask again; a list
+// of all topics that is empty they would believe. This node is told: librdkafka takes down what it has of
+// brokers that are not in an answer, and one that has taken down all may have nobody left to ask.
 Task<Reply> handle_waiting(RequestContextPtr context, Request request) {
   if (!request.topics || (context->version == 0 && request.topics->empty())) {
     co_return Reply{.send = false, .close = true, .close_reason = "storage is not there yet"};
   }
   Response response;
+  const ClientSession& session = *context->session;
+  response.brokers.push_back(
+      {.node_id = session.node, .host = session.advertised_host, .port = session.advertised_port});
   for (auto& asked : *request.topics) {
     response.topics.push_back(
         failed_topic(std::move(asked.name), asked.topic_id, ErrorCode::leader_not_available));
