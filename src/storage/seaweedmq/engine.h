@@ -105,6 +105,7 @@ class SeaweedmqEngine final : public Engine {
   // engine_streams.cc
   Task<Opening> open_broker_log(TopicRecord record, PartitionId id, LogConfig config,
                                 std::shared_ptr<Ownership> ownership);
+  Task<Result<void>> mend_topic(TopicId topic);
   Task<void> let_go_of_removed(std::string name);
   Task<void> let_go_on(unsigned index, std::string name);
   Task<void> keep_streams();

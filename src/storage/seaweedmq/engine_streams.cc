@@ -46,11 +46,18 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_broker_log(TopicRecord reco
                               .generation_ns = record.generation_ns,
                               .range = range,
                               .slots = record.slots}};
-  const BrokerPath path{.brokers = *brokers, .watch = stream_watch_, .options = broker_options_};
+  auto mend = [this](TopicId topic) { return mend_topic(topic); };
+  const BrokerPath path{
+      .brokers = *brokers, .watch = stream_watch_, .mend_topic = mend, .options = broker_options_};
   LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
   auto opened = co_await BrokerLog::open(home, path, std::move(place), config, std::move(ownership));
   if (!opened) co_return fail(std::move(opened.error()));
   co_return std::move(*opened);
+}
+
+Task<Result<void>> SeaweedmqEngine::mend_topic(TopicId topic) {
+  auto mend = [this, topic] { return topics_.mend_conf(topic); };
+  co_return co_await submit_to(shards_.at(0), mend);
 }
 
 Task<void> SeaweedmqEngine::let_go_of_removed(std::string name) {

@@ -34,14 +34,14 @@ class LibrdkafkaLoad:
 
     family = "librdkafka"
 
-    def __init__(self, name, bootstrap, topic, partitions, rate, path):
+    def __init__(self, name, bootstrap, topic, partitions, rate, path, idempotent=True):
         self.name, self.topic, self.partitions, self.rate = name, topic, partitions, rate
         self.path, self._acked = path, 0
         self._file = open(path, "w", encoding="utf-8")
         self.history = Recorder(self._file, stamped=True)
         self.stopping = threading.Event()
         self.producer = Producer({
-            "bootstrap.servers": bootstrap, "client.id": name, "enable.idempotence": True,
+            "bootstrap.servers": bootstrap, "client.id": name, "enable.idempotence": idempotent,
             "acks": "all", "linger.ms": 3, **KEEP_BROKERS,
             "queue.buffering.max.messages": QUEUE_RECORDS + 1, "batch.num.messages": 100,
             "delivery.timeout.ms": DELIVERY_TIMEOUT_MS, "retry.backoff.ms": 20,
@@ -142,9 +142,9 @@ FAMILIES = {"librdkafka": lambda: None, "java": _java,
             "franz-go": lambda: [str(deps.go_program("killload"))]}
 
 
-def start_load(family, command, *arguments):
+def start_load(family, command, *arguments, idempotent=True):
     if family == "librdkafka":
-        return LibrdkafkaLoad(*arguments)
+        return LibrdkafkaLoad(*arguments, idempotent=idempotent)
     return ProgramLoad(family, command, *arguments)
 
 

@@ -115,6 +115,8 @@ std::unique_ptr<storage::Engine> make(const EngineEnvironment& environment, Kind
   options.direct.linger = Duration(0);
   options.topics = {.path = kind.path, .layout = kind.layout};
   options.broker.flushed = kind.flushed;
+  // A broker that was started again answers after 30 s and more.
+  if (on_weed() && broker) options.direct.give_up_after = std::chrono::minutes(2);
   options.broker.look_every = std::chrono::milliseconds(on_weed() ? 100 : 10);
   options.wait_for_backend = true;
   return std::make_unique<SeaweedmqEngine>(options, std::move(source), environment.shards, environment.clock,

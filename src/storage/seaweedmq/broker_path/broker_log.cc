@@ -10,6 +10,7 @@ BrokerLog::BrokerLog(LogShard& home, BrokerPath path, BrokerLogPlace place, LogC
     : home_(home),
       brokers_(path.brokers),
       watch_(path.watch),
+      mend_topic_(std::move(path.mend_topic)),
       options_(path.options),
       place_(std::move(place)),
       config_(config),
@@ -25,7 +26,8 @@ BrokerLog::~BrokerLog() {
 Task<Result<std::shared_ptr<BrokerLog>>> BrokerLog::open(LogShard& home, BrokerPath path,
                                                          BrokerLogPlace place, LogConfig config,
                                                          std::shared_ptr<Ownership> ownership) {
-  auto log = std::make_shared<BrokerLog>(home, path, std::move(place), config, std::move(ownership));
+  auto log =
+      std::make_shared<BrokerLog>(home, std::move(path), std::move(place), config, std::move(ownership));
   auto recovered = co_await log->recover();
   if (!recovered) co_return fail(std::move(recovered.error()));
   log->start_session();

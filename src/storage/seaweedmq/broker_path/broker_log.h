@@ -13,6 +13,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -51,6 +52,8 @@ struct BrokerOptions {
 struct BrokerPath {
   BrokerClient& brokers;
   StreamWatch& watch;
+  // Puts a topic.conf right that is not as the topic was made; an error says that it may still be wrong.
+  std::function<Task<Result<void>>(TopicId)> mend_topic;
   BrokerOptions options;
 };
 
@@ -124,6 +127,9 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
     Resume resume;
   };
   class Job;
+  // With ack=broker: so many offsets are written down as given out at a time, more when they are soon gone.
+  static constexpr Offset kLeastReserve = 1000;
+  static constexpr Offset kMostReserve = 100'000;
 
   // broker_log.cc
   Result<void> check_usable() const;
@@ -191,6 +197,7 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   LogShard& home_;
   BrokerClient& brokers_;
   StreamWatch& watch_;
+  const std::function<Task<Result<void>>(TopicId)> mend_topic_;
   const BrokerOptions options_;
   const BrokerLogPlace place_;
   LogConfig config_;
@@ -217,6 +224,8 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   std::size_t next_answer_ = 0;  // in sent_
   // The first so many of sent_ were seen in a file, and wait for the lease.
   std::size_t flushed_ = 0;
+  // Messages that were seen in a file before their answer came, which does not count any more.
+  std::size_t late_answers_ = 0;
   // Answers to the first so many have done what they do.
   std::size_t told_ = 0;
   std::size_t waiting_bytes_ = 0;
@@ -228,6 +237,8 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   bool sessions_run_ = false;
   bool watching_ = false;
   bool reserving_ = false;
+  Offset reserve_ = kLeastReserve;
+  MonoTime reserved_at_{};
   bool putting_state_ = false;
 
   Duration flush_patience_{0};

@@ -192,8 +192,13 @@ void BrokerLog::settle_flushed() {
     Sent& front = sent_.front();
     if (!front.committed) commit(front, resumes);
     count_waiting(-static_cast<std::int64_t>(front.batch.size()));
+    const bool front_is_unanswered = streaming_ && front.session == session_;
     sent_.pop_front();
-    if (next_answer_ > 0) --next_answer_;
+    if (next_answer_ > 0) {
+      --next_answer_;
+    } else if (front_is_unanswered) {
+      ++late_answers_;
+    }
     if (told_ > 0) --told_;
   }
   flush_patience_ = Duration(0);

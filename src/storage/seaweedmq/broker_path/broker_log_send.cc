@@ -11,8 +11,6 @@
 namespace tidegate::storage::seaweedmq {
 
 namespace {
-// With ack=broker: so many offsets are written down as given out at a time.
-constexpr Offset kReserve = 100'000;
 // Of give_up_after: how long an answered batch may be in no file before it is sent again.
 constexpr int kLongestFlushPatience = 15;
 }  // namespace
@@ -142,7 +140,12 @@ Task<void> BrokerLog::run_sessions(std::shared_ptr<BrokerLog> /*self*/, std::uni
 
 Task<Result<void>> BrokerLog::connect() {
   auto leader = co_await brokers_.leader_of(place_.at);
-  if (!leader) co_return fail(std::move(leader.error()));
+  if (!leader) {
+    if (leader.error().code == ErrorCode::leader_not_available && !is_over()) {
+      if (co_await mend_topic_(place_.id.topic)) co_await brokers_.look_again(place_.at);
+    }
+    co_return fail(std::move(leader.error()));
+  }
   broker_ = *leader;
   auto stream = brokers_.publish(broker_, place_.at, place_.directory);
   if (!stream)
@@ -178,6 +181,7 @@ void BrokerLog::send_all() {
   expected_message_.reset();
   // What is in the files needs no answer any more.
   next_answer_ = flushed_;
+  late_answers_ = 0;
   streaming_ = true;
   for (std::size_t i = flushed_; i < sent_.size(); ++i) {
     // What was answered may be lost since, but its producer knows of it: it is not failed for being late.
@@ -230,14 +234,19 @@ Task<void> BrokerLog::pump() {
 
 void BrokerLog::take_answers(const std::vector<Offset>& assigned) {
   for (const Offset message : assigned) {
-    if (next_answer_ >= sent_.size()) break;
+    const bool late = late_answers_ > 0;
+    if (!late && next_answer_ >= sent_.size()) break;
     if (expected_message_ && message != *expected_message_) {
       spdlog::warn("event=broker_counter_moved directory={} expected={} assigned={}", place_.directory,
                    *expected_message_, message);
       watch_.counters_moved().add();
     }
     expected_message_ = message + 1;
-    sent_[next_answer_++].answered = true;
+    if (late) {
+      --late_answers_;
+    } else {
+      sent_[next_answer_++].answered = true;
+    }
   }
   commit_answered();
 }
@@ -378,15 +387,19 @@ Task<void> BrokerLog::watch_flushes(std::shared_ptr<BrokerLog> /*self*/, std::un
 }
 
 void BrokerLog::start_reserving() {
-  if (log_end_ + kReserve / 2 <= state_.log_end || std::exchange(reserving_, true)) return;
+  if (log_end_ + reserve_ / 2 <= state_.log_end || std::exchange(reserving_, true)) return;
   home_.shard.spawn(reserve(shared_from_this(), std::make_unique<Job>(*this)), "seaweedmq reserve");
 }
 
 Task<void> BrokerLog::reserve(std::shared_ptr<BrokerLog> /*self*/, std::unique_ptr<Job> /*job*/) {
   Duration backoff = home_.options.first_backoff;
-  while (!is_over() && log_end_ + kReserve / 2 > state_.log_end) {
+  const MonoTime now = home_.clock.now();
+  const bool soon = now - reserved_at_ < std::chrono::seconds(1);
+  reserve_ = std::clamp(soon ? reserve_ * 2 : reserve_ / 2, kLeastReserve, kMostReserve);
+  reserved_at_ = now;
+  while (!is_over() && log_end_ + reserve_ / 2 > state_.log_end) {
     PartitionState next = state_now();
-    next.log_end = log_end_ + kReserve;
+    next.log_end = log_end_ + reserve_;
     const auto put = co_await put_state(std::move(next));
     if (put) {
       commit_answered();

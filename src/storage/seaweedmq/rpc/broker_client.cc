@@ -106,21 +106,27 @@ Task<Result<std::string>> BrokerClient::leader_of(BrokerPlace place) {
   for (const auto& one : found->broker_partition_assignments()) {
     const auto& partition = one.partition();
     if (partition.unix_time_ns() != place.generation_ns) {
-      co_await make_it_look_again(broker, place);
-      co_return storage_error(
-          fmt::format("broker {} knows topic {} as it was before", broker->address(), place.topic));
+      co_return fail(ErrorCode::leader_not_available, fmt::format("broker {} knows topic {} as it was before",
+                                                                  broker->address(), place.topic));
     }
     if (partition.range_start() != place.range.start || partition.range_stop() != place.range.stop) continue;
     if (one.leader_broker().empty()) break;
     co_return one.leader_broker();
   }
-  co_return storage_error(
-      fmt::format("no broker leads {} {}-{}", place.topic, place.range.start, place.range.stop));
+  co_return fail(ErrorCode::leader_not_available,
+                 fmt::format("no broker leads {} {}-{}", place.topic, place.range.start, place.range.stop));
 }
 
 // Only a change makes a broker forget what it has cached: a retention that is not in force serves.
-Task<void> BrokerClient::make_it_look_again(std::shared_ptr<Endpoint> broker, BrokerPlace place) {
-  if (!broker->breaker().allow()) co_return;
+Task<void> BrokerClient::look_again(BrokerPlace place) {
+  {
+    const std::lock_guard lock(mutex_);
+    const MonoTime now = clock_.now();
+    std::erase_if(looked_, [&](const auto& one) { return now - one.second >= std::chrono::seconds(1); });
+    if (!looked_.try_emplace(place.topic, now).second) co_return;
+  }
+  const auto broker = pick();
+  if (!broker) co_return;
   messaging_pb::ConfigureTopicRequest request;
   *request.mutable_topic() = topic_of(place);
   request.set_partition_count(place.slots);

@@ -34,9 +34,12 @@ class BrokerClient {
 
   // The whole list, as a master gave it.
   void assign(const std::vector<std::string>& brokers);
-  // HOST:PORT of the broker that takes what is published to it. Brokers remember a topic for half a minute:
-  // one that still speaks of another generation is told to look again, and the call fails.
+  // HOST:PORT of the broker that takes what is published to it. Brokers remember a topic for half a minute,
+  // without a leader as well: leader_not_available says that one does, or speaks of another generation.
   Task<Result<std::string>> leader_of(BrokerPlace place);
+  // Makes the brokers forget what they remember of the topic; once a second at most. Not for a topic whose
+  // topic.conf they cannot read: they would write another one.
+  Task<void> look_again(BrokerPlace place);
   // Behind the last offset that `broker` has assigned, as far as it knows after a restart.
   Task<Result<Offset>> high_water_mark(std::string broker, BrokerPlace place);
   // nullptr when its breaker is open, or the client closed.
@@ -51,7 +54,6 @@ class BrokerClient {
   std::shared_ptr<Endpoint> endpoint(const std::string& address);
   // The next one whose breaker lets a call through.
   std::shared_ptr<Endpoint> pick();
-  Task<void> make_it_look_again(std::shared_ptr<Endpoint> broker, BrokerPlace place);
   template <class Request, class Response>
   Task<Result<Response>> call(Method method, std::shared_ptr<Endpoint> broker,
                               AsyncMethod<messaging_pb::SeaweedMessaging, Request, Response> function,
@@ -65,6 +67,7 @@ class BrokerClient {
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;
   std::size_t turn_ = 0;
+  std::map<std::string, MonoTime> looked_;  // by topic
 };
 
 }  // namespace tidegate::storage::seaweedmq

@@ -349,6 +349,28 @@ Task<Result<void>> TopicTable::put_conf(Known known) {
   co_return result;
 }
 
+Task<Result<void>> TopicTable::mend_conf(TopicId id) {
+  co_await lock();
+  const Busy busy(*this);
+  const auto name = name_of(id);
+  if (!name) co_return fail(unknown(id));
+  auto found = co_await entries_.get(paths::topics_dir(), *name);
+  if (!found) co_return fail(std::move(found.error()));
+  if (found->etag.empty()) co_return fail(unknown(id));
+  auto record = parse_topic_record(found->content);
+  if (!record) co_return fail(std::move(record.error()));
+  if (record->removed || record->by_others || record->topic.id != id) co_return fail(unknown(id));
+  auto entry = co_await filer_.lookup(paths::topic_dir(*name), std::string(paths::kTopicConf));
+  if (!entry) co_return fail(std::move(entry.error()));
+  if (*entry) {
+    const auto conf = parse_topic_conf((*entry)->content);
+    if (conf && conf->generation_ns == record->generation_ns && conf->slots == record->slots)
+      co_return Result<void>{};
+  }
+  spdlog::warn("event=topic_conf_mended topic={} reason=\"a broker has divided it anew\"", *name);
+  co_return co_await put_conf({.record = std::move(*record), .etag = found->etag});
+}
+
 // ------------------------------------------------------------------------------------------- change
 
 Task<Result<void>> TopicTable::change(TopicId id, Change change) {

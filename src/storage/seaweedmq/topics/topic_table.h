@@ -50,6 +50,8 @@ class TopicTable final : public TopicStore {
   std::optional<TopicRecord> find(const PartitionId& id) const;
   // Those that we write.
   std::vector<PartitionId> partitions() const;
+  // A broker that could not read a topic.conf may have written another one over it: puts ours back.
+  Task<Result<void>> mend_conf(TopicId id);
   std::vector<PartitionId> partitions_on(WritePath path) const;
   bool any_on(WritePath path) const;
   bool has_name(std::string_view name) const;

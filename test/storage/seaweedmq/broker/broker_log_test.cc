@@ -154,6 +154,10 @@ class BrokerLogRig {
   Engine& engine() { return *engine_; }
   FakeCluster& cluster() { return cluster_; }
   test::FakeBroker& broker() { return cluster_.broker(); }
+  std::string topic_conf() {
+    const std::lock_guard lock(cluster_.entries().mutex);
+    return cluster_.entries().directories["/topics/kafka/topic"]["topic.conf"].content();
+  }
   std::size_t stored_messages() {
     std::size_t count = 0;
     const std::lock_guard lock(cluster_.needles().mutex);
@@ -316,6 +320,20 @@ TEST(BrokerLogTest, LostTailOfBrokerAck_IsAGapAndItsOffsetsAreNotGivenAgain) {
   ASSERT_TRUE(rig.store({"next"}));
   EXPECT_EQ(rig.values(), (Values{"kept", "next"}));
   EXPECT_EQ(rig.offsets().log_end, 4);
+}
+
+TEST(BrokerLogTest, TopicConfThatABrokerWroteAnew_IsPutBack) {
+  BrokerLogRig rig;
+  ASSERT_TRUE(rig.store({"before"}));
+  const std::string path = "/topics/kafka/topic/topic.conf";
+  const std::string ours = rig.topic_conf();
+  ASSERT_FALSE(ours.empty());
+  ASSERT_TRUE(rig.cluster().filer().put_content(
+      path, encode_topic_conf({.slots = 2, .generation_ns = 1'900'000'000'000'000'000})));
+  rig.crash_broker();
+  ASSERT_TRUE(rig.eventually([&] { return rig.store({"after"}).has_value(); }));
+  EXPECT_EQ(rig.topic_conf(), ours);
+  EXPECT_EQ(rig.values(), (Values{"before", "after"}));
 }
 
 TEST(BrokerLogTest, StreamOfAnIdleTopic_StaysOpenSoThatTheBrokerDoesNotFreeze) {
