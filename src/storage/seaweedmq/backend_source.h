@@ -20,6 +20,8 @@ class BackendSource {
   virtual Backend backend() = 0;
   // nullptr where brokers of SeaweedMQ are not looked for.
   virtual BrokerClient* brokers() { return nullptr; }
+  // nullptr where there are none to ask for.
+  virtual Locks* locks() { return nullptr; }
   // Empty when everything answers; else what is missing, in words for /readyz. Any shard.
   virtual std::string missing() const { return {}; }
 };

@@ -38,6 +38,7 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       rng_(rng),
       metrics_(metrics),
       stream_watch_(metrics, clock),
+      foreign_gateway_(metrics),
       budget_(options.direct.metadata_writes_per_second),
       instance_(random_uuid(rng).to_string()),
       entries_(source_->backend().filer, instance_),
@@ -148,6 +149,7 @@ Task<Result<void>> SeaweedmqEngine::come_up() {
   if (auto looked = co_await fences_.look(shares_); !looked) co_return looked;
   auto listed = co_await topics_.list();
   if (!listed) co_return fail(std::move(listed.error()));
+  co_await foreign_gateway_.look(source_->locks());
   co_return co_await session_.open();
 }
 
@@ -286,6 +288,7 @@ Task<void> SeaweedmqEngine::keep_shard(unsigned index, std::int64_t age) {
 Task<void> SeaweedmqEngine::housekeeping() {
   if (!ready_.load()) co_return;
   co_await watch_filer_rules();
+  co_await foreign_gateway_.look(source_->locks());
   const std::int64_t age = age_now_ms();
   bool busy = false;
   for (unsigned i = 0; i < shards_.size(); ++i) {

@@ -16,6 +16,7 @@
 #include "cluster/fence.h"
 #include "cluster/seaweed_cluster.h"
 #include "cluster/session.h"
+#include "foreign_gateway.h"
 #include "log/direct_log.h"
 #include "meta/scope_store.h"
 #include "tidegate/base/rng.h"
@@ -133,6 +134,7 @@ class SeaweedmqEngine final : public Engine {
   Rng& rng_;
   DirectMetrics metrics_;
   StreamWatch stream_watch_;
+  ForeignGatewayWatch foreign_gateway_;
   WriteBudget budget_;
   const std::string instance_;
   VersionedEntries entries_;

@@ -2,6 +2,7 @@
 import json
 import struct
 import time
+import urllib.request
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
@@ -10,6 +11,7 @@ from .interop_world import (CHUNK_BYTES, EDGES, PATIENCE_S, Sender, as_read, che
                             native_records, read_librdkafka, wait_until)
 
 BATCH_KEY_BYTES = 12
+FOREIGN_GATEWAY = "tidegate_seaweedmq_foreign_gateway"
 
 
 class NativeTopic:
@@ -107,6 +109,26 @@ def positions_of_go_gateway_are_taken_over(world):
     commit(world.bootstrap, group, [TopicPartition(topic, 1, 5), TopicPartition(topic, 2, 100)])
     world.restart_gateway()
     equal(committed(world.bootstrap, group, topic, partitions), [(17, "note"), (5, ""), (100, "")], "of both")
+
+
+def foreign_gateway_is_shown(world):
+    """That it runs on the same SeaweedFS is in the log and in a metric, for as long as it does."""
+    def shown():
+        with urllib.request.urlopen(f"http://{world.gateway.admin}/metrics", timeout=PATIENCE_S) as scrape:
+            lines = scrape.read().decode().splitlines()
+        return {f"{FOREIGN_GATEWAY} 0": False, f"{FOREIGN_GATEWAY} 1": True}[
+            next(line for line in lines if line.startswith(FOREIGN_GATEWAY))]
+
+    def warned():
+        return any("foreign_gateway_seen" in line for line in world.gateway.log_tail(100))
+
+    world.end_native()
+    world.go_gateway()
+    wait_until("it is shown", lambda: shown() and warned())
+    world.restart_gateway()
+    wait_until("it is shown after a restart", shown)
+    world.end_native()
+    wait_until("its end is shown", lambda: not shown(), 3 * PATIENCE_S)
 
 
 def asking(bootstrap, group):
@@ -278,5 +300,5 @@ def growth_under_a_broker(world):
     equal(world.filer.generations(topic), generation, "divisions of the topic")
 
 
-CASES = [native_publisher_is_read, go_gateway_is_read, positions_of_go_gateway_are_taken_over, subscriber_reads_record_layout,
-         subscriber_of_batch_layout, tools_list_topics, made_anew_under_a_broker, growth_under_a_broker]
+CASES = [native_publisher_is_read, go_gateway_is_read, positions_of_go_gateway_are_taken_over,
+         foreign_gateway_is_shown, subscriber_reads_record_layout, subscriber_of_batch_layout, tools_list_topics, made_anew_under_a_broker, growth_under_a_broker]

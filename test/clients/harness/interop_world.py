@@ -99,11 +99,11 @@ def equal(got, wanted, what):
     raise AssertionError(f"{what}: {str(got)[:200]}, wanted {str(wanted)[:200]}")
 
 
-def wait_until(what, good):
-    end = time.monotonic() + PATIENCE_S
+def wait_until(what, good, patience_s=PATIENCE_S):
+    end = time.monotonic() + patience_s
     while not good():
         if time.monotonic() > end:
-            raise AssertionError(f"not within {PATIENCE_S} s: {what}")
+            raise AssertionError(f"not within {patience_s} s: {what}")
         time.sleep(0.3)
 
 
