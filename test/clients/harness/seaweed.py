@@ -46,7 +46,8 @@ class RealSeaweed:
     kind = "real"
     rewrite = None
 
-    def __init__(self, work_dir, volume_megabytes=128, broker=False):
+    def __init__(self, work_dir, volume_megabytes=128, broker=False, security=""):
+        """`security` is the text of a security.toml for all parts."""
         self.binary, self.volume_megabytes = real_binary(), volume_megabytes
         if not self.binary or not os.access(self.binary, os.X_OK):
             raise deps.Missing("TIDEGATE_WEED names no weed binary")
@@ -57,6 +58,7 @@ class RealSeaweed:
         self.processes = {}
         for part in self.parts:
             (self.work_dir / part).mkdir(parents=True)
+        (self.work_dir / "security.toml").write_text(security)
         self.masters = f"127.0.0.1:{self.http['master']}.{self.grpc['master']}"
 
     def _command(self, part):

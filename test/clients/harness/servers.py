@@ -130,11 +130,15 @@ class Tidegate(Server):
         except seaweed.SeaweedError as error:
             raise ServerError(str(error)) from None
 
+    def launch(self):
+        """Without waiting for it."""
+        self.process = tether.popen(self.command(), stdout=subprocess.PIPE, stderr=self.log,
+                                        env=_environment())
+
     def start(self):
         if self.seaweed and self.bootstrap is None:
             self._start_seaweed()
-        self.process = tether.popen(self.command(), stdout=subprocess.PIPE, stderr=self.log,
-                                        env=_environment())
+        self.launch()
         line = self._ready_line()
         try:
             ready = json.loads(line)
