@@ -255,15 +255,18 @@ class Report(unittest.TestCase):
         result.add("PASS", "a")
         result.add("FAIL", "b", 'got <1> & "2"')
         result.add("SKIP", "c", "no toolchain")
+        result.add("PASS", "d", "back after 1 s & 2 ms")
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "r.xml"
             report.write_xml(path, result)
             root = ET.parse(path).getroot()
         self.assertEqual((root.get("tests"), root.get("failures"), root.get("skipped")),
-                         ("3", "1", "1"))
+                         ("4", "1", "1"))
         self.assertEqual([c.get("result") for c in root.iter("testcase")],
-                         ["completed", "completed", "skipped"])
+                         ["completed", "completed", "skipped", "completed"])
         self.assertEqual(root.find(".//failure").get("message"), 'got <1> & "2"')
+        self.assertEqual([c.findtext("system-out") for c in root.iter("testcase")],
+                         [None, None, None, "back after 1 s & 2 ms"])
 
 
 if __name__ == "__main__":

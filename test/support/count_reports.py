@@ -4,7 +4,7 @@
 Prints one count line a label and, last, the plain line `N passed, N failed, N skipped`. Cases come from
 the GoogleTest-shaped XML that each program writes to reports/<label>.<program>.xml; ctest's own report
 says which programs ran and how they ended, so a program that crashed before it wrote its report (or
-failed without a failed case) counts as one failure. Exit status 1 when anything failed or nothing ran.
+failed without a failed case) counts as one failure. What a passed case measured is printed. Exit status 1 when anything failed or nothing ran.
 """
 import json
 import subprocess
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def case_counts(report):
-    """(passed, failed, skipped, lines about what did not pass) of one GoogleTest-shaped file."""
+    """(passed, failed, skipped, lines about what did not pass or measured something) of one GoogleTest-shaped file."""
     passed = failed = skipped = 0
     notes = []
     for case in ET.parse(report).getroot().iter("testcase"):
@@ -33,11 +33,13 @@ def case_counts(report):
             notes.append(f"skipped: {reason}: {name}")
         else:
             passed += 1
+            if measured := (case.findtext("system-out") or "").strip():
+                notes.append(f"measured: {name}: {measured}")
     return passed, failed, skipped, notes
 
 
 def print_notes(notes):
-    """Failures one a line; skips one line a reason, since a suite over many engines repeats itself."""
+    """Failures and figures one a line; skips one line a reason, since a suite over many engines repeats itself."""
     skips = {}
     for note in notes:
         label, kind, *rest = note.split(": ", 2)

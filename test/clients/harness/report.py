@@ -1,7 +1,7 @@
 """Results of suites: the lines a suite prints, and the XML report in GoogleTest's shape."""
 import re
 from dataclasses import dataclass, field
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 LINE = re.compile(r"^(PASS|FAIL|SKIP) ([^\s:]+)(?:: ?(.*))?$")
 
@@ -50,8 +50,12 @@ def write_xml(path, result):
         head = (f'    <testcase name={quoteattr(case.name)} status="run" result="{outcome}" '
                 f'time="{case.seconds:.3f}" classname={quoteattr(result.name)}')
         child = {"FAIL": "failure", "SKIP": "skipped"}.get(case.verdict)
-        lines.append(f"{head}><{child} message={quoteattr(case.why)}/></testcase>" if child
-                     else head + "/>")
+        if child:
+            lines.append(f"{head}><{child} message={quoteattr(case.why)}/></testcase>")
+        elif case.why:  # what was measured
+            lines.append(f"{head}><system-out>{escape(case.why)}</system-out></testcase>")
+        else:
+            lines.append(head + "/>")
     lines += ["  </testsuite>", "</testsuites>", ""]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines))

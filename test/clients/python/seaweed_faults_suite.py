@@ -17,7 +17,7 @@ from suite import BOOTSTRAP, case, control, equal
 PARTITIONS = 4
 FAULT_S = 7
 # Breakers close, leases come back and clients try again: 5 s on a machine that does nothing else, and every case
-# prints what it took. The limits here are for a busy one.
+# reports what it took. The limits here are for a busy one.
 RECOVERY_S = 20
 REQUEST_TIMEOUT_S = 4
 ANSWER_S = REQUEST_TIMEOUT_S + 10
@@ -99,7 +99,7 @@ def one_try(topic):
     return outcome[0], time.monotonic() - began
 
 
-def under_fault(part, begin, heal, must_go_on=False):
+def under_fault(begin, heal, must_go_on):
     topic, tries = suite.topic_name("faults"), suite.topic_name("tries")
     admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
     for future in admin.create_topics([NewTopic(topic, PARTITIONS, 1), NewTopic(tries, 1, 1)]).values():
@@ -129,11 +129,12 @@ def under_fault(part, begin, heal, must_go_on=False):
         time.sleep(0.05)
     load.end()
     check(topic, load.sent // PARTITIONS)
-    print(f"{part}: one try {took:.1f} s {error.name() if error else 'ok'}, back after {back - moment:.1f} s, "
-          f"memory {before >> 10} MB, {during >> 10} MB during", flush=True)
+    measured = (f"one try {took:.1f} s {error.name() if error else 'ok'}, back after {back - moment:.1f} s, "
+                f"memory {before >> 10} MB, {during >> 10} MB during")
     assert back - moment < RECOVERY_S, f"back only after {back - moment:.1f} s"
     if not sanitized():
         assert during - before < GROWTH_KB, f"memory grew from {before} to {during} KB"
+    return measured
 
 
 def mode(part, name):
@@ -163,7 +164,7 @@ def register(part):
               "breaks_connections": resetting(part), "comes_and_goes": flapping(part)}
     for name, (begin, heal) in faults.items():
         def run(begin=begin, heal=heal):
-            under_fault(part, begin, heal, must_go_on=part == "master")
+            return under_fault(begin, heal, must_go_on=part == "master")
         run.__name__ = f"{part}_{name}"
         case(run, limit_s=150)
 

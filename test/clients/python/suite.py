@@ -1,7 +1,7 @@
 """What the Python suites share: the case runner, the control line, and the test data.
 
 A suite registers functions with @case and ends with main(); each runs under its own time limit
-and prints one PASS, FAIL or SKIP line, which the harness reads.
+and prints one PASS, FAIL or SKIP line, which the harness reads. What a case returns is what it measured.
 """
 import os
 import signal
@@ -56,8 +56,8 @@ def _run(name, function, limit_s):
     signal.signal(signal.SIGALRM, expire)
     signal.alarm(limit_s)
     try:
-        function()
-        print(f"PASS {name}", flush=True)
+        measured = function()
+        print(f"PASS {name}: {measured}" if measured else f"PASS {name}", flush=True)
     except Skip as skip:
         print(f"SKIP {name}: {skip}", flush=True)
     except BaseException as error:
