@@ -26,8 +26,8 @@ class Suite:
 QUICK_HEARTBEATS = ("group.consumer.min.heartbeat.interval.ms=300", "group.consumer.heartbeat.interval.ms=300")
 
 
-def _venv(script):
-    return lambda: [str(deps.python_venv()), str(CLIENTS / "python" / script)]
+def _venv(script, *arguments):
+    return lambda: [str(deps.python_venv()), str(CLIENTS / "python" / script), *arguments]
 
 
 def _kcat():
@@ -98,5 +98,8 @@ SUITES = [
     Suite("seaweedmq-kcat", _kcat, "seaweedmq", "e2e", on_kafka=False),
     Suite("seaweedmq-confluent", _venv("confluent_suite.py"), "seaweedmq", "e2e", settings=QUICK_HEARTBEATS,
           on_kafka=False),
-    Suite("seaweedmq-faults", _venv("seaweed_faults_suite.py"), "seaweedmq", "e2e", seaweed="faulty", on_kafka=False),
+    Suite("seaweedmq-faults", _venv("seaweed_faults_suite.py", "filer", "volume", "master"), "seaweedmq", "e2e",
+          seaweed="faulty", on_kafka=False),
+    Suite("seaweedmq-broker-faults", _venv("seaweed_faults_suite.py", "broker"), "seaweedmq", "e2e",
+          settings=("seaweedmq.path=broker",), seaweed="faulty", on_kafka=False),
 ]

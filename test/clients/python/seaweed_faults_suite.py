@@ -1,10 +1,13 @@
 """Parts of SeaweedFS that are down, hang, vanish, are slow, break connections or come and go, under a client's load.
 
-The master, the filer and the volume server stand behind proxies that misbehave when told. Of every fault: what was
+    seaweed_faults_suite.py PART...      of master, filer, volume and broker
+
+The parts stand behind proxies that misbehave when told. Of every fault: what was
 acknowledged is there once and in order, nothing fails for good, work goes on within seconds of healing, requests
 are answered in time with codes that clients repeat, and memory stays bounded.
 """
 import os
+import sys
 import threading
 import time
 
@@ -169,8 +172,7 @@ def register(part):
         case(run, limit_s=150)
 
 
-for each_part in ("filer", "volume", "master"):
-    register(each_part)
-
 if __name__ == "__main__":
+    for each_part in sys.argv[1:]:
+        register(each_part)
     suite.main()

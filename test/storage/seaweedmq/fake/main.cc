@@ -1,8 +1,9 @@
 // The fake SeaweedFS as a program, for tests of the daemon's binary. Prints "masters HOST:PORT.GRPCPORT",
-// then obeys lines, each answered by "ok" or "unknown": kill PART, start PART (master, filer, volume), and
-// put PATH CONTENT, which writes an entry. Ends with its standard input. With --faulty there is a proxy in
-// front of each part: the first line also has "rewrite FROM=TO,..." for seaweedmq.address.rewrite, and fault
-// PART MODE (pass, refuse, reset, hang, slow, half-open) tells a proxy what to do to its connections.
+// then obeys lines, each answered by "ok" or "unknown": kill PART, start PART (master, filer, volume; with
+// --broker: broker), and put PATH CONTENT, which writes an entry. Ends with its standard input. With --faulty
+// there is a proxy in front of each part: the first line also has "rewrite FROM=TO,..." for
+// seaweedmq.address.rewrite, and fault PART MODE (pass, refuse, reset, hang, slow, half-open) tells a proxy
+// what to do to its connections.
 #include <iostream>
 #include <map>
 #include <memory>
@@ -76,8 +77,8 @@ int run(const std::set<std::string>& options) {
   FakeCluster cluster(cluster_options);
   Proxies proxies;
   std::string rules;
-  for (const auto part : {Part::master, Part::filer, Part::volume}) {
-    if (!faulty) break;
+  for (const auto part : {Part::master, Part::filer, Part::volume, Part::broker}) {
+    if (!faulty || (part == Part::broker && !cluster_options.broker)) continue;
     proxies[part] = std::make_unique<FaultyProxy>(cluster.port_of(part));
     rules += (rules.empty() ? "" : ",") + std::string("127.0.0.1:") + std::to_string(cluster.port_of(part)) +
              "=" + proxies[part]->address();
