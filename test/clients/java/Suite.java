@@ -46,6 +46,7 @@ import org.apache.kafka.common.serialization.*;
 public class Suite {
   static final String BOOTSTRAP = System.getenv("TG_BOOTSTRAP");
   static final String PROXIED = System.getenv("TG_PROXIED");
+  static final boolean GROWS = !"0".equals(System.getenv("TG_GROWS"));
   static final boolean DURABLE = "1".equals(System.getenv("TG_DURABLE"));
   static final long BASE_MS = 1_600_000_000_000L;
   static final long WAIT_S = 30;
@@ -415,8 +416,13 @@ public class Suite {
     get(admin.createTopics(List.of(new NewTopic(name + "dry", 1, (short) 1)),
         new CreateTopicsOptions().validateOnly(true)).all());
     require(!get(admin.listTopics().names()).contains(name + "dry"), "validateOnly made a topic");
-    get(admin.createPartitions(Map.of(name, NewPartitions.increaseTo(5))).all());
-    equal(get(admin.describeTopics(List.of(name)).allTopicNames()).get(name).partitions().size(), 5, "grown");
+    if (GROWS) {
+      get(admin.createPartitions(Map.of(name, NewPartitions.increaseTo(5))).all());
+      equal(get(admin.describeTopics(List.of(name)).allTopicNames()).get(name).partitions().size(), 5, "grown");
+    } else {
+      refuses(InvalidPartitionsException.class, () -> get(admin.createPartitions(
+          Map.of(name, NewPartitions.increaseTo(5))).all()), "growth");
+    }
     refuses(InvalidPartitionsException.class, () -> get(admin.createPartitions(
         Map.of(name, NewPartitions.increaseTo(3))).all()), "shrink");
     get(admin.deleteTopics(List.of(name)).all());

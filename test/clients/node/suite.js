@@ -12,6 +12,7 @@ const { ZstdCodec } = require('zstd-codec')
 
 const { TG_BOOTSTRAP, TG_PROXIED, TG_CONTROL, TG_CASE } = process.env
 const DURABLE = process.env.TG_DURABLE === '1'
+const GROWS = process.env.TG_GROWS !== '0'
 const BASE_MS = 1600000000000
 
 class Skip extends Error {}
@@ -182,10 +183,12 @@ define('offsets_by_time', async () => {
 define('topic_admin', async () => {
   const topic = await create('js-admin', 2)
   assert.strictEqual(await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }), false, 'created twice')
-  await admin.createPartitions({ topicPartitions: [{ topic, count: 5 }] })
+  const growth = admin.createPartitions({ topicPartitions: [{ topic, count: 5 }] })
+  if (GROWS) await growth
+  else await assert.rejects(growth, { type: 'INVALID_PARTITIONS' })
   await eventually(async () => {
     const { topics: [found] } = await admin.fetchTopicMetadata({ topics: [topic] })
-    assert.strictEqual(found.partitions.length, 5)
+    assert.strictEqual(found.partitions.length, GROWS ? 5 : 2)
   })
   const resource = { type: 2, name: topic }
   await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries: [{ name: 'retention.ms', value: '7200000' }] }] })

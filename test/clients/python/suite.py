@@ -13,6 +13,7 @@ import uuid
 BOOTSTRAP = os.environ.get("TG_BOOTSTRAP", "127.0.0.1:9092")
 PROXIED = os.environ.get("TG_PROXIED", "")
 DURABLE = os.environ.get("TG_DURABLE", "1") == "1"
+GROWS = os.environ.get("TG_GROWS", "1") == "1"
 SERVER = os.environ.get("TG_SERVER", "kafka")
 PRODUCE_KEY = 0
 

@@ -89,8 +89,7 @@ Task<Result<void>> OthersLog::list(bool all) {
         file.chunks.push_back({.stored = chunk});
         file.bytes += chunk.size_bytes;
       }
-      const Offset above = files.empty() ? 0 : files.back().end;
-      auto placed = co_await place(&file, entry.extended, above);
+      auto placed = co_await place(&file, entry.extended, files.empty() ? nullptr : &files.back());
       if (!placed) co_return placed;
       if (!files.empty()) file.begin = files.back().begin + files.back().bytes;
       files.push_back(std::move(file));
@@ -99,17 +98,28 @@ Task<Result<void>> OthersLog::list(bool all) {
     after = page->back().name;
   }
   if (all) listed_ = now;
+  co_await learn_edges(&files);
   adopt(std::move(files));
   co_return Result<void>{};
 }
 
-Task<Result<void>> OthersLog::place(OthersFile* file, Attributes attributes, Offset above) {
+Task<Result<void>> OthersLog::place(OthersFile* file, Attributes attributes, const OthersFile* front) {
+  const Offset above = front != nullptr ? front->end : 0;
+  const Offset sure = front != nullptr ? front->sure_end() : 0;
   // What is known of its chunks still holds: none ever changes, they only become more.
   const auto known = std::ranges::lower_bound(files_, file->name, {}, &OthersFile::name);
   const bool same = known != files_.end() && known->name == file->name;
   for (std::size_t i = 0; same && i < std::min(known->chunks.size(), file->chunks.size()); ++i) {
     if (known->chunks[i].stored.file_id == file->chunks[i].stored.file_id)
       file->chunks[i].end = known->chunks[i].end;
+  }
+  const bool unchanged = same && known->chunks.size() == file->chunks.size() && known->base >= sure;
+  if (unchanged && (known->end_was_read || known->base_was_read)) {
+    file->base = known->base;
+    file->base_was_read = known->base_was_read;
+    file->end = known->end;
+    file->end_was_read = known->end_was_read;
+    co_return Result<void>{};
   }
   const auto offset_of = [&](const char* name) -> std::optional<Offset> {
     const auto found = attributes.find(name);
@@ -120,27 +130,19 @@ Task<Result<void>> OthersLog::place(OthersFile* file, Attributes attributes, Off
   const auto last = offset_of("offset_max");
   const bool named = first && last && *first >= 0 && *last >= *first;
   // A window that begins at 0 says nothing, and what its file says is of the next one.
-  if (!named || (*first > above && file->chunks.size() > 1)) {
-    if (same && known->chunks.size() == file->chunks.size() && known->base >= above) {
-      file->base = known->base;
-      file->end = known->end;
-      co_return Result<void>{};
-    }
-    co_return co_await learn_range(file, above);
-  }
-  file->base = std::max(*first, above);
+  if (!named || (*first > above && file->chunks.size() > 1)) co_return co_await learn_range(file, front);
+  file->base = std::max({*first - 1, sure, Offset{0}});
   file->end = std::max(*last + 1, above);
-  if (*first < above && !std::exchange(overlap_told_, true)) {
+  if (*first < sure && !std::exchange(overlap_told_, true)) {
     spdlog::warn("event=offsets_given_twice directory={} file={} from_offset={} to_offset={} kept=first",
                  directory_, file->name.to_string(), *first, std::min(*last + 1, above));
   }
   co_return Result<void>{};
 }
 
-Task<Result<void>> OthersLog::learn_range(OthersFile* file, Offset above) {
-  file->base = above;
-  file->end = above;
-  bool begun = false;
+Task<Result<void>> OthersLog::learn_range(OthersFile* file, const OthersFile* front) {
+  file->base = front != nullptr ? front->sure_end() : 0;
+  file->end = file->base;
   for (OthersChunk& chunk : file->chunks) {
     std::vector<ChunkReader::Asked> asked{
         {.chunk = chunk.stored, .form = {.layout = Layout::record, .others_from = file->end}}};
@@ -152,11 +154,43 @@ Task<Result<void>> OthersLog::learn_range(OthersFile* file, Offset above) {
                    file->name.to_string(), open ? open->damage->message : "its data is gone");
     }
     if (!open || open->batches.empty()) continue;
-    if (!std::exchange(begun, true)) file->base = open->batches.front().header.base_offset;
+    if (!std::exchange(file->base_was_read, true)) file->base = open->batches.front().header.base_offset;
     file->end = open->batches.back().header.next_offset();
     chunk.end = file->end;
+    file->end_was_read = !open->damage;
+  }
+  if (front != nullptr && file->end < front->end) {
+    file->end = front->end;
+    file->end_was_read = false;
   }
   co_return Result<void>{};
+}
+
+// What cannot be read now is taken as the attributes say, and read with the next listing.
+Task<void> OthersLog::learn_edges(std::vector<OthersFile>* files) {
+  if (files->empty()) co_return;
+  OthersFile& first = files->front();
+  if (first.base > 0 && !first.base_was_read) {
+    std::vector<ChunkReader::Asked> asked{{.chunk = first.chunks.front().stored,
+                                           .form = {.layout = Layout::record, .others_from = first.base}}};
+    const auto opened = co_await home_.chunks.read(std::move(asked));
+    if (opened && opened->front() && !opened->front()->batches.empty()) {
+      first.base = opened->front()->batches.front().header.base_offset;
+      first.base_was_read = true;
+    }
+  }
+  OthersFile& last = files->back();
+  if (last.end_was_read) co_return;
+  OthersChunk& chunk = last.chunks.back();
+  std::vector<ChunkReader::Asked> asked{
+      {.chunk = chunk.stored, .form = {.layout = Layout::record, .others_from = last.base}}};
+  const auto opened = co_await home_.chunks.read(std::move(asked));
+  if (!opened || !opened->front() || opened->front()->damage || opened->front()->batches.empty()) co_return;
+  const Offset end = opened->front()->batches.back().header.next_offset();
+  const Offset above = files->size() > 1 ? std::prev(files->end(), 2)->end : 0;
+  if (end < above) co_return;
+  last.end = end;
+  last.end_was_read = true;
 }
 
 void OthersLog::adopt(std::vector<OthersFile> files) {

@@ -1,9 +1,12 @@
 // A partition that SeaweedMQ's brokers write, for reading alone: what they have flushed into log files.
 // Nobody tells when they flush, so the directory is listed again and again, often while somebody reads. The
-// files' attributes say which offsets they hold (a window that begins at offset 0 adds nothing to them); what
-// is in which chunk is learned as chunks are read. Lives on its owner shard.
+// files' attributes say which offsets they hold, more or less: a window that begins at offset 0 adds nothing
+// to them, and the record whose arrival makes a broker flush a window is counted to it, although it is the
+// first one of the next. So an end is sure once its chunk was read. What is in which chunk is learned as
+// chunks are read. Lives on its owner shard.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -65,9 +68,13 @@ class OthersLog final : public EngineLog, public std::enable_shared_from_this<Ot
   struct OthersFile {
     LogFileName name;
     std::vector<OthersChunk> chunks;
-    // The offsets that are in no file in front.
+    // The offsets that are in no file in front; unless it was read, the first and the last may not be there.
     Offset base = 0;
     Offset end = 0;
+    bool base_was_read = false;
+    bool end_was_read = false;
+    // No offset below is in a file behind.
+    Offset sure_end() const { return end_was_read ? end : std::max(base, end - 1); }
     std::uint64_t begin = 0;  // bytes of the files in front
     std::uint64_t bytes = 0;
   };
@@ -91,9 +98,11 @@ class OthersLog final : public EngineLog, public std::enable_shared_from_this<Ot
   // others_listing.cc
   Task<Result<void>> refresh(bool all);
   Task<Result<void>> list(bool all);
-  // Where its offsets begin and end, behind those in front.
-  Task<Result<void>> place(OthersFile* file, Attributes attributes, Offset above);
-  Task<Result<void>> learn_range(OthersFile* file, Offset above);
+  // Where its offsets begin and end, behind those of `front` (nullptr: there is none).
+  Task<Result<void>> place(OthersFile* file, Attributes attributes, const OthersFile* front);
+  Task<Result<void>> learn_range(OthersFile* file, const OthersFile* front);
+  // Reads where the first file begins and the last one ends.
+  Task<void> learn_edges(std::vector<OthersFile>* files);
   void adopt(std::vector<OthersFile> files);
   Task<void> watch(std::shared_ptr<OthersLog> self, std::unique_ptr<Job> job);
 

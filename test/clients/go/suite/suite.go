@@ -4,6 +4,7 @@ package suite
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand"
 	"net"
@@ -24,6 +25,7 @@ var (
 	Bootstrap = os.Getenv("TG_BOOTSTRAP")
 	Proxied   = os.Getenv("TG_PROXIED")
 	Durable   = os.Getenv("TG_DURABLE") == "1"
+	Grows     = os.Getenv("TG_GROWS") != "0"
 )
 
 type failure struct{ why string }
@@ -40,6 +42,24 @@ func Check(err error, what string) {
 	if err != nil {
 		Failf("%s: %v", what, err)
 	}
+}
+
+// CheckGrowth wants what an attempt to add partitions ends with: no error, or `refusal` on an engine whose
+// topics do not grow.
+func CheckGrowth(err, refusal error) {
+	if Grows {
+		Check(err, "create partitions")
+	} else if !errors.Is(err, refusal) {
+		Failf("create partitions: %v, wanted %v", err, refusal)
+	}
+}
+
+// Grown is the number of partitions after that.
+func Grown(before, after int) int {
+	if Grows {
+		return after
+	}
+	return before
 }
 
 // Equal fails the case when the values differ.

@@ -199,6 +199,55 @@ TEST_F(SeaweedOthers, WindowThatBeginsAtZero_IsNotInItsFilesAttributes) {
   EXPECT_EQ(offsets_of(read_all(*log, 15)), "15-19 30-49 ");
 }
 
+// The record that makes a broker flush is counted to the window in front of its own.
+TEST_F(SeaweedOthers, RecordThatFlushedAWindow_IsRead) {
+  put_conf("theirs", 1);
+  const auto write = [&](Offset from, Offset to, std::optional<Offset> says_from, Offset says_last,
+                         int after_s) {
+    const std::string path = put_file(from, to, kNow + after_s * kSecond);
+    seaweed::Entry file = *rig.cluster.entry(path);
+    file.extended.clear();
+    if (says_from) {
+      file.extended["offset_min"] = seaweed::be_bytes(*says_from);
+      file.extended["offset_max"] = seaweed::be_bytes(says_last);
+    }
+    rig.cluster.set_entry(path, file);
+  };
+  write(0, 10, std::nullopt, 0, 0);
+  write(10, 20, 11, 20, 5);   // the first begins with what flushed the one in front,
+  write(20, 30, 21, 30, 10);  // and claims what flushed it
+  auto gateway = rig.gateway();
+  const auto log = open(*gateway);
+  EXPECT_EQ(ends(*log).log_end, 30) << "30 is not stored yet";
+  EXPECT_EQ(offsets_of(read_all(*log)), "0-29 ");
+  for (const Offset from : {9, 10, 11, 19, 20, 21, 29})
+    EXPECT_EQ(offsets_of(read_all(*log, from)), std::to_string(from) + "-29 ");
+  std::promise<void> forty;
+  rig.shards().call([&] {
+    log->set_listener([&](const storage::LogOffsets& now) {
+      if (now.high_watermark == 40) forty.set_value();
+    });
+    return 0;
+  });
+  write(30, 40, 31, 39, 15);
+  ASSERT_EQ(forty.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  rig.shards().call([&] {
+    log->set_listener({});
+    return 0;
+  });
+  EXPECT_EQ(offsets_of(read_all(*log)), "0-39 ");
+  EXPECT_EQ(offsets_of(read_all(*log, 30)), "30-39 ");
+}
+
+TEST_F(SeaweedOthers, FirstFileOfALogThatBeginsLater_SaysWhereItBegins) {
+  put_conf("theirs", 1);
+  put_file(100, 110, kNow);
+  auto gateway = rig.gateway();
+  const auto log = open(*gateway);
+  EXPECT_EQ(ends(*log).log_start, 100);
+  EXPECT_EQ(offsets_of(read_all(*log, 100)), "100-109 ");
+}
+
 TEST_F(SeaweedOthers, OffsetsThatWereGivenTwice_AreReadOnce) {
   put_conf("theirs", 1);
   put_file(0, 10, kNow);
