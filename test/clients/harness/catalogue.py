@@ -98,6 +98,8 @@ SUITES = [
     Suite("seaweedmq-kcat", _kcat, "seaweedmq", "e2e", on_kafka=False),
     Suite("seaweedmq-confluent", _venv("confluent_suite.py"), "seaweedmq", "e2e", settings=QUICK_HEARTBEATS,
           on_kafka=False),
+    Suite("seaweedmq-broker-confluent", _venv("confluent_suite.py"), "seaweedmq", "e2e",
+          settings=(*QUICK_HEARTBEATS, "seaweedmq.path=broker"), on_kafka=False),
     Suite("seaweedmq-faults", _venv("seaweed_faults_suite.py", "filer", "volume", "master"), "seaweedmq", "e2e",
           seaweed="faulty", on_kafka=False),
     Suite("seaweedmq-broker-faults", _venv("seaweed_faults_suite.py", "broker"), "seaweedmq", "e2e",
