@@ -39,7 +39,7 @@ class Gateway(servers.Tidegate):
 class Gateways:
     def __init__(self, work_dir, binary, count, kind, settings=()):
         try:
-            self.seaweed = seaweed.make(kind, work_dir)
+            self.seaweed = seaweed.make(kind, work_dir, "seaweedmq.path=broker" in settings)
             self.seaweed.start()
         except seaweed.SeaweedError as error:
             raise servers.ServerError(str(error)) from None
