@@ -1,6 +1,7 @@
 // How an engine comes by its backend: made and opened at its start, closed when it stops.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "backend.h"
@@ -22,6 +23,9 @@ class BackendSource {
   virtual BrokerClient* brokers() { return nullptr; }
   // nullptr where there are none to ask for.
   virtual Locks* locks() { return nullptr; }
+  // `listener` is called on shard 0 when other filers than before answer for some entries, which may be
+  // behind by what was written last. Before open().
+  virtual void on_ring_change(std::function<void()> listener) { static_cast<void>(listener); }
   // Empty when everything answers; else what is missing, in words for /readyz. Any shard.
   virtual std::string missing() const { return {}; }
 };

@@ -16,6 +16,9 @@ class ClientSource final : public BackendSource {
   Task<void> close() override { return client_->stop(); }
   Backend backend() override { return {.filer = client_->filer(), .volumes = volumes_}; }
   BrokerClient* brokers() override { return client_->finds_brokers() ? &client_->brokers() : nullptr; }
+  void on_ring_change(std::function<void()> listener) override {
+    client_->on_ring_change(std::move(listener));
+  }
   Locks* locks() override { return &client_->locks(); }
   std::string missing() const override { return client_->missing(); }
 

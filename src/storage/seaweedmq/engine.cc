@@ -180,6 +180,11 @@ Task<Result<void>> SeaweedmqEngine::start() {
   start_time_ = clock_.now();
   start_wall_ms_ = clock_.wall_ms();
   starting_ = true;
+  source_->on_ring_change([this] {
+    spdlog::warn("event=ring_of_filers_changed advice=\"leases are dropped and taken anew\"");
+    metrics_.ring_changes.add();
+    session_.start_anew();
+  });
   not_ready_ = "looking for SeaweedFS";
   auto up = co_await source_->open();
   const bool opened = up.has_value();

@@ -18,6 +18,8 @@ constexpr int kRenewalsPerLease = 5;
 constexpr std::size_t kMaxSessions = 1000;
 // Others may claim the node id in between.
 constexpr int kClaims = 4;
+// Filers that keep stores of their own are behind each other by some milliseconds.
+constexpr Duration kStoresAgree = std::chrono::seconds(1);
 }  // namespace
 
 Session::Session(Backend backend, VersionedEntries& entries, ShardPool& shards, const Clock& clock,
@@ -114,7 +116,7 @@ Task<Result<void>> Session::renew() {
     self_.serving = true;
     if (auto put = co_await put_entry(); !put) co_return put;
   }
-  if (!ending_) valid_until_ns_ = (sent + lease_).since_start.count();
+  if (!ending_ && !anew_) valid_until_ns_ = (sent + lease_).since_start.count();
   co_return Result<void>{};
 }
 
@@ -133,10 +135,28 @@ void Session::keep(std::function<Task<void>()> each_time) {
   shards_.at(0).spawn(run(), "seaweedmq session");
 }
 
+void Session::start_anew() {
+  if (!running_ || ending_) return;
+  valid_until_ns_ = 0;
+  anew_ = true;
+  changed_.notify_all();
+}
+
+Task<void> Session::leave() {
+  anew_ = false;
+  const MonoTime until = clock_.now() + kStoresAgree;
+  while (!ending_ && clock_.now() < until) co_await changed_.wait_until(Shard::current()->timers(), until);
+  if (ending_) co_return;
+  // An entry that stays is erased by others, or by us, after a lease.
+  if (!etag_.empty()) static_cast<void>(co_await entries_.erase(paths::sessions_dir(), name_, etag_));
+  begin_another();
+}
+
 Task<void> Session::run() {
   bool told = false;
   while (!ending_) {
     co_await changed_.wait_until(Shard::current()->timers(), clock_.now() + lease_ / kRenewalsPerLease);
+    while (anew_ && !ending_) co_await leave();
     if (ending_) break;
     auto renewed = co_await renew();
     // Refused: one look tells whether it was ended, and then the next one begins without delay.

@@ -42,6 +42,8 @@ class Session {
   Task<Result<void>> open();
   // From now on it is renewed, and what has ended is cleared away. `each_time` is called behind each renewal.
   void keep(std::function<Task<void>()> each_time);
+  // On shard 0. Nothing holds from now on, until another session has begun and its fences are confirmed.
+  void start_anew();
   // Ends it: whatever was fenced for it is free at once. The logs have been closed by then.
   Task<void> close();
 
@@ -65,6 +67,7 @@ class Session {
   Task<Result<bool>> clear_if_ended(std::string name, Versioned entry);
   Task<void> clear_others();
   void begin_another();
+  Task<void> leave();
   bool lapsed() const { return Duration(valid_until_ns_.load()) <= clock_.now().since_start; }
 
   const Backend backend_;
@@ -88,6 +91,7 @@ class Session {
   GatewayRecord self_;   // serving: the node id is claimed for this session
   bool running_ = false;
   bool ending_ = false;
+  bool anew_ = false;  // another one is to begin
   std::function<Task<void>()> each_time_;
   Event changed_;
 };

@@ -71,6 +71,10 @@ struct DirectMetrics {
                              "Chunks that gathered longer to stay within the budget of metadata writes")),
         append_failures(registry.counter("tidegate_seaweedmq_append_failures_total",
                                          "Times that waiting appends of a log failed")),
+        ring_changes(
+            registry.counter("tidegate_seaweedmq_ring_changes_total",
+                             "Times that filers with stores of their own came or went, and leases were "
+                             "taken anew")),
         lost_ranges(registry.counter("tidegate_seaweedmq_lost_ranges_total",
                                      "Log files that went away without us, by which a log became shorter")) {}
   Gauge& cache_bytes;
@@ -84,6 +88,7 @@ struct DirectMetrics {
   Counter& opaque_batches;
   Counter& stretched;
   Counter& append_failures;
+  Counter& ring_changes;
   Counter& lost_ranges;
 };
 

@@ -1,5 +1,6 @@
 #include "rpc/client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tidegate/base/assert.h"
@@ -37,6 +38,8 @@ Client::Client(ShardPool& pool, const ClientOptions& options, std::shared_ptr<Co
                                               EndpointKind::broker);
           },
           calls_, metrics_, clock_, options.call_timeout),
+      stores_(
+          pool.at(0), [this](std::string filer) { return filer_.signature_of(std::move(filer)); }, metrics),
       watch_(pool.at(0), options.volume_probe_interval, [this] { return probe_volumes(); }) {
   auto on_change = [this](const ClusterView& view) { changed(view); };
   master_ = std::make_unique<MasterClient>(pool.at(0), options_, connector_, calls_, metrics_, seeds_.next(),
@@ -64,6 +67,7 @@ Task<void> Client::stop() {
   // Its probe fails now; on shard 0, as this is.
   if (volumes_[0]) volumes_[0]->close();
   co_await watch_.stop();
+  co_await stores_.stop();
   for (unsigned i = 0; i < pool_.size(); ++i) {
     // Closed, not destroyed: a caller that was just told of its failure may still be in a method of it.
     auto close = [this, i] {
@@ -99,8 +103,28 @@ Task<void> Client::ByShard::discard(std::vector<std::string> file_ids) {
 
 void Client::changed(const ClusterView& view) {
   filers_.assign(view.filers);
+  std::vector<std::string> addresses;
+  for (const ServerAddress& filer : view.filers) addresses.push_back(filer.grpc());
+  stores_.look(addresses);
+  note_members(known_filers_, std::move(addresses));
+  std::vector<std::string> ring;
+  for (const std::string& member : view.ring) {
+    if (const auto address = parse_server_address(member)) ring.push_back(address->grpc());
+  }
+  note_members(known_ring_, std::move(ring));
   if (options_.find_brokers) brokers_.assign(view.brokers);
   if (listener_) listener_(view);
+}
+
+// A master tells us of changes of the ring, but not how it is when we connect; the list of filers is asked
+// for again and again. Either may be the first to show a change.
+void Client::note_members(std::vector<std::string>& known, std::vector<std::string> members) {
+  std::ranges::sort(members);
+  if (members.empty() || members == known) return;
+  std::vector<std::string> both = std::exchange(known, std::move(members));
+  if (both.empty()) return;  // the first that is heard of
+  both.insert(both.end(), known.begin(), known.end());
+  if (on_ring_change_ && !stores_.is_one_store(both)) on_ring_change_();
 }
 
 std::string Client::missing() const {

@@ -3,6 +3,7 @@
 // any shard, between the two.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "backend.h"
 #include "rpc/broker_client.h"
 #include "rpc/filer_client.h"
+#include "rpc/filer_stores.h"
 #include "rpc/master_client.h"
 #include "rpc/volume_client.h"
 #include "rpc/volume_watch.h"
@@ -43,6 +45,10 @@ class Client {
   ClusterView view() const { return master_->view(); }
   // Empty when everything that is needed answers; else what is missing, for /readyz. Any shard.
   std::string missing() const;
+  FilerStores& stores() { return stores_; }
+  // Called on shard 0 when other filers than before own the keys of the ring, and nothing says that they keep
+  // one store. Set before start().
+  void on_ring_change(std::function<void()> listener) { on_ring_change_ = std::move(listener); }
   // Called on shard 0 when filers or their ring have changed. Set before start().
   void on_change(MasterClient::OnChange listener) { listener_ = std::move(listener); }
 
@@ -65,6 +71,7 @@ class Client {
   Client(ShardPool& pool, const ClientOptions& options, std::shared_ptr<Connector> connector,
          MetricRegistry& metrics, std::uint64_t seed);
   void changed(const ClusterView& view);
+  void note_members(std::vector<std::string>& known, std::vector<std::string> members);
   Task<Result<void>> probe_volumes();
 
   ShardPool& pool_;
@@ -77,7 +84,11 @@ class Client {
   CallRegistry calls_;
   FilerClient filer_;
   BrokerClient brokers_;
+  FilerStores stores_;
   MasterClient::OnChange listener_;
+  std::function<void()> on_ring_change_;
+  std::vector<std::string> known_filers_;  // HOST:GRPCPORT, sorted
+  std::vector<std::string> known_ring_;
   std::unique_ptr<MasterClient> master_;
   std::vector<std::unique_ptr<VolumeClient>> volumes_;  // by shard, each touched on its own
   ByShard by_shard_{*this};

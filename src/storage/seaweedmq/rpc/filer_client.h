@@ -46,6 +46,8 @@ class FilerClient final : public Filer, public Locks {
   Task<Result<std::optional<std::string>>> lock_owner(std::string name) override;
 
   Task<Result<AssignedBlock>> assign(std::string path, std::size_t count, std::string replication);
+  // Of the store of the filer at HOST:GRPCPORT.
+  Task<Result<std::int32_t>> signature_of(std::string filer);
   // Where a volume's replicas are, HOST:PORT each; empty when nobody has it.
   Task<Result<std::vector<std::string>>> volume_locations(std::uint32_t volume);
 

@@ -1,5 +1,5 @@
-// FilerClient: locks and volumes. A lock call is never repeated: a renewal whose answer was lost has already
-// made the token that we hold a dead one.
+// FilerClient: locks, volumes and what a filer says of itself. A lock call is never repeated: a renewal whose
+// answer was lost has already made the token that we hold a dead one.
 #include <utility>
 
 #include "rpc/filer_call.h"
@@ -118,6 +118,22 @@ Task<Result<std::vector<std::string>>> FilerClient::volume_locations(std::uint32
     for (const auto& location : at->second.locations()) urls.push_back(location.url());
   }
   co_return std::move(urls);
+}
+
+Task<Result<std::int32_t>> FilerClient::signature_of(std::string filer) {
+  constexpr Method method = Method::filer_configuration;
+  const auto endpoint = filers_.find(filer);
+  if (!endpoint) co_return storage_error(method, filer + " is no filer any more");
+  const MonoTime began = clock_.now();
+  auto answer = co_await unary_call<SeaweedFiler, filer_pb::GetFilerConfigurationRequest,
+                                    filer_pb::GetFilerConfigurationResponse>(
+      calls_, endpoint->connection(), &Async::GetFilerConfiguration, filer_pb::GetFilerConfigurationRequest(),
+      timeout_);
+  const bool answered = reached(answer.status);
+  endpoint->report(answered);
+  metrics_.called(method, clock_.now() - began, !answered);
+  if (!answer.status.ok()) co_return storage_error(method, answer.status);
+  co_return answer.response.signature();
 }
 
 }  // namespace tidegate::storage::seaweedmq

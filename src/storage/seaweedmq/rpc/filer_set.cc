@@ -40,6 +40,13 @@ std::shared_ptr<Endpoint> FilerSet::pick(const Endpoint* failed) {
   return nullptr;
 }
 
+std::shared_ptr<Endpoint> FilerSet::find(const std::string& address) const {
+  std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find_if(
+      endpoints_, [&address](const auto& endpoint) { return endpoint->address() == address; });
+  return found == endpoints_.end() ? nullptr : *found;
+}
+
 std::size_t FilerSet::size() const {
   std::lock_guard lock(mutex_);
   return endpoints_.size();

@@ -24,6 +24,8 @@ class FilerSet {
   // The preferred one, or the next whose breaker lets a call through; the caller reports to it. nullptr
   // when there is none. `failed` was tried just now and comes last.
   std::shared_ptr<Endpoint> pick(const Endpoint* failed = nullptr);
+  // The one at HOST:GRPCPORT; nullptr when it is none of them.
+  std::shared_ptr<Endpoint> find(const std::string& address) const;
   std::size_t size() const;
   // Some filer's breaker is closed.
   bool any_usable() const;

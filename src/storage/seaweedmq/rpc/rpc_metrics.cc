@@ -2,11 +2,27 @@
 
 namespace tidegate::storage::seaweedmq {
 namespace {
-constexpr std::array<const char*, kMethods> kMethodNames{
-    "lookup_entry",       "list_entries",       "create_entry",    "update_entry",  "delete_entry",
-    "object_transaction", "assign_volume",      "lookup_volume",   "lock",          "unlock",
-    "find_lock_owner",    "list_cluster_nodes", "ask_leader",      "volume_put",    "volume_get",
-    "volume_delete",      "lookup_topic",       "configure_topic", "fetch_message", "partition_range"};
+constexpr std::array<const char*, kMethods> kMethodNames{"lookup_entry",
+                                                         "list_entries",
+                                                         "create_entry",
+                                                         "update_entry",
+                                                         "delete_entry",
+                                                         "object_transaction",
+                                                         "assign_volume",
+                                                         "lookup_volume",
+                                                         "lock",
+                                                         "unlock",
+                                                         "find_lock_owner",
+                                                         "filer_configuration",
+                                                         "list_cluster_nodes",
+                                                         "ask_leader",
+                                                         "volume_put",
+                                                         "volume_get",
+                                                         "volume_delete",
+                                                         "lookup_topic",
+                                                         "configure_topic",
+                                                         "fetch_message",
+                                                         "partition_range"};
 constexpr std::array<const char*, kEndpointKinds> kKindNames{"master", "filer", "volume", "broker"};
 }  // namespace
 

@@ -22,6 +22,7 @@ enum class Method {
   lock,
   unlock,
   find_lock_owner,
+  filer_configuration,
   list_cluster_nodes,
   ask_leader,
   volume_put,
@@ -32,7 +33,7 @@ enum class Method {
   fetch_message,
   partition_range,
 };
-inline constexpr std::size_t kMethods = 20;
+inline constexpr std::size_t kMethods = 21;
 
 enum class EndpointKind { master, filer, volume, broker };
 inline constexpr std::size_t kEndpointKinds = 4;

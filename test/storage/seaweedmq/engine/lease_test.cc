@@ -117,6 +117,48 @@ TEST(SeaweedLease, SessionThatWasEnded_IsFollowedByAnotherThatConfirmsItsFences)
   EXPECT_FALSE(other->open());
 }
 
+TEST(SeaweedLease, RingThatChanges_EndsTheSession_AndFencesAreConfirmedForTheNext) {
+  LeaseRig rig;
+  auto gateway = rig.gateway(true);
+  ASSERT_TRUE(gateway->append_values({"one"}));
+  const auto named = rig.cluster.paths("/topics/kafka/.meta/fences/");
+  ASSERT_EQ(named.size(), 1U);
+  const std::string before = rig.cluster.entry(named[0])->content;
+  gateway->change_ring();
+  EXPECT_EQ(gateway->read(0).error().code, ErrorCode::not_leader_or_follower) << "at once";
+  EXPECT_EQ(gateway->append_values({"x"}).error().code, ErrorCode::not_leader_or_follower);
+  rig.pass(std::chrono::milliseconds(500));
+  EXPECT_FALSE(serves(*gateway)) << "the stores have time to agree";
+  gateway->change_ring();  // once more
+  rig.pass(seconds(3));
+  ASSERT_TRUE(serves(*gateway));
+  const std::string after = rig.cluster.entry(named[0])->content;
+  EXPECT_NE(after, before);
+  EXPECT_FALSE(rig.cluster.entry("/topics/kafka/.meta/sessions/" + before));
+  EXPECT_TRUE(rig.cluster.entry("/topics/kafka/.meta/sessions/" + after));
+  EXPECT_EQ(gateway->append_values({"two"})->base_offset, 1);
+  EXPECT_EQ(gateway->values(), (Values{"one", "two"}));
+  EXPECT_EQ(gateway->engine().leader_epoch({kTopicId, 0}), 0);
+}
+
+TEST(SeaweedLease, RingThatChanges_UnderAppends_LosesAndRepeatsNone) {
+  LeaseRig rig;
+  auto gateway = rig.gateway(true);
+  Values acknowledged;
+  for (int i = 0; i < 40; ++i) {
+    if (i % 10 == 5) gateway->change_ring();
+    const std::string value = "v" + std::to_string(i);
+    for (int tries = 0; tries < 100; ++tries) {
+      const auto appended = gateway->append_values({value});
+      if (appended) break;
+      EXPECT_EQ(appended.error().code, ErrorCode::not_leader_or_follower);
+      rig.pass(kStep);
+    }
+    acknowledged.push_back(value);
+  }
+  EXPECT_EQ(gateway->values(), acknowledged);
+}
+
 TEST(SeaweedLease, LostAnswersOfRenewals_AreLookedUp) {
   LeaseRig rig;
   auto gateway = rig.gateway(true);

@@ -52,6 +52,13 @@ class Gateway {
     client_->kill();
     stop();
   }
+  // Other filers own the keys from now on.
+  void change_ring() {
+    harness_.call([this] {
+      client_->ring_changes();
+      return 0;
+    });
+  }
   // It reaches nothing for a while.
   void cut_off(bool cut) { client_->cut_off(cut); }
   void housekeeping() {

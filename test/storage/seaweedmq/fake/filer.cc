@@ -466,4 +466,11 @@ grpc::Status FakeFiler::FindLockOwner(Context* context, const filer_pb::FindLock
   return grpc::Status::OK;
 }
 
+grpc::Status FakeFiler::GetFilerConfiguration(Context* context, const filer_pb::GetFilerConfigurationRequest*,
+                                              filer_pb::GetFilerConfigurationResponse* response) {
+  if (auto bad = fault(context, "GetFilerConfiguration", nullptr, nullptr)) return *bad;
+  response->set_signature(store_.signature);
+  return grpc::Status::OK;
+}
+
 }  // namespace tidegate::test

@@ -24,6 +24,7 @@ namespace tidegate::test {
 
 // What outlives a restart of a filer; filers on a shared store share one.
 struct EntryStore {
+  std::int32_t signature = 4711;
   std::recursive_mutex mutex;
   std::map<std::string, std::map<std::string, filer_pb::Entry>> directories;
 };
@@ -80,6 +81,8 @@ class FakeFiler final : public filer_pb::SeaweedFiler::Service {
   grpc::Status DistributedLock(Context*, const filer_pb::LockRequest*, filer_pb::LockResponse*) override;
   grpc::Status DistributedUnlock(Context*, const filer_pb::UnlockRequest*,
                                  filer_pb::UnlockResponse*) override;
+  grpc::Status GetFilerConfiguration(Context*, const filer_pb::GetFilerConfigurationRequest*,
+                                     filer_pb::GetFilerConfigurationResponse*) override;
   grpc::Status FindLockOwner(Context*, const filer_pb::FindLockOwnerRequest*,
                              filer_pb::FindLockOwnerResponse*) override;
 

@@ -118,6 +118,9 @@ class MemoryClient final : public seaweed::Filer, public seaweed::Volumes {
                                                      std::uint64_t size_bytes) override;
   Task<void> discard(std::vector<std::string> file_ids) override;
 
+  // What the engine wants to be called for when the filers' ring changes; on shard 0.
+  std::function<void()> ring_changes;
+
  private:
   // Lets the shard do other things, as a call over the network would.
   Task<void> travel(SeaweedOp op);
@@ -133,6 +136,9 @@ class MemorySource final : public seaweed::BackendSource {
   MemorySource(std::shared_ptr<MemoryCluster> cluster, std::shared_ptr<MemoryClient> client)
       : cluster_(std::move(cluster)), client_(std::move(client)) {}
   seaweed::Backend backend() override { return {.filer = *client_, .volumes = *client_}; }
+  void on_ring_change(std::function<void()> listener) override {
+    client_->ring_changes = std::move(listener);
+  }
 
  private:
   const std::shared_ptr<MemoryCluster> cluster_;  // empty: somebody else keeps it

@@ -182,6 +182,79 @@ TEST(SeaweedDiscovery, RingChange_IsTold) {
   EXPECT_EQ(rig->client().view().ring, (std::vector<std::string>{"a:1", "b:1"}));
 }
 
+// Two filers, with one store or two.
+struct TwoFilers {
+  explicit TwoFilers(bool one_store) : rig(fake_rig()) {
+    of_its_own.signature = 815;
+    rig->client().on_ring_change([this] { ++changes; });
+    rig->start_and_wait();
+    other = rig->fake().another_filer(one_store ? rig->fake().entries() : of_its_own);
+    const std::string port = std::to_string(other->port());
+    address = "127.0.0.1:" + port + "." + port;
+    rig->fake().fake_master().add_filer("", address);
+    EXPECT_TRUE(rig->eventually([&] { return rig->client().view().filers.size() == 2; }));
+  }
+  std::string first() const { return rig->fake().filer_address(); }
+  // Said again and again: a client that is not connected just then is not told.
+  void ring(const std::vector<std::string>& members) {
+    EXPECT_TRUE(rig->eventually([&] {
+      rig->fake().fake_master().announce_ring("", members, ++version);
+      return rig->client().view().ring == members;
+    }));
+  }
+  bool becomes(FilerStores::Kind kind) {
+    return rig->eventually([&] { return rig->client().stores().kind() == kind; });
+  }
+  bool changed_from(int before) {
+    return rig->eventually([&] { return changes > before; });
+  }
+  std::int64_t shown() {
+    return rig->shards().metrics().gauge("tidegate_seaweedmq_filer_stores", "").value();
+  }
+
+  test::EntryStore of_its_own;
+  std::unique_ptr<ClientRig> rig;
+  std::unique_ptr<test::FakeFiler> other;
+  std::string address;
+  std::int64_t version = 0;
+  std::atomic<int> changes{0};
+};
+
+TEST(SeaweedFilerStores, OneStore_IsNoReasonForAnything) {
+  TwoFilers two(true);
+  ASSERT_TRUE(two.becomes(FilerStores::Kind::one));
+  EXPECT_EQ(two.shown(), 1);
+  const int before = two.changes;  // until it has answered, a filer may keep a store of its own
+  two.ring({two.first(), two.address});
+  two.ring({two.address});
+  EXPECT_EQ(two.changes, before);
+}
+
+TEST(SeaweedFilerStores, SeparateStores_AreToldAndSoAreChangesOfTheirRing) {
+  TwoFilers two(false);
+  ASSERT_TRUE(two.becomes(FilerStores::Kind::separate));
+  EXPECT_EQ(two.shown(), 2);
+  EXPECT_TRUE(two.changed_from(0)) << "one more filer";
+  two.ring({two.first(), two.address});
+  int before = two.changes;
+  two.ring({two.address, two.first()});
+  EXPECT_EQ(two.changes, before) << "the same filers in another order";
+  two.ring({two.first()});
+  EXPECT_TRUE(two.changed_from(before));
+  before = two.changes;
+  two.rig->fake().fake_master().remove_filer("", two.address);
+  EXPECT_TRUE(two.changed_from(before)) << "one filer less";
+  EXPECT_TRUE(two.becomes(FilerStores::Kind::one));
+}
+
+TEST(SeaweedFilerStores, FilerThatDoesNotAnswer_MayKeepAStoreOfItsOwn) {
+  TwoFilers two(true);
+  two.ring({two.first()});
+  const int before = two.changes;
+  two.ring({two.first(), "127.0.0.1:1.2"});
+  EXPECT_TRUE(two.changed_from(before));
+}
+
 TEST(SeaweedDiscovery, MasterWhosePollsHang_IsGivenUpAndFoundAgain) {
   auto rig = fake_rig();
   rig->start_and_wait();
