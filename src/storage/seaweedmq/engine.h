@@ -2,6 +2,7 @@
 // and keeps house. The daemon makes it over rpc/, tests over a backend of their own.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -115,9 +116,11 @@ class SeaweedmqEngine final : public Engine {
   std::string brokers_missing() const;
   // engine_shares.cc
   bool may_lead(const PartitionId& id) const;
+  Task<std::shared_ptr<Fence>> replace_lost(unsigned index);
   Task<void> after_renewal();
   Task<void> keep_shares();
   Task<void> hand_over(unsigned index);
+  Task<void> give_back(unsigned index);
   Task<void> let_go_of_logs(unsigned index);
   Task<void> close_logs_of(unsigned shard, unsigned index);
   std::int64_t age_now_ms() const;
@@ -144,6 +147,9 @@ class SeaweedmqEngine final : public Engine {
   TopicTable topics_;
   ScopeStore meta_;
   std::vector<std::unique_ptr<OnShard>> on_shards_;
+  // By fence: its logs are being closed. None is opened meanwhile, because it would know nothing of what is
+  // under way in the one before.
+  std::array<std::atomic<bool>, FenceTable::kFences> closing_{};
   std::string cluster_id_;
   std::atomic<bool> ready_{false};
   // Of start(); touched on shard 0.

@@ -10,7 +10,8 @@
 namespace tidegate::storage::seaweedmq {
 
 bool SeaweedmqEngine::may_lead(const PartitionId& id) const {
-  return !shares_ || cluster_.is_ours(SeaweedCluster::shard_of(id));
+  const unsigned fence = SeaweedCluster::shard_of(id);
+  return !closing_[fence].load() && (!shares_ || cluster_.is_ours(fence));
 }
 
 Task<void> SeaweedmqEngine::after_renewal() {
@@ -25,10 +26,7 @@ Task<void> SeaweedmqEngine::after_renewal() {
 Task<void> SeaweedmqEngine::keep_shares() {
   for (unsigned index = 0; index < FenceTable::kFences && ready_.load(); ++index) {
     auto fence = fences_.at(index);
-    if (fence->lost()) {
-      co_await let_go_of_logs(index);
-      fence = fences_.renew(index);
-    }
+    if (fence->lost()) fence = co_await replace_lost(index);
     const bool ours = cluster_.is_ours(index);
     if (fence->is_held() && !ours) {
       co_await hand_over(index);
@@ -42,8 +40,22 @@ Task<void> SeaweedmqEngine::keep_shares() {
   share_round_ended_.notify_all();
 }
 
-// What is under way ends first, so that nothing of it meets the next owner's fence.
+Task<std::shared_ptr<Fence>> SeaweedmqEngine::replace_lost(unsigned index) {
+  closing_[index] = true;
+  co_await let_go_of_logs(index);
+  auto fresh = fences_.renew(index);
+  closing_[index] = false;
+  co_return fresh;
+}
+
 Task<void> SeaweedmqEngine::hand_over(unsigned index) {
+  closing_[index] = true;
+  co_await give_back(index);
+  closing_[index] = false;
+}
+
+// What is under way ends first, so that nothing of it meets the next owner's fence.
+Task<void> SeaweedmqEngine::give_back(unsigned index) {
   co_await let_go_of_logs(index);
   auto released = co_await fences_.at(index)->release();
   if (!released) {

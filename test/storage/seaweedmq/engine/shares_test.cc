@@ -1,4 +1,5 @@
 // Several gateways share partitions out: who leads what, and how it moves when one comes, goes or is away.
+#include <algorithm>
 #include <set>
 
 #include "cluster/shard_map.h"
@@ -114,6 +115,55 @@ TEST(SeaweedShares, AppendUnderWay_EndsBeforeItsPartitionMoves) {
   EXPECT_EQ(acked, kPartitions);
   ASSERT_FALSE(led_by(*two).empty());
   for (const std::int32_t i : led_by(*two)) EXPECT_EQ(rig.values(*two, i), (Values{"before", "under way"}));
+}
+
+// The gateway that was to have it goes away while it is being handed over, and it is the first one's again.
+TEST(SeaweedShares, PartitionThatComesBackWhileItIsHandedOver_HasOneLogAtATime) {
+  SharesRig rig;
+  auto one = rig.with_topic();
+  rig.pass(kRound);
+  for (std::int32_t i = 0; i < kPartitions; ++i) ASSERT_TRUE(rig.append(*one, i, "before"));
+  int acked = 0;
+  static constexpr auto append = [](std::shared_ptr<storage::PartitionLog> to, std::string value,
+                                    int* count) -> Task<void> {
+    auto batches = list(batch_of({value}));
+    if (co_await to->append(to->leader_epoch(), std::move(batches))) ++*count;
+  };
+  auto two = rig.gateway();
+  rig.cluster.hold(SeaweedOp::upload);
+  for (std::int32_t i = 0; i < kPartitions; ++i)
+    rig.shards().shard().spawn(append(*one->open(i), "under way", &acked), "append");
+  rig.pass(kRound * 2);
+  const auto of_two = led_by(*two);
+  ASSERT_FALSE(of_two.empty());
+  two->stop();
+  rig.pass(kRound * 2);
+  EXPECT_EQ(led_by(*one).size(), static_cast<std::size_t>(kPartitions));
+  // What was not its turn yet has stayed open; what is being closed is not opened a second time.
+  std::vector<int> meanwhile(kPartitions, 0);
+  std::size_t refused = 0;
+  for (const std::int32_t i : of_two) {
+    const auto log = one->open(i);
+    refused += log ? 0 : 1;
+    if (log)
+      rig.shards().shard().spawn(append(*log, "meanwhile", &meanwhile[static_cast<std::size_t>(i)]),
+                                 "append");
+  }
+  EXPECT_GE(refused, 1U);
+  rig.pass(kRound);
+  rig.cluster.resume_held();
+  rig.pass(kRound * 6);
+  EXPECT_EQ(acked, kPartitions);
+  for (const std::int32_t i : of_two) ASSERT_TRUE(rig.append(*one, i, "after")) << i;
+  auto three = rig.gateway();
+  rig.pass(kRound * 6);
+  for (std::int32_t i = 0; i < kPartitions; ++i) {
+    Values expected{"before", "under way"};
+    if (meanwhile[static_cast<std::size_t>(i)] > 0) expected.push_back("meanwhile");
+    if (std::ranges::count(of_two, i) > 0) expected.push_back("after");
+    auto& leader = SharesRig::leader(*one, i) == one->cluster().self() ? *one : *three;
+    EXPECT_EQ(rig.values(leader, i), expected) << i;
+  }
 }
 
 TEST(SeaweedShares, PartsOfAGatewayThatIsGone_AreTakenAfterItsLease) {
