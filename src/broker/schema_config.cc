@@ -81,6 +81,7 @@ schema::ValidationOptions schema_validation_options(const ConfigValues& server) 
           .max_references = size("schema.max.references"),
           .max_reference_depth = size("schema.max.reference.depth"),
           .max_types = size("schema.max.types"),
+          .max_fields = size("schema.max.fields"),
           .max_schema_depth = size("schema.max.depth"),
           .max_record_depth = size("schema.record.max.depth"),
           .max_empty_values = size("schema.record.max.empty.values"),

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "avro/avro_check.h"
+#include "protobuf/protobuf_check.h"
 
 namespace tidegate::schema {
 namespace {
@@ -18,6 +19,18 @@ class CompiledAvro final : public CompiledSchema {
  private:
   const avro::Schema schema_;
   const avro::CheckLimits limits_;
+};
+
+class CompiledProtobuf final : public CompiledSchema {
+ public:
+  CompiledProtobuf(protobuf::Schema schema, protobuf::CheckLimits limits)
+      : schema_(std::move(schema)), limits_(limits) {}
+  std::string check(ByteView payload) const override { return protobuf::check(schema_, payload, limits_); }
+  std::size_t size_bytes() const override { return sizeof(*this) + schema_.size_bytes(); }
+
+ private:
+  const protobuf::Schema schema_;
+  const protobuf::CheckLimits limits_;
 };
 
 Result<CompiledSchemaPtr> compile_avro(const RegisteredSchema& schema,
@@ -34,6 +47,22 @@ Result<CompiledSchemaPtr> compile_avro(const RegisteredSchema& schema,
   return std::make_shared<const CompiledAvro>(std::move(*compiled), limits);
 }
 
+Result<CompiledSchemaPtr> compile_protobuf(const RegisteredSchema& schema,
+                                           const std::vector<ReferencedSchema>& references,
+                                           const ValidationOptions& options) {
+  std::vector<protobuf::NamedText> files;
+  files.reserve(references.size());
+  for (const ReferencedSchema& each : references) files.push_back({each.name, each.text});
+  auto compiled = protobuf::Schema::compile(schema.text, files,
+                                            {.max_types = options.max_types,
+                                             .max_fields = options.max_fields,
+                                             .max_depth = options.max_schema_depth,
+                                             .max_name_bytes = options.max_schema_bytes});
+  if (!compiled) return fail(std::move(compiled.error()));
+  return std::make_shared<const CompiledProtobuf>(
+      std::move(*compiled), protobuf::CheckLimits{.max_depth = options.max_record_depth});
+}
+
 }  // namespace
 
 Result<CompiledSchemaPtr> compile_schema(const RegisteredSchema& schema,
@@ -46,8 +75,9 @@ Result<CompiledSchemaPtr> compile_schema(const RegisteredSchema& schema,
     }
   }
   if (schema.type == SchemaType::avro) return compile_avro(schema, references, options);
+  if (schema.type == SchemaType::protobuf) return compile_protobuf(schema, references, options);
   return fail(ErrorCode::invalid_record,
-              fmt::format("its format is {}, and records can be decoded in AVRO alone yet",
+              fmt::format("its format is {}, and records can be decoded in AVRO and PROTOBUF alone yet",
                           schema_type_name(schema.type)));
 }
 

@@ -176,9 +176,12 @@ TEST_F(SchemaValidation, LimitsOfFullValidation_ComeFromTheConfiguration) {
     std::string schema;
     std::string payload;
     std::string reason;
+    std::string type{};
   };
   const std::string lists = R"({"type":"array","items":{"type":"array","items":"null"}})";
   const std::string one = std::string("\x02\0\0", 3);  // a list in the list
+  const std::string two_fields = R"(syntax = "proto3"; message M { int32 a = 1; int32 b = 2; })";
+  const std::string two_types = R"(syntax = "proto3"; message M { message N {} N n = 1; })";
   const std::vector<Limit> limits = {
       {"schema.max.bytes", "1024", lists + std::string(1024, ' '), one, "more than 1024 bytes"},
       {"schema.max.types", "1", lists, one, "too many types"},
@@ -187,13 +190,19 @@ TEST_F(SchemaValidation, LimitsOfFullValidation_ComeFromTheConfiguration) {
       {"schema.record.max.empty.values", "0", R"({"type":"array","items":"null"})", std::string("\x06\0", 2),
        "take no bytes"},
       {"schema.max.references", "0", R"("int")", std::string(1, '\0'), "more than 0 references"},
-      {"schema.max.reference.depth", "0", R"("int")", std::string(1, '\0'), "too many steps away"}};
+      {"schema.max.reference.depth", "0", R"("int")", std::string(1, '\0'), "too many steps away"},
+      {"schema.max.fields", "1", two_fields, std::string(1, '\0'), "too many fields", "PROTOBUF"},
+      {"schema.max.types", "1", two_types, std::string(1, '\0'), "too many types", "PROTOBUF"},
+      {"schema.max.depth", "1", two_types, std::string(1, '\0'), "the schema is nested too deeply",
+       "PROTOBUF"},
+      {"schema.record.max.depth", "1", two_types, std::string("\0\x0a\0", 3),
+       "the record is nested too deeply", "PROTOBUF"}};
   for (const Limit& limit : limits) {
     for (const bool limited : {false, true}) {
       std::vector<test::RegistryScript::Reference> references;
       if (limit.key.find("reference") != std::string::npos) references = {{"r", "r"}};
       script->version_of("r", 1, R"("int")");
-      script->schema_of(1, limit.schema, references);
+      script->schema_of(1, limit.schema, references, limit.type);
       auto made = options();
       if (limited) made.config.insert_or_assign(limit.key, limit.value);
       test::DataPlane other(made);

@@ -157,10 +157,49 @@ TEST_F(FullValidationTest, CompressedAndLargeBatches_AreJudgedTheSame) {
 
 TEST_F(FullValidationTest, OtherFormats_AreRefusedClearly) {
   add(2, R"({"type":"object"})", {}, "JSON");
-  add(3, "message M {}", {}, "PROTOBUF");
   EXPECT_THAT(reason(framed(2, "{}")),
               AllOf(HasSubstr("schema id 2 cannot be validated with"), HasSubstr("JSON")));
-  EXPECT_THAT(reason(framed(3, "")), HasSubstr("PROTOBUF"));
+}
+
+TEST_F(FullValidationTest, ProtobufRecords_AreJudgedAsAvroOnesAre) {
+  add(3,
+      "syntax = \"proto3\"; import \"item.proto\"; message Order { int64 id = 1; repeated Item items = 2; } "
+      "message Other { string s = 1; }",
+      {{"item.proto", "items", 4}}, "PROTOBUF");
+  script->version_of("items", 4, "syntax = \"proto3\"; message Item { string name = 1; }", {}, "PROTOBUF");
+  const std::string good = bytes({0, 8, 7, 18, 3, 10, 1, 'a'});
+  const std::string bad = bytes({0, 8, 7, 18, 0, 18, 3, 10, 1, 0xff});
+  const auto verdict = check({framed(3, good), framed(3, bad), framed(3, bytes({2, 2, 10, 1, 'x'})),
+                              framed(3, bytes({2, 4})), framed(3, ""), framed(1, kGood)});
+  EXPECT_EQ(verdict.error, ErrorCode::invalid_record);
+  ASSERT_THAT(indexes(verdict), ElementsAre(1, 3, 4));
+  EXPECT_EQ(verdict.problems[0].message,
+            "value: no value of schema id 3: as Order: a string is no UTF-8 (at items[1].name)");
+  EXPECT_THAT(verdict.problems[1].message, HasSubstr("its message path names no message of the schema: 2"));
+  EXPECT_THAT(verdict.problems[2].message, HasSubstr("ends before its message path"));
+  EXPECT_EQ(script->asked_for("/subjects/items/versions/4"), 1U);
+}
+
+TEST_F(FullValidationTest, ProtobufSchemasThatCannotBeUsed_SayWhy) {
+  add(3, "message M { Item i = 1; }", {}, "PROTOBUF");
+  EXPECT_THAT(reason(framed(3, bytes({0}))),
+              HasSubstr("schema id 3 cannot be validated with: 1:13: Expected"));
+  add(4, "import \"item.proto\"; message M { optional Item i = 1; }", {}, "PROTOBUF");
+  EXPECT_THAT(reason(framed(4, bytes({0}))), HasSubstr("its import of item.proto is none of its references"));
+  script->version_of("a", 1, R"("int")");
+  add(5, "import \"a\"; message M {}", {{"a", "a"}}, "PROTOBUF");
+  EXPECT_THAT(reason(framed(5, bytes({0}))), HasSubstr("refers to a schema of format AVRO"));
+  make({.max_types = 3, .max_fields = 3, .max_schema_depth = 3, .max_record_depth = 2});
+  const std::string head = "syntax = \"proto3\"; message M { M m = 1; ";
+  add(10, head + "}", {}, "PROTOBUF");
+  EXPECT_EQ(reason(framed(10, bytes({0, 10, 0}))), "");
+  EXPECT_THAT(reason(framed(10, bytes({0, 10, 2, 10, 0}))), HasSubstr("the record is nested too deeply"));
+  add(11, head + "} message A {} message B {} message C {}", {}, "PROTOBUF");
+  EXPECT_THAT(reason(framed(11, bytes({0}))), HasSubstr("too many types"));
+  add(12, head + "int32 a = 2; int32 b = 3; int32 c = 4; }", {}, "PROTOBUF");
+  EXPECT_THAT(reason(framed(12, bytes({0}))), HasSubstr("too many fields"));
+  add(13, head + "message A { message B { message C {} } } }", {}, "PROTOBUF");
+  EXPECT_THAT(reason(framed(13, bytes({0}))), HasSubstr("the schema is nested too deeply"));
 }
 
 TEST_F(FullValidationTest, UnusableSchema_IsLookedAtAgainAfterItsTime) {

@@ -16,6 +16,7 @@ struct ValidationOptions {
   std::size_t max_references = 64;
   std::size_t max_reference_depth = 16;
   std::size_t max_types = 10'000;
+  std::size_t max_fields = 20'000;
   std::size_t max_schema_depth = 64;
   // Of one record.
   std::size_t max_record_depth = 128;
