@@ -157,6 +157,7 @@ bool RecordChunkBuilder::add_records(const BatchHeader& header, const SharedBuff
   if (plain.size() / kMinRecordBytes < static_cast<std::size_t>(header.records_count)) return false;
   std::string extra;
   std::string stand_in;
+  const std::size_t before = bytes_.size();
   bool first = true;
   const auto each = [&](const protocol::RecordView& record) {
     const Offset offset = header.base_offset + record.offset_delta;
@@ -181,9 +182,11 @@ bool RecordChunkBuilder::add_records(const BatchHeader& header, const SharedBuff
     entry.extra = as_bytes(extra);
     put_entry(bytes_, entry);
     first = false;
-    return true;
+    return bytes_.size() - before <= max_inflated_bytes_;
   };
-  return protocol::walk_records(header, plain, {.max_inflated_bytes = max_inflated_bytes_}, each).has_value();
+  const auto walked =
+      protocol::walk_records(header, plain, {.max_inflated_bytes = max_inflated_bytes_}, each);
+  return walked && bytes_.size() - before <= max_inflated_bytes_;
 }
 
 std::vector<SharedBuffer> RecordChunkBuilder::take() {

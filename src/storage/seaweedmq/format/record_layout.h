@@ -21,7 +21,7 @@ namespace tidegate::storage::seaweedmq {
 // Batches on their way into a chunk.
 class RecordChunkBuilder {
  public:
-  // A batch that inflates to more is kept whole.
+  // A batch that inflates to more, or whose entries would take more, is kept whole.
   explicit RecordChunkBuilder(std::size_t max_inflated_bytes = 64U << 20)
       : max_inflated_bytes_(max_inflated_bytes) {}
 

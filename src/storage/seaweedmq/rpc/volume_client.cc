@@ -167,23 +167,45 @@ Task<Result<VolumeClient::Fetched>> VolumeClient::fetch(FileId id, std::uint64_t
   co_return Fetched{.gone = true, .bytes = {}};
 }
 
-Task<Result<std::optional<SharedBuffer>>> VolumeClient::download(std::string file_id, std::uint64_t offset,
-                                                                 std::uint64_t size_bytes) {
-  const auto id = FileId::parse(file_id);
-  if (!id) co_return storage_error(Method::volume_get, "'" + file_id + "' is no file id");
-  if (size_bytes == 0) co_return SharedBuffer();
-  if (size_bytes > options_.max_message_bytes) {
-    co_return storage_error(Method::volume_get, std::to_string(size_bytes) + " bytes at once are too many");
-  }
-  auto fetched = co_await fetch(*id, offset, size_bytes, false);
+Task<Result<std::optional<SharedBuffer>>> VolumeClient::download_part(FileId id, std::uint64_t offset,
+                                                                      std::uint64_t size_bytes) {
+  auto fetched = co_await fetch(id, offset, size_bytes, false);
   // What was remembered may be wrong: a server that no longer has the volume says 404 too.
   if (!fetched || fetched->gone) {
     metrics_.repeated(Method::volume_get);
-    fetched = co_await fetch(*id, offset, size_bytes, true);
+    fetched = co_await fetch(id, offset, size_bytes, true);
   }
   if (!fetched) co_return fail(std::move(fetched.error()));
   if (fetched->gone) co_return std::nullopt;
   co_return std::move(fetched->bytes);
+}
+
+Task<Result<std::optional<SharedBuffer>>> VolumeClient::download(std::string file_id, std::uint64_t offset,
+                                                                 std::uint64_t size_bytes) {
+  const auto id = FileId::parse(file_id);
+  if (!id) co_return storage_error(Method::volume_get, "'" + file_id + "' is no file id");
+  if (size_bytes > kMaxDownloadBytes) {
+    co_return storage_error(Method::volume_get, std::to_string(size_bytes) + " bytes at once are too many");
+  }
+  const std::uint64_t at_once = options_.max_message_bytes;
+  if (size_bytes <= at_once) {
+    if (size_bytes == 0) co_return SharedBuffer();
+    co_return co_await download_part(*id, offset, size_bytes);
+  }
+  std::vector<SharedBuffer> parts;
+  std::size_t have = 0;
+  for (bool more = true; more && have < size_bytes;) {
+    const std::uint64_t wanted = std::min(size_bytes - have, at_once);
+    auto part = co_await download_part(*id, offset + have, wanted);
+    if (!part || !*part) co_return part;
+    more = (*part)->size() == wanted;
+    have += (*part)->size();
+    parts.push_back(std::move(**part));
+  }
+  MutableBuffer whole(have);
+  std::uint8_t* to = whole.data();
+  for (const SharedBuffer& part : parts) to = std::ranges::copy(part.bytes(), to).out;
+  co_return std::move(whole).freeze();
 }
 
 Task<void> VolumeClient::discard(std::vector<std::string> file_ids) {

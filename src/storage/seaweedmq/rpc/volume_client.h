@@ -23,6 +23,7 @@ class VolumeClient final : public Volumes {
 
   Task<Result<Assigned>> assign(std::string path) override;
   Task<Result<void>> upload(Assigned to, std::vector<SharedBuffer> pieces) override;
+  // What is more than a message may have is asked for in parts.
   Task<Result<std::optional<SharedBuffer>>> download(std::string file_id, std::uint64_t offset,
                                                      std::uint64_t size_bytes) override;
   Task<void> discard(std::vector<std::string> file_ids) override;
@@ -32,6 +33,8 @@ class VolumeClient final : public Volumes {
 
   void close() { http_.close(); }
 
+  // More than volume servers take in one needle, unless they are told to.
+  static constexpr std::uint64_t kMaxDownloadBytes = 512U << 20;
   static constexpr std::size_t kVolumesRemembered = 10'000;
   static constexpr Duration kLocationLife = std::chrono::minutes(10);
 
@@ -49,6 +52,8 @@ class VolumeClient final : public Volumes {
     SharedBuffer bytes;
   };
   Task<Result<Fetched>> fetch(FileId id, std::uint64_t offset, std::uint64_t size_bytes, bool afresh);
+  Task<Result<std::optional<SharedBuffer>>> download_part(FileId id, std::uint64_t offset,
+                                                          std::uint64_t size_bytes);
   std::shared_ptr<Breaker> breaker_of(const std::string& server);
   std::string url_of(const std::string& server, const std::string& file_id) const;
   std::string token(const std::string& key, const std::string& file_id) const;

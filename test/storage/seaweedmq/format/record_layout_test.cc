@@ -257,6 +257,13 @@ TEST(SeaweedRecordLayout, BatchesThatCannotBeTakenApart_AreKeptWhole) {
   EXPECT_EQ(narrow.add(bomb.header, bomb.bytes, {}, kNow), 1);
   EXPECT_LT(narrow.size_bytes(), 2000U);
   EXPECT_EQ(read(narrow.take().at(0)).batches.at(0).bytes, bomb.bytes);
+
+  // Too large as entries: each record has some bytes of its own there.
+  const auto small = batch_of(std::vector<std::string>(60));
+  ASSERT_LT(small.bytes.size(), 1000U);
+  EXPECT_EQ(narrow.add(small.header, small.bytes, {}, kNow), 1);
+  EXPECT_EQ(narrow.opaque(), 1U);
+  EXPECT_EQ(read(narrow.take().at(0)).batches.at(0).bytes, small.bytes);
 }
 
 TEST(SeaweedRecordLayout, HeaderAndRecordsInTwoPieces_AreTheSame) {

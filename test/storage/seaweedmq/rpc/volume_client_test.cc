@@ -217,11 +217,28 @@ TEST(SeaweedVolume, AssignmentThatFails_SaysWhy) {
   EXPECT_TRUE(rig->assign());
 }
 
-TEST(SeaweedVolume, DownloadOfTooMuchAtOnce_IsRefused) {
+TEST(SeaweedVolume, DownloadOfMoreThanAMessage_ComesInParts) {
   auto options = ClientRig::quick();
-  options.max_message_bytes = 1024;
+  options.max_message_bytes = 1000;
   auto rig = fake_rig({}, options);
-  EXPECT_FALSE(rig->download("3,01637037d6", 0, 1025));
+  std::string all;
+  for (int i = 0; all.size() < 4500; ++i) all += std::to_string(i) + ' ';
+  const std::string id = rig->store(all);
+  for (const std::size_t size : {std::size_t{1000}, std::size_t{1001}, std::size_t{3000}, all.size()}) {
+    const auto some = rig->download(id, 0, size);
+    ASSERT_TRUE(some && *some) << (some ? "gone" : some.error().message);
+    EXPECT_TRUE(ClientRig::text(**some) == all.substr(0, size)) << size;
+  }
+  EXPECT_TRUE(ClientRig::text(**rig->download(id, 700, 2900)) == all.substr(700, 2900));
+  // There is no more of it.
+  EXPECT_TRUE(ClientRig::text(**rig->download(id, 700, 100'000)) == all.substr(700));
+}
+
+TEST(SeaweedVolume, DownloadOfTooMuch_IsRefused) {
+  auto rig = fake_rig();
+  const auto refused = rig->download(rig->store("x"), 0, VolumeClient::kMaxDownloadBytes + 1);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("too many"), std::string::npos);
 }
 
 }  // namespace
