@@ -34,7 +34,7 @@ void TopicTable::warn_once(const std::string& name, const std::string& reason) {
   spdlog::warn("event=topic_of_others_unusable topic=\"{}\" reason=\"{}\"", name, reason);
 }
 
-Task<Result<void>> TopicTable::look_for_others(ByName* known) {
+Task<Result<void>> TopicTable::look_for_others(ByName* known, std::map<std::string, std::string> taken) {
   std::vector<std::string> gone;
   for (const auto& [name, one] : *known) {
     if (one.record.by_others && !one.record.removed) gone.push_back(name);
@@ -43,7 +43,7 @@ Task<Result<void>> TopicTable::look_for_others(ByName* known) {
     auto page = co_await filer_.list(std::string(paths::kNamespace), "", after, kPage);
     if (!page) co_return fail(std::move(page.error()));
     for (const Entry& entry : *page) {
-      if (!entry.is_directory || entry.name.starts_with('.')) continue;
+      if (!entry.is_directory || entry.name.starts_with('.') || taken.contains(entry.name)) continue;
       const auto ours = known->find(entry.name);
       if (ours != known->end() && !ours->second.record.removed && !ours->second.record.by_others) continue;
       std::erase(gone, entry.name);

@@ -184,17 +184,19 @@ bool TopicTable::has_name(std::string_view name) const {
   return std::ranges::any_of(by_id_, [&](const auto& one) { return one.second.topic.name == name; });
 }
 
-Task<Result<std::vector<TopicTable::Known>>> TopicTable::read_all() {
-  std::vector<Known> all;
+Task<Result<TopicTable::Stored>> TopicTable::read_all() {
+  Stored all;
   for (std::string after;;) {
     auto page = co_await filer_.list(paths::topics_dir(), "", after, kPage);
     if (!page) co_return fail(std::move(page.error()));
     for (const Entry& entry : *page) {
       auto record = parse_topic_record(entry.content);
-      if (!record)
-        co_return fail(record.error().code, fmt::format("topic {}: {}", entry.name, record.error().message));
+      if (!record) {
+        all.unreadable.emplace(entry.name, std::move(record.error().message));
+        continue;
+      }
       const auto etag = entry.extended.find(kEtagAttribute);
-      all.push_back(
+      all.known.push_back(
           {.record = std::move(*record), .etag = etag == entry.extended.end() ? "?" : etag->second});
     }
     if (page->size() < kPage) co_return all;
@@ -208,10 +210,20 @@ Task<Result<std::vector<Topic>>> TopicTable::list() {
   auto all = co_await read_all();
   if (!all) co_return fail(std::move(all.error()));
   ByName by_name;
-  for (Known& known : *all) by_name.emplace(known.record.topic.name, std::move(known));
-  if (auto looked = co_await look_for_others(&by_name); !looked) co_return fail(std::move(looked.error()));
+  for (Known& known : all->known) by_name.emplace(known.record.topic.name, std::move(known));
+  note_unreadable(all->unreadable);
+  auto looked = co_await look_for_others(&by_name, all->unreadable);
+  if (!looked) co_return fail(std::move(looked.error()));
   std::vector<Topic> topics;
   std::map<TopicId, TopicRecord> by_id;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, record] : by_id_) {
+      if (!all->unreadable.contains(record.topic.name)) continue;
+      topics.push_back(shown(record));
+      by_id.emplace(id, record);
+    }
+  }
   for (auto& [name, known] : by_name) {
     if (known.record.removed) continue;
     topics.push_back(shown(known.record));
@@ -219,6 +231,15 @@ Task<Result<std::vector<Topic>>> TopicTable::list() {
   }
   for (const TopicId& id : replace_all(std::move(by_id))) co_await closed_(id);
   co_return topics;
+}
+
+void TopicTable::note_unreadable(const std::map<std::string, std::string>& unreadable) {
+  for (const auto& [name, why] : unreadable) {
+    if (unreadable_.contains(name)) continue;
+    spdlog::error("event=topic_record_unreadable topic=\"{}\" entry={} error=\"{}\"", name,
+                  paths::join(paths::topics_dir(), name), why);
+  }
+  unreadable_ = unreadable;
 }
 
 std::vector<TopicId> TopicTable::replace_all(std::map<TopicId, TopicRecord> by_id) {
@@ -502,7 +523,7 @@ Task<void> TopicTable::delete_remains() {
   const Busy busy(*this);
   auto all = co_await read_all();
   if (!all) co_return;
-  for (const Known& known : *all) {
+  for (const Known& known : all->known) {
     if (known.record.remains.empty()) continue;
     co_await delete_remains_of(known);
   }

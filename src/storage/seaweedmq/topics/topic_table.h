@@ -80,10 +80,17 @@ class TopicTable final : public TopicStore {
   Task<Result<void>> grow_locked(Growth growth);
   // Reads the record, changes it and writes it back, again when somebody else was faster.
   Task<Result<void>> change(TopicId id, Change change);
-  Task<Result<std::vector<Known>>> read_all();
+  struct Stored {
+    std::vector<Known> known;
+    std::map<std::string, std::string> unreadable;  // by topic: why
+  };
+  Task<Result<Stored>> read_all();
+  // A topic whose record cannot be read is as it was seen last, if it was; it is nobody else's.
+  void note_unreadable(const std::map<std::string, std::string>& unreadable);
   // others_topics.cc: topics that SeaweedMQ has made get a record, and lose it when they are gone.
   using ByName = std::map<std::string, Known>;
-  Task<Result<void>> look_for_others(ByName* known);
+  // Names of `taken` are not looked at.
+  Task<Result<void>> look_for_others(ByName* known, std::map<std::string, std::string> taken);
   Task<Result<void>> look_at(std::string name, ByName* known);
   Task<Result<void>> adopt(std::string name, TopicConf conf, ByName* known);
   Task<Result<void>> forget(std::string name, ByName* known);
@@ -108,6 +115,7 @@ class TopicTable final : public TopicStore {
   bool busy_ = false;  // one change at a time; on shard 0
   Event idle_;
   std::map<std::string, std::string> warned_;  // names that cannot be served, and why
+  std::map<std::string, std::string> unreadable_;
   mutable std::mutex mutex_;
   std::map<TopicId, TopicRecord> by_id_;
 };

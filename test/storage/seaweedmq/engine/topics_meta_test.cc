@@ -1,4 +1,6 @@
 // Topics and meta data: what SeaweedMQ sees of them, several gateways at once, failures on the way.
+#include <algorithm>
+
 #include "format/records.h"
 #include "seaweed_rig.h"
 
@@ -87,6 +89,39 @@ TEST(SeaweedTopics, TopicsOfSeaweed_AreNotWrittenOver) {
   auto gateway = rig.gateway();
   EXPECT_EQ(gateway->make_topic(1, id_of(1), "theirs").error().code, ErrorCode::topic_already_exists);
   EXPECT_EQ(rig.cluster.entry("/topics/kafka/theirs/topic.conf")->content, conf.content);
+}
+
+TEST(SeaweedTopics, RecordThatCannotBeRead_IsNamedAndHoldsUpNoOther) {
+  SeaweedRig rig;
+  auto gateway = rig.gateway(true);
+  ASSERT_TRUE(gateway->make_topic(1, id_of(1), "other"));
+  ASSERT_TRUE(gateway->append_values({"x"}));
+  const std::string path = "/topics/kafka/.meta/topics/topic";
+  const auto good = *rig.cluster.entry(path);
+  auto bad = good;
+  bad.content.resize(bad.content.size() / 2);
+  rig.cluster.set_entry(path, bad);
+  const auto names = [&](Gateway& of) {
+    const auto listed = rig.shards().run([&] { return of.engine().topics().list(); });
+    EXPECT_TRUE(listed);
+    std::vector<std::string> all;
+    for (const auto& topic : listed.value_or(std::vector<storage::Topic>())) all.push_back(topic.name);
+    std::ranges::sort(all);
+    return all;
+  };
+  EXPECT_EQ(names(*gateway), (std::vector<std::string>{"other", "topic"})) << "it was seen before";
+  EXPECT_EQ(gateway->values(), Values{"x"});
+
+  auto next = rig.gateway();
+  EXPECT_EQ(names(*next), std::vector<std::string>{"other"});
+  EXPECT_FALSE(next->make_topic(1, id_of(2), "topic")) << "its data are somebody's";
+  next->housekeeping();
+  EXPECT_EQ(rig.cluster.entry(path)->content, bad.content);
+  EXPECT_EQ(rig.log_files().size(), 1U);
+  rig.cluster.set_entry(path, good);
+  EXPECT_EQ(names(*next), (std::vector<std::string>{"other", "topic"}));
+  gateway->stop();
+  EXPECT_EQ(next->values(), Values{"x"});
 }
 
 TEST(SeaweedTopics, CreationThatFailsHalfWay_IsUndone) {
