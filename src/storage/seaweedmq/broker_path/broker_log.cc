@@ -28,9 +28,15 @@ Task<Result<std::shared_ptr<BrokerLog>>> BrokerLog::open(LogShard& home, BrokerP
                                                          std::shared_ptr<Ownership> ownership) {
   auto log =
       std::make_shared<BrokerLog>(home, std::move(path), std::move(place), config, std::move(ownership));
-  auto recovered = co_await log->recover();
-  if (!recovered) co_return fail(std::move(recovered.error()));
+  // First of all: a broker freezes some time after a topic's last stream has closed, and files take time.
   log->start_session();
+  auto recovered = co_await log->recover();
+  if (!recovered) {
+    co_await log->end(recovered.error());
+    co_return fail(std::move(recovered.error()));
+  }
+  log->recovered_ = true;
+  log->changed_.notify_all();
   co_return log;
 }
 
@@ -50,7 +56,8 @@ Task<Result<void>> BrokerLog::recover() {
   if (auto scanned = co_await scan(); !scanned) co_return fail(std::move(scanned.error()));
   flushed_end_ = std::max(flushed_end_, log_start_);
   if (!options_.flushed && flushed_end_ < state_.log_end) {
-    if (auto connected = co_await connect(); connected) co_await look_up_sent();
+    while (!tried_ && !is_over()) co_await changed_.wait();
+    if (stream_) co_await look_up_sent();
   }
   if (rank_.epoch > ownership_->epoch()) {
     co_return fail(ErrorCode::kafka_storage_error,
@@ -159,6 +166,13 @@ Task<void> BrokerLog::close(Error why) {
     last.log_end = std::max(flushed_end_, committed_end_);
     if (last.log_end != state_.log_end) static_cast<void>(co_await put_state(std::move(last)));
   }
+  co_await end(*closed_by_);
+}
+
+Task<void> BrokerLog::end(Error why) {
+  const auto self = shared_from_this();
+  closed_by_ = std::move(why);
+  closing_ = true;
   closed_ = true;
   keeping_ = false;
   writer_.give_up();

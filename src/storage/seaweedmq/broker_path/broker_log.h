@@ -137,6 +137,8 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   void tell();
   static void resume_all(std::vector<Resume> resumes);
   Task<Result<void>> recover();
+  // What is not in the log yet fails; waits for whatever is under way.
+  Task<void> end(Error why);
   bool is_over() const { return removed_ || closed_ || ownership_->lost(); }
 
   // broker_log_send.cc
@@ -235,6 +237,8 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   bool streaming_ = false;
   std::optional<Offset> expected_message_;
   bool sessions_run_ = false;
+  bool tried_ = false;      // to connect, once
+  bool recovered_ = false;  // nothing is sent before
   bool watching_ = false;
   bool reserving_ = false;
   Offset reserve_ = kLeastReserve;

@@ -107,6 +107,8 @@ Task<void> BrokerLog::run_sessions(std::shared_ptr<BrokerLog> /*self*/, std::uni
   while (!is_over()) {
     Result<void> connected;
     if (!stream_) connected = co_await connect();
+    tried_ = true;
+    changed_.notify_all();
     if (is_over()) break;
     if (!connected) {
       watch_.down(this, place_.directory, connected.error().message);
@@ -117,6 +119,8 @@ Task<void> BrokerLog::run_sessions(std::shared_ptr<BrokerLog> /*self*/, std::uni
     }
     backoff = home_.options.first_backoff;
     watch_.up(this);
+    while (!recovered_ && !is_over()) co_await changed_.wait();
+    if (is_over()) break;
     if (session_ > 0) co_await look_up_sent();
     if (is_over()) break;
     send_all();
@@ -177,7 +181,8 @@ Task<void> BrokerLog::look_up_sent() {
 }
 
 void BrokerLog::send_all() {
-  ++session_;
+  // Above all that were used for this partition in this run, if it was open before.
+  session_ = ++home_.publish_sessions;
   expected_message_.reset();
   // What is in the files needs no answer any more.
   next_answer_ = flushed_;

@@ -134,6 +134,8 @@ struct LogShard {
   LogRateLimit failure_lines;
   // Coroutines of this shard's logs that are under way.
   std::size_t jobs = 0;
+  // Publish sessions that were begun: each has a number of its own.
+  std::uint32_t publish_sessions = 0;
 };
 
 }  // namespace tidegate::storage::seaweedmq

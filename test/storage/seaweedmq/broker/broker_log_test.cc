@@ -1,6 +1,9 @@
 // The broker path through the whole engine, over the fake SeaweedFS and its broker: what an acknowledgement
 // waits for, what becomes of batches when the broker crashes, forgets, freezes or answers nothing, and that
 // nothing is stored twice.
+#include <atomic>
+#include <thread>
+
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
@@ -81,11 +84,16 @@ class BrokerLogRig {
   Result<void> create(const Topic& topic) {
     return shards_.run([&] { return engine_->topics().create({topic}); });
   }
-  void open() {
+  Result<void> try_open() {
     const PartitionId id{.topic = topic_id(), .index = 0};
     auto log = shards_.run([&] { return engine_->partition(id, {.retention_ms = -1}); });
-    ASSERT_TRUE(log) << log.error().message;
+    if (!log) return fail(std::move(log.error()));
     log_ = *log;
+    return {};
+  }
+  void open() {
+    const auto opened = try_open();
+    ASSERT_TRUE(opened) << opened.error().message;
   }
   void stop() {
     log_.reset();
@@ -342,6 +350,40 @@ TEST(BrokerLogTest, StreamOfAnIdleTopic_StaysOpenSoThatTheBrokerDoesNotFreeze) {
   ASSERT_TRUE(rig.eventually([&] { return rig.broker().cleanups() >= 10; }));
   EXPECT_EQ(rig.broker().streams(), 1);
   EXPECT_FALSE(rig.broker().frozen());
+}
+
+TEST(BrokerLogTest, StreamIsOpenBeforeTheFilesHaveBeenRead) {
+  BrokerLogRig rig;
+  ASSERT_TRUE(rig.store({"x"}));
+  rig.stop();
+  ASSERT_TRUE(rig.eventually([&] { return rig.broker().streams() == 0; }));
+  rig.start();
+  rig.cluster().volume().faults().set("GET", {.kind = Fault::Kind::delay, .delay = milliseconds(2000)});
+  std::atomic<bool> opened = false;
+  std::thread opener([&] {
+    rig.open();
+    opened = true;
+  });
+  EXPECT_TRUE(rig.eventually([&] { return rig.broker().streams() == 1 || opened; }));
+  EXPECT_FALSE(opened) << "its file takes two seconds to read";
+  opener.join();
+  EXPECT_EQ(rig.values(), Values{"x"});
+  ASSERT_TRUE(rig.store({"y"}));
+  EXPECT_EQ(rig.values(), (Values{"x", "y"}));
+}
+
+TEST(BrokerLogTest, FileThatCannotBeRead_FailsTheOpenAndLeavesNoStream) {
+  BrokerLogRig rig;
+  ASSERT_TRUE(rig.store({"x"}));
+  rig.stop();
+  ASSERT_TRUE(rig.eventually([&] { return rig.broker().streams() == 0; }));
+  rig.start();
+  rig.cluster().volume().faults().set("GET", {.code = 500, .times = -1});
+  EXPECT_FALSE(rig.try_open());
+  EXPECT_TRUE(rig.eventually([&] { return rig.broker().streams() == 0; }));
+  rig.cluster().volume().faults().clear();
+  ASSERT_TRUE(rig.eventually([&] { return rig.try_open().has_value(); }));
+  EXPECT_EQ(rig.values(), Values{"x"});
 }
 
 TEST(BrokerLogTest, RemovedTopicKeepsAStream_UntilOneOfItsNameIsMade) {
