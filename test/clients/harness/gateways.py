@@ -37,9 +37,10 @@ class Gateway(servers.Tidegate):
 
 
 class Gateways:
-    def __init__(self, work_dir, binary, count, kind, settings=()):
+    def __init__(self, work_dir, binary, count, kind, settings=(), **cluster):
+        """`cluster` is for seaweed.make()."""
         try:
-            self.seaweed = seaweed.make(kind, work_dir, "seaweedmq.path=broker" in settings)
+            self.seaweed = seaweed.make(kind, work_dir, "seaweedmq.path=broker" in settings, **cluster)
             self.seaweed.start()
         except seaweed.SeaweedError as error:
             raise servers.ServerError(str(error)) from None

@@ -5,6 +5,7 @@ ports with what it had stored. Only processes started here are signalled, by pid
 """
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -46,20 +47,40 @@ class RealSeaweed:
     kind = "real"
     rewrite = None
 
-    def __init__(self, work_dir, volume_megabytes=128, broker=False, security=""):
-        """`security` is the text of a security.toml for all parts."""
+    def __init__(self, work_dir, volume_megabytes=128, broker=False, security="", filers=1, shared_store=False):
+        """`security` is the text of a security.toml for all parts. Filers beyond the first are the parts filer2 and so
+        on; they keep a store each, or all of them one, in a Redis."""
         self.binary, self.volume_megabytes = real_binary(), volume_megabytes
         if not self.binary or not os.access(self.binary, os.X_OK):
             raise deps.Missing("TIDEGATE_WEED names no weed binary")
         self.work_dir = Path(work_dir) / "seaweedfs"
-        self.parts = PARTS if broker else PARTS[:-1]
-        self.http = {part: _free_port() for part in PARTS}
-        self.grpc = {part: _free_port() for part in PARTS}
+        self.filers = ["filer"] + [f"filer{n}" for n in range(2, filers + 1)]
+        self.parts = ["master", "volume", *self.filers] + (["broker"] if broker else [])
+        self.http = {part: _free_port() for part in (*PARTS, *self.filers)}
+        self.grpc = {part: _free_port() for part in (*PARTS, *self.filers)}
         self.processes = {}
+        self.shared_store = shared_store
+        if shared_store and not shutil.which("redis-server"):
+            raise deps.Missing("redis-server, for filers that share a store")
         for part in self.parts:
             (self.work_dir / part).mkdir(parents=True)
         (self.work_dir / "security.toml").write_text(security)
         self.masters = f"127.0.0.1:{self.http['master']}.{self.grpc['master']}"
+
+    def _start_store(self):
+        port = _free_port()
+        (self.work_dir / "filer.toml").write_text("[leveldb2]\nenabled = false\n[redis2]\nenabled = true\n"
+                                                  f'address = "127.0.0.1:{port}"\npassword = ""\ndatabase = 0\n')
+        log = open(self.work_dir / "redis.log", "ab")
+        self.processes["redis"] = tether.popen(
+            ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"],
+            stdout=log, stderr=log, cwd=self.work_dir)
+        log.close()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _connects(port):
+            if self.processes["redis"].poll() is not None or time.monotonic() > deadline:
+                raise SeaweedError("redis-server did not come up")
+            time.sleep(0.1)
 
     def _command(self, part):
         data = str(self.work_dir / part)
@@ -67,15 +88,17 @@ class RealSeaweed:
             # Its one port is for gRPC, which it opens on every interface.
             return [self.binary, "mq.broker", "-ip=127.0.0.1", f"-port={self.grpc[part]}", f"-master={self.masters}",
                     "-logFlushInterval=1"]
-        words = [self.binary, part, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-port={self.http[part]}",
+        words = [self.binary, "filer" if part in self.filers else part, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-port={self.http[part]}",
                  f"-port.grpc={self.grpc[part]}"]
         return words + {
             "master": [f"-mdir={data}", "-telemetry=false", f"-volumeSizeLimitMB={self.volume_megabytes}"],
             "volume": [f"-dir={data}", "-max=100", f"-master={self.masters}"],
             "filer": [f"-master={self.masters}", f"-defaultStoreDir={data}"],
-        }[part]
+        }["filer" if part in self.filers else part]
 
     def start(self):
+        if self.shared_store:
+            self._start_store()
         for part in self.parts:
             self.start_part(part)
 
@@ -164,8 +187,8 @@ class FakeSeaweed:
             self.process = None
 
 
-def make(kind, work_dir, broker=False):
-    """kind: real, fake, or faulty: the fake one behind proxies that misbehave when told."""
+def make(kind, work_dir, broker=False, **more):
+    """kind: real, fake, or faulty: the fake one behind proxies that misbehave when told. `more` is for a real one."""
     if kind == "real":
-        return RealSeaweed(work_dir, broker=broker)
+        return RealSeaweed(work_dir, broker=broker, **more)
     return FakeSeaweed(work_dir, kind == "faulty", broker)

@@ -4,7 +4,7 @@
 
 The parts stand behind proxies that misbehave when told. Of every fault: what was
 acknowledged is there once and in order, nothing fails for good, work goes on within seconds of healing, requests
-are answered in time with codes that clients repeat, and memory stays bounded.
+are answered in time with codes that clients repeat, memory stays bounded, and topics that do without the part are unharmed.
 """
 import os
 import sys
@@ -23,6 +23,8 @@ FAULT_S = 7
 # reports what it took. The limits here are for a busy one.
 RECOVERY_S = 20
 REQUEST_TIMEOUT_S = 4
+# A bystander's record is acknowledged in milliseconds; a fault lasts longer than this.
+UNHARMED_S = 5
 ANSWER_S = REQUEST_TIMEOUT_S + 10
 GROWTH_KB = 64 << 10
 RETRIABLE = {KafkaError.REQUEST_TIMED_OUT, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.KAFKA_STORAGE_ERROR,
@@ -102,12 +104,17 @@ def one_try(topic):
     return outcome[0], time.monotonic() - began
 
 
-def under_fault(begin, heal, must_go_on):
-    topic, tries = suite.topic_name("faults"), suite.topic_name("tries")
+def under_fault(begin, heal, must_go_on, bystander):
+    """A topic that does without the part is the bystander, if there is one: it goes on as if nothing were."""
+    topic, tries, direct = (suite.topic_name(name) for name in ("faults", "tries", "bystander"))
     admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
-    for future in admin.create_topics([NewTopic(topic, PARTITIONS, 1), NewTopic(tries, 1, 1)]).values():
+    made = [NewTopic(topic, PARTITIONS, 1), NewTopic(tries, 1, 1)]
+    if bystander:
+        made.append(NewTopic(direct, PARTITIONS, 1, config={"seaweedmq.path": "direct"}))
+    for future in admin.create_topics(made).values():
         future.result(60)
     load = Load(topic)
+    other = Load(direct) if bystander else None
     time.sleep(2)
     assert load.acked, "nothing is acknowledged before the fault"
     before = int(control("memory")[0])
@@ -123,6 +130,9 @@ def under_fault(begin, heal, must_go_on):
     during = int(control("memory")[0])
     if must_go_on:
         assert load.first_ack_of_later(began + 1), "nothing was acknowledged during the fault"
+    if other:
+        made_by = max(made for _, made in list(other.acked))
+        assert time.monotonic() - made_by < UNHARMED_S, "a topic that does without the part stands still"
     healed.set()
     fault.join()
     heal()
@@ -130,10 +140,15 @@ def under_fault(begin, heal, must_go_on):
     while not (back := load.first_ack_of_later(moment)):
         assert time.monotonic() - moment < 60, "nothing is acknowledged 60 s after healing"
         time.sleep(0.05)
-    load.end()
-    check(topic, load.sent // PARTITIONS)
+    for one in filter(None, (load, other)):
+        one.end()
+        check(one.topic, one.sent // PARTITIONS)
     measured = (f"one try {took:.1f} s {error.name() if error else 'ok'}, back after {back - moment:.1f} s, "
                 f"memory {before >> 10} MB, {during >> 10} MB during")
+    if other:
+        slowest = max(at - made for at, made in other.acked)
+        measured += f", bystander's slowest acknowledgement {slowest:.1f} s"
+        assert slowest < UNHARMED_S, f"a bystander's record took {slowest:.1f} s"
     assert back - moment < RECOVERY_S, f"back only after {back - moment:.1f} s"
     if not sanitized():
         assert during - before < GROWTH_KB, f"memory grew from {before} to {during} KB"
@@ -167,7 +182,7 @@ def register(part):
               "breaks_connections": resetting(part), "comes_and_goes": flapping(part)}
     for name, (begin, heal) in faults.items():
         def run(begin=begin, heal=heal):
-            return under_fault(begin, heal, must_go_on=part == "master")
+            return under_fault(begin, heal, must_go_on=part == "master", bystander=part == "broker")
         run.__name__ = f"{part}_{name}"
         case(run, limit_s=150)
 
