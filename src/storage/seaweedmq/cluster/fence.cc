@@ -1,5 +1,6 @@
 #include "fence.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -14,6 +15,8 @@ namespace tidegate::storage::seaweedmq {
 namespace {
 // Others may take it in between; whoever fights for a fence longer than this has lost it.
 constexpr int kAttempts = 4;
+constexpr Duration kFirstLook = std::chrono::milliseconds(2);
+constexpr Duration kLongestLook = std::chrono::milliseconds(200);
 
 template <class Int>
 bool parse_whole(std::string_view text, Int& value) {
@@ -118,7 +121,10 @@ Task<Result<bool>> Fence::write(std::optional<std::string> expected, FenceMark n
 
 Task<Result<void>> Fence::acquire() {
   const auto self = shared_from_this();
-  if (state() == State::held) co_return Result<void>{};
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ == State::held && seen_) co_return Result<void>{};
+  }
   auto at_home = [self] { return self->acquire_at_home(); };
   co_return co_await submit_to(home_, std::move(at_home));
 }
@@ -154,6 +160,26 @@ Task<Result<void>> Fence::try_to_take() {
   co_return Result<void>{};
 }
 
+Task<Result<void>> Fence::wait_until_seen() {
+  const MonoTime until = home_.clock().now() + kSeenWithin;
+  for (Duration pause = kFirstLook;; pause = std::min(pause * 2, kLongestLook)) {
+    if (state() != State::held) co_return fail(lost_error());
+    auto found = co_await backend_.filer.lookup(paths::fences_dir(), name_);
+    if (!found) co_return fail(std::move(found.error()));
+    if (*found) {
+      const auto now = FenceMark::parse((*found)->extended[kEtagAttribute]);
+      // A later epoch than ours is somebody else's, who will refuse what we do.
+      if (now && now->epoch >= epoch()) co_return Result<void>{};
+    }
+    if (home_.clock().now() >= until) {
+      co_return fail(
+          ErrorCode::kafka_storage_error,
+          fmt::format("{} was taken, which the filer that answers does not know yet", fence_path()));
+    }
+    co_await home_.timers().sleep_until(home_.clock().now() + pause);
+  }
+}
+
 Task<Result<void>> Fence::acquire_at_home() {
   const auto self = shared_from_this();
   co_await lock();
@@ -164,7 +190,14 @@ Task<Result<void>> Fence::acquire_at_home() {
     result = std::move(tried);
     break;
   }
-  if (state() == State::held) result = {};
+  if (state() == State::held) {
+    result = {};
+    if (!seen_) result = co_await wait_until_seen();
+    if (result) {
+      const std::lock_guard lock(mutex_);
+      seen_ = true;
+    }
+  }
   unlock();
   co_return result;
 }

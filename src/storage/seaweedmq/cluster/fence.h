@@ -43,9 +43,11 @@ class Fence final : public Ownership, public std::enable_shared_from_this<Fence>
 
   // The epoch that it would be taken with, as far as known; until then.
   void expect(LeaderEpoch epoch);
-  // Takes it with the next epoch, unless it is held already. A fence that was lost is not taken again.
+  // Takes it with the next epoch, unless it is held already, and waits until what was written under it before
+  // can be read. A fence that was lost is not taken again.
   Task<Result<void>> acquire();
   bool is_held() const { return state() == State::held; }
+  static constexpr Duration kSeenWithin = std::chrono::seconds(5);
   // Leaves it to whoever comes first, in the next epoch: lost() from then on. The logs under it have been
   // closed.
   Task<Result<void>> release();
@@ -59,6 +61,9 @@ class Fence final : public Ownership, public std::enable_shared_from_this<Fence>
   Task<void> confirm_at_home();
   Task<Result<void>> release_at_home();
   Task<Result<void>> try_to_take();
+  // Filers with stores of their own follow each other some time later, each other's changes in their order.
+  // Once the one that answers knows this mark, it knows all that was written under those before it.
+  Task<Result<void>> wait_until_seen();
   // Writes the next count, whoever has taken it meanwhile.
   Task<Result<void>> count_up();
   // Writes `next` if the entry still has `expected`. false: refused, and it is not ours.
@@ -77,6 +82,7 @@ class Fence final : public Ownership, public std::enable_shared_from_this<Fence>
   State state_ = State::fresh;  // under mutex_, as mark_
   FenceMark mark_;
   std::uint64_t generation_ = 0;  // of the session that the entry names
+  bool seen_ = false;             // since it was taken, as wait_until_seen() says
   bool busy_ = false;             // on the home shard, as the event
   Event idle_;
 };

@@ -62,14 +62,18 @@ Task<Result<void>> DirectLog::fenced(FencedChange::Kind kind, std::string direct
   Error last{ErrorCode::kafka_storage_error, "the filer refuses a change"};
   for (bool first = true;; first = false) {
     bool refused = false;
-    if (doubt_) {
-      const std::string etag = *doubt_;
+    // Several at once: an answer under an older mark may come after one under a newer.
+    while (!doubts_.empty()) {
+      const std::string etag = *doubts_.begin();
       auto settled = co_await ownership_->settle(etag);
       if (!settled && settled.error().code == ErrorCode::not_leader_or_follower) co_return settled;
-      if (!settled) last = std::move(settled.error());
-      if (settled && doubt_ == etag) doubt_.reset();
+      if (!settled) {
+        last = std::move(settled.error());
+        break;
+      }
+      doubts_.erase(etag);
     }
-    if (!doubt_) {
+    if (doubts_.empty()) {
       FencedChange change{.fence_path = ownership_->fence_path(),
                           .fence_etag = ownership_->etag(),
                           .kind = kind,
@@ -80,7 +84,7 @@ Task<Result<void>> DirectLog::fenced(FencedChange::Kind kind, std::string direct
       if (outcome && *outcome == Outcome::done) co_return Result<void>{};
       if (!outcome) last = std::move(outcome.error());
       refused = outcome.has_value();
-      doubt_ = etag;
+      doubts_.insert(etag);
       home_.metrics.retries.add();
     }
     if (removed_) co_return fail(ErrorCode::unknown_topic_or_partition, "the topic was deleted");

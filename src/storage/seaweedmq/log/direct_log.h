@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -140,6 +141,8 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   // Files from behind `after` on, up to `last` (empty: all).
   Task<Result<std::vector<LogFile>>> list_files(std::string after, std::string last);
   Result<std::vector<LogFile>> without_residue(std::vector<LogFile> files);
+  // No new file gets a name or a time that has been given.
+  void take_last(const std::vector<LogFile>& files);
   // The files that a take-over leaves out, once somebody needs them.
   Task<Result<void>> load_older();
   void take_epochs(const std::vector<LogFile>& files);
@@ -239,8 +242,8 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   bool putting_state_ = false;
   Offset read_to_ = -1;  // where the last cold read ended
   bool reading_ahead_ = false;
-  // ETag of a change whose fate is open.
-  std::optional<std::string> doubt_;
+  // ETags under which changes were sent whose fate is open.
+  std::set<std::string> doubts_;
   bool broken_ = false;  // a commit's fate is open; the log goes on once it is undone
   Error broken_by_;
   bool removed_ = false;

@@ -28,6 +28,7 @@ Task<Result<void>> DirectLog::recover() {
   }
   auto listed = co_await list_files(state_.listed_to, "");
   if (!listed) co_return fail(std::move(listed.error()));
+  take_last(*listed);
   auto files = without_residue(std::move(*listed));
   if (!files) co_return fail(std::move(files.error()));
   epochs_ = state_.epochs;
@@ -37,10 +38,6 @@ Task<Result<void>> DirectLog::recover() {
                    fmt::format("{}: its files are of epoch {}, its fence {} is of {}", place_.directory,
                                epochs_.back().epoch, ownership_->fence_path(), ownership_->epoch()));
   }
-  for (const LogFile& file : *files) last_ts_ns_ = std::max(last_ts_ns_, file.last_ts_ns);
-  if (!files->empty()) last_name_ = files->back().name;
-  if (files->empty()) last_name_ = LogFileName::parse(state_.listed_to);
-  last_ts_ns_ = std::max(last_ts_ns_, state_.last_ts_ns);
   index_.put_first(std::move(*files));
   log_end_ = std::max({state_.log_end, state_.listed_end, index_.end()});
   committed_end_ = log_end_;
@@ -60,6 +57,15 @@ Task<Result<void>> DirectLog::recover() {
     epochs_.push_back({.epoch = epoch, .start = log_end_});
   }
   co_return Result<void>{};
+}
+
+void DirectLog::take_last(const std::vector<LogFile>& files) {
+  last_name_ = LogFileName::parse(state_.listed_to);
+  last_ts_ns_ = state_.last_ts_ns;
+  for (const LogFile& file : files) {
+    if (!last_name_ || file.name > *last_name_) last_name_ = file.name;
+    last_ts_ns_ = std::max(last_ts_ns_, file.last_ts_ns);
+  }
 }
 
 void DirectLog::take_epochs(const std::vector<LogFile>& files) {

@@ -199,6 +199,7 @@ TEST(SeaweedLease, CommitThatOutlastsTheLease_IsConfirmedByTheFence) {
   EXPECT_FALSE(serves(*gateway));
   rig.cluster.resume_held();
   rig.pass(seconds(1));
+  EXPECT_EQ(rig.shards().call([code] { return *code; }), ErrorCode::none) << "acknowledged, if late";
   EXPECT_EQ(gateway->values(), (Values{"one", "two"})) << "once, and readable";
   EXPECT_EQ(gateway->offsets().high_watermark, 2);
 }

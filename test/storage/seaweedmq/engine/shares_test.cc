@@ -131,9 +131,19 @@ TEST(SeaweedShares, PartitionThatComesBackWhileItIsHandedOver_HasOneLogAtATime) 
   };
   auto two = rig.gateway();
   rig.cluster.hold(SeaweedOp::upload);
-  for (std::int32_t i = 0; i < kPartitions; ++i)
-    rig.shards().shard().spawn(append(*one->open(i), "under way", &acked), "append");
-  rig.pass(kRound * 2);
+  std::vector<std::shared_ptr<storage::PartitionLog>> logs;
+  for (std::int32_t i = 0; i < kPartitions; ++i) {
+    logs.push_back(*one->open(i));
+    rig.shards().shard().spawn(append(logs.back(), "under way", &acked), "append");
+  }
+  // Not even nothing can be appended to a log that is being closed.
+  const auto is_closing = [&](const auto& log) {
+    const auto nothing = [&] { return log->append(log->leader_epoch(), {}); };
+    return !rig.shards().run(nothing).has_value();
+  };
+  for (int i = 0; i < 100 && std::ranges::none_of(logs, is_closing); ++i) rig.pass(kStep);
+  ASSERT_TRUE(std::ranges::any_of(logs, is_closing));
+  logs.clear();
   const auto of_two = led_by(*two);
   ASSERT_FALSE(of_two.empty());
   two->stop();

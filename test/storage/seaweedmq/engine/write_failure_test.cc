@@ -1,5 +1,9 @@
 // Appends whose upload or commit goes wrong: an append that failed is not in the log, one that did not is
 // there once, and nothing that was under way comes back later.
+#include <memory>
+#include <optional>
+#include <utility>
+
 #include "seaweed_rig.h"
 
 namespace tidegate::test {
@@ -145,6 +149,70 @@ TEST(SeaweedWrite, CommitWithoutEnd_IsTakenBackOnceTheFilerAnswers) {
   }
 }
 
+TEST(SeaweedWrite, TwoChangesInDoubt_AreBothSettled) {
+  // The answers come back the wrong way round: that of the older change, under the older mark, last.
+  SeaweedRig rig;
+  auto gateway = rig.gateway(true);
+  ASSERT_TRUE(gateway->append_values({"kept", "kept too"}));
+  auto& log = gateway->log();
+  rig.cluster.set_script([commits = 0, states = 0](const SeaweedCall& call) mutable {
+    if (call.op != SeaweedOp::transact) return SeaweedFault::none;
+    const bool commit = call.path.starts_with("/topics/kafka/topic/v");
+    if (!commit) return ++states == 1 ? SeaweedFault::late_held : SeaweedFault::none;
+    ++commits;
+    if (commits > 2) return SeaweedFault::none;
+    return commits == 1 ? SeaweedFault::error_before : SeaweedFault::late_held;
+  });
+  struct Fates {
+    std::optional<bool> trimmed;
+    std::optional<bool> appended;
+  };
+  auto fates = std::make_shared<Fates>();
+  static constexpr auto trim = [](storage::PartitionLog* of, std::shared_ptr<Fates> out) -> Task<void> {
+    out->trimmed = (co_await of->trim_before(1)).has_value();
+  };
+  static constexpr auto append = [](storage::PartitionLog* to, std::shared_ptr<Fates> out) -> Task<void> {
+    auto batches = list(batch_of({"v2"}));
+    out->appended = (co_await to->append(to->leader_epoch(), std::move(batches))).has_value();
+  };
+  rig.shards().shard().spawn(trim(&log, fates), "trim");
+  while (rig.cluster.held() < 1) rig.shards().settle();
+  rig.shards().shard().spawn(append(&log, fates), "append");
+  while (rig.cluster.held() < 2) rig.shards().settle();
+  rig.cluster.resume_held(true);
+  const auto ended = [fates] { return fates->trimmed && fates->appended; };
+  while (!rig.shards().call(ended)) rig.shards().settle();
+  EXPECT_TRUE(*fates->trimmed);
+  EXPECT_TRUE(*fates->appended);
+  ASSERT_TRUE(gateway->append_values({"v3"}));
+  EXPECT_EQ(rig.cluster.release_late(), 0) << "both marks had moved on";
+  gateway->stop();
+  EXPECT_EQ(values_of(rig.gateway()->read_all(1)), (Values{"kept", "kept too", "v2", "v3"}));
+}
+
+TEST(SeaweedWrite, FileThatCouldNotBeErased_KeepsItsNameToItself) {
+  // Trimmed, but there; the clock stands still, so that the next file would like to have its name.
+  SeaweedRig rig(static_cast<ManualClock*>(nullptr));
+  rig.options.direct.give_up_after = Duration(0);
+  auto gateway = rig.gateway(true);
+  ASSERT_TRUE(gateway->append_values({"trimmed"}));
+  rig.cluster.set_script(on_commits(SeaweedFault::error_before, 1, kForEver));
+  ASSERT_TRUE(gateway->on_log([](storage::PartitionLog& log) { return log.trim_before(1); }));
+  gateway->kill();
+  rig.cluster.set_script({});
+  ASSERT_EQ(rig.log_files().size(), 1U);
+
+  auto next = rig.gateway();
+  const auto appended = next->append_values({"acked"});
+  ASSERT_TRUE(appended) << appended.error().message;
+  EXPECT_EQ(rig.log_files().size(), 2U);
+  next->housekeeping();
+  EXPECT_EQ(rig.log_files().size(), 1U);
+  EXPECT_EQ(values_of(next->read_all(1)), Values{"acked"});
+  next->stop();
+  EXPECT_EQ(values_of(rig.gateway()->read_all(1)), Values{"acked"});
+}
+
 TEST(SeaweedWrite, KilledBetweenUploadAndCommit_LosesNothingThatWasAcked) {
   SeaweedRig rig;
   auto gateway = rig.gateway(true);
@@ -175,12 +243,16 @@ TEST(SeaweedWrite, KilledBetweenCommitAndAnswer_KeepsTheAppend) {
   while (rig.cluster.held() == 0) rig.shards().settle();
   EXPECT_FALSE(rig.shards().call([ended] { return *ended; })) << "no ack before the answer";
   EXPECT_EQ(gateway->offsets().high_watermark, 0);
-  // Another gateway takes over while the first one hangs.
+  // Nothing that it does has an effect any more, and another gateway takes over.
+  gateway->cut_off(true);
+  rig.cluster.stop_holding();
+  auto next = rig.gateway();
+  EXPECT_EQ(next->values(), Values{"stored"});
+  ASSERT_TRUE(next->append_values({"more"}));
   rig.cluster.resume_held();
-  while (!rig.shards().call([ended] { return *ended; })) {
-  }
+  while (!rig.shards().call([ended] { return *ended; })) rig.shards().settle();
   gateway->kill();
-  EXPECT_EQ(rig.gateway()->values(), Values{"stored"});
+  EXPECT_EQ(next->values(), (Values{"stored", "more"}));
 }
 
 // ------------------------------------------------------------------------------------------ fencing
@@ -208,6 +280,28 @@ TEST(SeaweedFencing, OwnerOfBefore_WritesAndServesNothing) {
 
   EXPECT_EQ(after->append_values({"two"})->base_offset, 1);
   EXPECT_EQ(after->values(), (Values{"one", "two"}));
+}
+
+TEST(SeaweedFencing, TakeOver_AtAFilerThatLagsBehind_WaitsUntilItKnows) {
+  // Filers with stores of their own: the fence was written at one, and another one is read.
+  SeaweedRig rig;
+  auto before = rig.gateway(true);
+  ASSERT_TRUE(before->append_values({"one"}));
+  rig.cluster.keep_view();
+  ASSERT_TRUE(before->append_values({"two"}));
+  before->kill();
+  auto after = rig.gateway();
+  const std::string fences = "/topics/kafka/.meta/fences/";
+  rig.cluster.set_script([fences, taken = false, looks = 0](const SeaweedCall& call) mutable {
+    const bool fence = call.path.starts_with(fences);
+    if (call.op == SeaweedOp::transact && fence) taken = true;
+    if (call.op != SeaweedOp::lookup && call.op != SeaweedOp::list) return SeaweedFault::none;
+    if (!taken || looks > 5) return SeaweedFault::none;
+    if (fence && ++looks > 5) return SeaweedFault::none;
+    return SeaweedFault::stale;
+  });
+  EXPECT_EQ(after->append_values({"three"})->base_offset, 2);
+  EXPECT_EQ(after->values(), (Values{"one", "two", "three"}));
 }
 
 TEST(SeaweedFencing, TakeOver_BetweenUploadAndCommit_RefusesTheCommit) {

@@ -61,18 +61,29 @@ int MemoryCluster::release_late() {
   return changed;
 }
 
+void MemoryCluster::keep_view() {
+  const std::lock_guard lock(mutex_);
+  view_ = entries_;
+}
+
 void MemoryCluster::hold(SeaweedOp op) {
   const std::lock_guard lock(mutex_);
   holds_[op] = true;
 }
 
-void MemoryCluster::resume_held() {
+void MemoryCluster::stop_holding() {
+  const std::lock_guard lock(mutex_);
+  holds_.clear();
+}
+
+void MemoryCluster::resume_held(bool newest_first) {
   std::vector<std::function<void()>> all;
   {
     const std::lock_guard lock(mutex_);
     holds_.clear();
     all.swap(held_);
   }
+  if (newest_first) std::ranges::reverse(all);
   for (const auto& resume : all) resume();
 }
 
@@ -222,15 +233,15 @@ bool MemoryCluster::transact(const FencedChange& change) {
 
 // -------------------------------------------------------------------------------------------- client
 
-Task<void> MemoryClient::travel(SeaweedOp op) {
+Task<void> MemoryClient::travel(SeaweedOp op, bool held) {
   Shard* const shard = Shard::current();
   unsigned turns = 0;
-  bool hold = false;
+  bool hold = held;
   {
     const std::lock_guard lock(cluster_.mutex_);
     const unsigned most = cluster_.delay_turns_;
     turns = most == 0 ? 0 : 1 + static_cast<unsigned>(cluster_.rng_.below(most));
-    hold = cluster_.holds_.contains(op);
+    hold = held || cluster_.holds_.contains(op);
   }
   for (; turns > 0; --turns) {
     auto turn = [shard](Resume resume) { shard->post(std::move(resume)); };
@@ -253,6 +264,7 @@ Task<void> MemoryClient::travel(SeaweedOp op) {
 Task<Result<Outcome>> MemoryClient::write(SeaweedCall call, MemoryCluster::Change change) {
   Result<Outcome> result = Outcome::done;
   const SeaweedOp op = call.op;
+  bool held = false;
   {
     const std::lock_guard lock(cluster_.mutex_);
     const SeaweedFault fault = dead_ ? SeaweedFault::error_before : cluster_.fate(call);
@@ -267,16 +279,20 @@ Task<Result<Outcome>> MemoryClient::write(SeaweedCall call, MemoryCluster::Chang
         change();
         result = fail(unreachable());
         break;
+      case SeaweedFault::late_held:
+        held = true;
+        [[fallthrough]];
       case SeaweedFault::error_late:
         cluster_.late_.push_back(std::move(change));
         result = fail(unreachable());
         break;
       case SeaweedFault::refused:
+      case SeaweedFault::stale:
         result = Outcome::refused;
         break;
     }
   }
-  co_await travel(op);
+  co_await travel(op, held);
   co_return result;
 }
 
@@ -286,9 +302,10 @@ Task<Result<std::optional<Entry>>> MemoryClient::lookup(std::string directory, s
     const std::lock_guard lock(cluster_.mutex_);
     const std::string path = join(directory, name);
     const auto fault = cluster_.fate({SeaweedOp::lookup, path});
-    if (dead_ || fault != SeaweedFault::none) {
+    const auto& entries = fault == SeaweedFault::stale ? cluster_.view_ : cluster_.entries_;
+    if (dead_ || (fault != SeaweedFault::none && fault != SeaweedFault::stale)) {
       result = fail(unreachable());
-    } else if (const auto found = cluster_.entries_.find(path); found != cluster_.entries_.end()) {
+    } else if (const auto found = entries.find(path); found != entries.end()) {
       result = found->second;
     }
   }
@@ -301,11 +318,13 @@ Task<Result<std::vector<Entry>>> MemoryClient::list(std::string directory, std::
   Result<std::vector<Entry>> result;
   {
     const std::lock_guard lock(cluster_.mutex_);
-    if (dead_ || cluster_.fate({SeaweedOp::list, directory}) != SeaweedFault::none) {
+    const auto fault = cluster_.fate({SeaweedOp::list, directory});
+    const auto& entries = fault == SeaweedFault::stale ? cluster_.view_ : cluster_.entries_;
+    if (dead_ || (fault != SeaweedFault::none && fault != SeaweedFault::stale)) {
       result = fail(unreachable());
     } else {
       const std::string within = directory + "/";
-      for (auto at = cluster_.entries_.lower_bound(within); at != cluster_.entries_.end(); ++at) {
+      for (auto at = entries.lower_bound(within); at != entries.end(); ++at) {
         if (!at->first.starts_with(within) || result->size() >= limit) break;
         const std::string name = at->first.substr(within.size());
         if (name.find('/') != std::string::npos || !name.starts_with(prefix) || name <= after) continue;

@@ -33,7 +33,9 @@ enum class SeaweedFault {
   error_before,  // fails, nothing happened
   error_after,   // fails, and happened all the same
   error_late,    // fails, and happens when release_late() is called: a message that was under way
+  late_held,     // the same, and that it fails is said after resume_held() only
   refused,       // a write: its condition is said not to hold, and nothing happened
+  stale,         // a lookup or a list: as it was at keep_view(), at a filer that lags behind
 };
 
 class MemoryCluster {
@@ -47,11 +49,15 @@ class MemoryCluster {
   void strike(SeaweedOp op, SeaweedFault fault, int nth = 1, int times = 1);
   // What error_late held back happens now, in order. Returns how many changed anything.
   int release_late();
+  void keep_view();
   // Calls take up to so many turns of their shard.
   void set_delay_turns(unsigned turns) { delay_turns_ = turns; }
   // Calls of this kind come back only after resume_held(). They have had their effect already.
   void hold(SeaweedOp op);
-  void resume_held();
+  // Those that are held stay so; no others are.
+  void stop_holding();
+  // The calls come back in the order in which they were held, or in the opposite one.
+  void resume_held(bool newest_first = false);
   std::size_t held() const;
 
   // For looking and for faults by hand.
@@ -82,6 +88,7 @@ class MemoryCluster {
   mutable std::mutex mutex_;
   SeededRng rng_;
   std::map<std::string, seaweed::Entry> entries_;  // by path
+  std::map<std::string, seaweed::Entry> view_;     // as entries_ were
   std::map<std::string, SharedBuffer> needles_;
   std::uint64_t next_needle_ = 1;
   std::int64_t clock_s_ = 1'700'000'000;
@@ -123,7 +130,7 @@ class MemoryClient final : public seaweed::Filer, public seaweed::Volumes {
 
  private:
   // Lets the shard do other things, as a call over the network would.
-  Task<void> travel(SeaweedOp op);
+  Task<void> travel(SeaweedOp op, bool held = false);
   Task<Result<seaweed::Outcome>> write(SeaweedCall call, MemoryCluster::Change change);
 
   MemoryCluster& cluster_;
