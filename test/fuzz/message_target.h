@@ -1,7 +1,9 @@
 // One target for all requests and one for all responses: the first byte is the API key, the second
-// picks the version, the rest is the body. What decodes must encode to bytes that decode to the same.
+// picks the version, the rest is the body. What decodes must encode to bytes that decode to the same: to what
+// encodes to these bytes, because a message with a double that is no number does not equal itself.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -47,7 +49,8 @@ inline int fuzz_message(bool request, const std::uint8_t* data, std::size_t size
   // Dropped unknown tags shorten a request and so lower what it may allocate.
   if (!again && bytes.size() < size - 2 && type.is_request) return 0;
   TIDEGATE_ASSERT(again.has_value());
-  TIDEGATE_ASSERT((*again)->equals(**decoded));
+  const SharedBuffer same = protocol::testkit::join((*again)->encode(version).chunks);
+  TIDEGATE_ASSERT(std::ranges::equal(same.bytes(), bytes.bytes()));
   return 0;
 }
 
