@@ -260,7 +260,7 @@ Result<storage::Topic> TopicCatalogue::State::check_new(const NewTopic& wanted,
   return storage::Topic{.name = wanted.name,
                         .id = {},
                         .partitions = partitions,
-                        .configs = std::move(*configs),
+                        .configs = with_layout(std::move(*configs), server, can),
                         .created_ms = clock.wall_ms()};
 }
 

@@ -151,7 +151,8 @@ constexpr ConfigKey kKeys[] = {
     {.name = "seaweedmq.layout", .default_value = "batch",
      .doc = "With the seaweedmq engine, fixed when the topic is made: what its log files hold. batch is record batches as "
             "producers sent them, record an entry for each record, which SeaweedFS's SQL engine and SeaweedMQ's "
-            "subscribers can read.",
+            "subscribers can read. Topics with tidegate.value.schema.validation=full have record, whatever the "
+            "gateway's default is, unless they say batch.",
      .allowed = kSeaweedLayouts, .synonym = "seaweedmq.layout"},
     {.name = "seaweedmq.path", .default_value = "direct",
      .doc = "With the seaweedmq engine, fixed when the topic is made: how records are written. direct is straight to "
@@ -442,6 +443,19 @@ Result<void> check_creatable(const TopicConfigs& configs, const storage::Capabil
     return {};
   return fail(ErrorCode::invalid_config, fmt::format("{}={} is not available; there is: {}.", kPathKey,
                                                      path->second, fmt::join(engine.write_paths, ", ")));
+}
+
+TopicConfigs with_layout(TopicConfigs configs, const ConfigValues& server,
+                         const storage::Capabilities& engine) {
+  if (engine.write_paths.empty() || configs.contains(std::string(kLayoutKey))) return configs;
+  const Effective effective(configs, server);
+  const schema::TopicPolicy policy =
+      make_schema_policy([&](std::string_view name) { return effective.text(name); });
+  // The broker path has no layout `record` yet.
+  if (policy.value.validation == schema::Validation::full && effective.text(kPathKey) != "broker" &&
+      effective.text(kLayoutKey) != "record")
+    configs.emplace(kLayoutKey, "record");
+  return configs;
 }
 
 Result<void> check_fixed(const TopicConfigs& before, const TopicConfigs& after, const ConfigValues& server) {

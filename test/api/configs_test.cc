@@ -392,5 +392,28 @@ TEST_F(FixedConfigs, WhatCannotBeIsRefusedWithItsReason) {
   EXPECT_THAT(*elsewhere.error_message, HasSubstr("SeaweedFS"));
 }
 
+TEST_F(FixedConfigs, FullValidationOfValuesHasLayoutRecord) {
+  ApiHarness harness{{.config = {{"schema.registry.url", "http://registry"}}, .wrap_engine = &with_paths}};
+  const auto layout_with = [&](const std::string& topic,
+                               std::vector<std::pair<std::string, std::string>> configs) {
+    const auto made = create(harness, topic, std::move(configs));
+    EXPECT_EQ(made.error_code, ErrorCode::none) << made.error_message.value_or("");
+    const auto response =
+        harness.call<DescribeConfigsResponse>(describing(kTopic, topic, {{"seaweedmq.layout"}}));
+    const auto& found = response.results.at(0).configs.at(0);
+    return found.value.value_or("null") + "@" + std::to_string(found.config_source);
+  };
+  const std::string validation = "tidegate.value.schema.validation";
+  EXPECT_EQ(layout_with("full", {{validation, "full"}}), "record@1");
+  EXPECT_EQ(layout_with("its-own", {{validation, "full"}, {"seaweedmq.layout", "batch"}}), "batch@1");
+  EXPECT_EQ(layout_with("id", {{validation, "id"}}), "batch@5");
+  EXPECT_EQ(layout_with("alias", {{"confluent.value.schema.validation", "true"}}), "batch@5");
+  EXPECT_EQ(layout_with("keys", {{"tidegate.key.schema.validation", "full"}}), "batch@5");
+
+  ApiHarness plain{{.config = {{"schema.registry.url", "http://registry"}}}};
+  EXPECT_EQ(create(plain, "full", {{validation, "full"}}).error_code, ErrorCode::none)
+      << "another engine has no such setting";
+}
+
 }  // namespace
 }  // namespace tidegate

@@ -57,6 +57,10 @@ Result<TopicConfigs> check_topic_configs(const TopicConfigs& configs, const Conf
                                          const storage::Capabilities& engine = {});
 // invalid_config when a topic cannot be made with them although others of its kind may have them.
 Result<void> check_creatable(const TopicConfigs& configs, const storage::Capabilities& engine);
+// Configs of a new topic with the seaweedmq.layout that its value validation asks for, when it names none:
+// `full` goes with `record`. As they are on other engines.
+TopicConfigs with_layout(TopicConfigs configs, const ConfigValues& server,
+                         const storage::Capabilities& engine);
 // invalid_config when what is fixed would change.
 Result<void> check_fixed(const TopicConfigs& before, const TopicConfigs& after, const ConfigValues& server);
 // `wanted` with what is fixed, where it says nothing of that.
