@@ -19,7 +19,7 @@ BrokerLog::BrokerLog(LogShard& home, BrokerPath path, BrokerLogPlace place, LogC
 
 BrokerLog::~BrokerLog() {
   home_.tails.clear(*tail_);
-  watch_.unflushed_bytes().add(-static_cast<std::int64_t>(waiting_bytes_));
+  watch_.unflushed_bytes().add(-static_cast<std::int64_t>(waiting_.bytes()));
   watch_.gone(this);
 }
 

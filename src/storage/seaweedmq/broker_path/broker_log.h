@@ -29,6 +29,7 @@
 #include "log/engine_log.h"
 #include "log/file_index.h"
 #include "log/log_shard.h"
+#include "log/waiting_bytes.h"
 #include "rpc/broker_client.h"
 #include "stream_watch.h"
 #include "tidegate/runtime/event.h"
@@ -230,7 +231,7 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   std::size_t late_answers_ = 0;
   // Answers to the first so many have done what they do.
   std::size_t told_ = 0;
-  std::size_t waiting_bytes_ = 0;
+  WaitingBytes waiting_{home_.waiting_bytes};
   std::uint32_t session_ = 0;
   std::string broker_;  // HOST:PORT
   std::unique_ptr<PublishStream> stream_;

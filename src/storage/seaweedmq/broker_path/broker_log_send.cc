@@ -41,9 +41,9 @@ Result<BrokerLog::PendingPtr> BrokerLog::begin_append(LeaderEpoch epoch,
   }
   std::size_t bytes = 0;
   for (const auto& batch : batches) bytes += batch.bytes.size();
-  if (waiting_bytes_ > 0 && waiting_bytes_ + bytes > home_.options.append_queue_bytes) {
-    return fail(ErrorCode::throttling_quota_exceeded, "the partition's append queue is full");
-  }
+  const auto room =
+      waiting_.check_room(bytes, home_.options.append_queue_bytes, home_.options.append_queues_bytes);
+  if (!room) return fail(room.error());
   auto pending = std::make_shared<PendingAppend>();
   pending->value.base_offset = log_end_;
   pending->done = batches.empty();
@@ -329,7 +329,8 @@ void BrokerLog::look_for_unflushed() {
 }
 
 void BrokerLog::count_waiting(std::int64_t bytes) {
-  waiting_bytes_ = static_cast<std::size_t>(static_cast<std::int64_t>(waiting_bytes_) + bytes);
+  if (bytes > 0) waiting_.add(static_cast<std::size_t>(bytes));
+  if (bytes < 0) waiting_.remove(static_cast<std::size_t>(-bytes));
   watch_.unflushed_bytes().add(bytes);
 }
 

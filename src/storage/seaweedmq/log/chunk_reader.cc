@@ -1,5 +1,7 @@
 #include "chunk_reader.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "format/batch_layout.h"
@@ -11,7 +13,10 @@ namespace tidegate::storage::seaweedmq {
 
 namespace {
 // A chunk of ours has 4 MB, or one append.
+// The filer's entry says how many bytes a chunk has when it is inflated; one that says less is believed so
+// far.
 constexpr std::size_t kMaxInflatedBytes = 512U << 20;
+constexpr std::size_t kAlwaysInflatedBytes = 64U << 20;
 // Of one request: large enough that its cost does not count, and several share the work of a large chunk.
 constexpr std::uint64_t kRunBytes = 1U << 20;
 
@@ -161,7 +166,9 @@ Task<Result<std::optional<SharedBuffer>>> ChunkReader::fetch_plain(Chunk chunk, 
     co_return fail(ErrorCode::corrupt_message, "a log file with a list of chunks instead of chunks");
   auto bytes = co_await volumes_.download(chunk.file_id, begin, end - begin);
   if (!bytes || !*bytes || !chunk.gzipped || !is_gzip(**bytes)) co_return bytes;
-  auto inflated = protocol::decompress(protocol::Compression::gzip, **bytes, kMaxInflatedBytes);
+  const std::size_t limit =
+      std::clamp<std::size_t>(chunk.size_bytes, kAlwaysInflatedBytes, kMaxInflatedBytes);
+  auto inflated = protocol::decompress(protocol::Compression::gzip, **bytes, limit);
   if (!inflated) co_return fail(std::move(inflated.error()));
   co_return std::move(*inflated);
 }

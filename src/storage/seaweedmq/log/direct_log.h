@@ -25,6 +25,7 @@
 #include "log_shard.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/suspend.h"
+#include "waiting_bytes.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -228,7 +229,7 @@ class DirectLog final : public EngineLog, public std::enable_shared_from_this<Di
   Offset checkpoint_ = -1;  // the last offset as checkpoint.offset has it
 
   std::deque<QueuedAppend> queue_;
-  std::size_t waiting_bytes_ = 0;  // in queue and chunks, not yet committed
+  WaitingBytes waiting_{home_.waiting_bytes};  // in queue and chunks, not yet committed
   std::size_t queue_bytes_ = 0;
   MonoTime queued_since_;
   bool hurry_ = false;

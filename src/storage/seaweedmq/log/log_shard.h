@@ -10,6 +10,7 @@
 #include "tidegate/base/metrics.h"
 #include "tidegate/base/rate_limit.h"
 #include "tidegate/base/rng.h"
+#include "tidegate/runtime/memory_budget.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/suspend.h"
 #include "tidegate/storage/tail_cache.h"
@@ -31,6 +32,11 @@ struct DirectOptions {
   std::uint64_t max_file_bytes = 64U << 20;
   // Appends of one partition that wait; past it append() answers throttling_quota_exceeded.
   std::size_t append_queue_bytes = 64U << 20;
+  // The same for all partitions of a shard together.
+  std::size_t append_queues_bytes = 256U << 20;
+  // Chunks of layout `record` of a shard that are being built and sent, whose batches are inflated for it;
+  // past it a partition's next chunk waits. The chunks of 16 partitions are built at any time.
+  std::size_t building_bytes = 256U << 20;
   // How long one append may be tried before it fails.
   Duration give_up_after = std::chrono::seconds(20);
   Duration first_backoff = std::chrono::milliseconds(20);
@@ -132,6 +138,9 @@ struct LogShard {
   TailCache tails;
   ChunkReader chunks;
   LogRateLimit failure_lines;
+  MemoryBudget building{options.building_bytes};
+  // Bytes of appends of all logs that wait.
+  std::size_t waiting_bytes = 0;
   // Coroutines of this shard's logs that are under way.
   std::size_t jobs = 0;
   // Publish sessions that were begun: each has a number of its own.

@@ -16,6 +16,7 @@ constexpr std::size_t kMaxUploaded = 16;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 // Taking batches apart: written bytes after which the shard gets to do other things.
 constexpr std::size_t kTurnBytes = 512U << 10;
+constexpr std::size_t kBuiltAtATime = 16;
 }  // namespace
 
 // ------------------------------------------------------------------------------------------ append
@@ -48,9 +49,9 @@ Result<DirectLog::PendingPtr> DirectLog::begin_append(LeaderEpoch epoch,
   if (broken_) return fail(broken_by_);
   std::size_t bytes = 0;
   for (const auto& batch : batches) bytes += batch.bytes.size();
-  if (waiting_bytes_ > 0 && waiting_bytes_ + bytes > home_.options.append_queue_bytes) {
-    return fail(ErrorCode::throttling_quota_exceeded, "the partition's append queue is full");
-  }
+  const auto room =
+      waiting_.check_room(bytes, home_.options.append_queue_bytes, home_.options.append_queues_bytes);
+  if (!room) return fail(room.error());
   auto pending = std::make_shared<PendingAppend>();
   pending->value.base_offset = log_end_;
   QueuedAppend queued{.bytes = bytes, .pending = pending};
@@ -65,7 +66,7 @@ Result<DirectLog::PendingPtr> DirectLog::begin_append(LeaderEpoch epoch,
     pending->done = true;
     return pending;
   }
-  waiting_bytes_ += bytes;
+  waiting_.add(bytes);
   queue_bytes_ += bytes;
   if (queue_.empty()) queued_since_ = home_.clock.now();
   queue_.push_back(std::move(queued));
@@ -119,11 +120,18 @@ void DirectLog::start_uploads() {
 Task<void> DirectLog::run_uploads(std::shared_ptr<DirectLog> /*self*/, std::unique_ptr<Job> /*job*/) {
   while (!queue_.empty()) {
     co_await gather();
+    MemoryLease room;
+    if (place_.layout == Layout::record)
+      room = co_await home_.building.acquire(home_.options.building_bytes / kBuiltAtATime);
     if (queue_.empty()) break;
     const auto chunk = std::make_shared<NewChunk>(place_.layout, home_.options.mark_bytes);
     chunk->chunk.facts.base = queue_.front().batches.front().header.base_offset;
     uploading_ = chunk;
     co_await fill_chunk(chunk);
+    // Nobody who waits for it is kept waiting for room that this one does not need.
+    const std::size_t built = chunk->writer.size_bytes();
+    room.grow_to(built);
+    room.shrink_to(std::min(built, room.size()));
     Result<void> uploaded;
     if (!chunk->failed) uploaded = co_await upload(chunk);
     if (chunk->failed) {
@@ -354,7 +362,7 @@ void DirectLog::apply_commit(Commit commit) {
   index_.put_last(std::move(commit.file));
   std::vector<Resume> resumes;
   for (const ChunkInWork& chunk : commit.chunks) {
-    waiting_bytes_ -= chunk->chunk.facts.record_bytes;
+    waiting_.remove(chunk->chunk.facts.record_bytes);
     committed_end_ = chunk->chunk.facts.end;
     for (PlacedBatch& batch : chunk->batches) {
       batch.begin = committed_bytes_;
@@ -394,7 +402,7 @@ void DirectLog::fail_from(Offset from, const Error& error) {
   const auto fail_chunk = [&](const ChunkInWork& chunk) {
     if (chunk->failed || chunk->chunk.facts.base < from) return;
     chunk->failed = true;
-    waiting_bytes_ -= chunk->chunk.facts.record_bytes;
+    waiting_.remove(chunk->chunk.facts.record_bytes);
     for (const PendingPtr& append : chunk->appends) fail_append(append);
   };
   for (const ChunkInWork& chunk : committing_) fail_chunk(chunk);
@@ -405,7 +413,7 @@ void DirectLog::fail_from(Offset from, const Error& error) {
   std::erase_if(uploaded_, [](const ChunkInWork& chunk) { return chunk->failed; });
   if (uploading_) fail_chunk(uploading_);
   for (const QueuedAppend& append : std::exchange(queue_, {})) {
-    waiting_bytes_ -= append.bytes;
+    waiting_.remove(append.bytes);
     fail_append(append.pending);
   }
   queue_bytes_ = 0;

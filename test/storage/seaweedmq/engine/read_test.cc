@@ -260,6 +260,62 @@ TEST(SeaweedGather, FullQueue_IsToldAtOnce) {
   EXPECT_EQ(gateway->append_values({"more"})->base_offset, 1);
 }
 
+TEST(SeaweedGather, FullQueuesTogether_HoldUpNoOtherPartition) {
+  SeaweedRig rig;
+  rig.options.direct.append_queues_bytes = 3000;
+  auto gateway = rig.gateway();
+  ASSERT_TRUE(gateway->make_topic(3));
+  for (std::int32_t i = 0; i < 3; ++i) gateway->log(i);
+  rig.cluster.hold(SeaweedOp::upload);
+  auto ended = std::make_shared<int>(0);
+  static constexpr auto append = [](storage::PartitionLog* to, std::shared_ptr<int> done) -> Task<void> {
+    auto batches = list(sized_batch(1400));
+    auto appended = co_await to->append(to->leader_epoch(), std::move(batches));
+    EXPECT_TRUE(appended);
+    ++*done;
+  };
+  const auto begin = [&](std::int32_t partition) {
+    rig.shards().shard().spawn(append(&gateway->log(partition), ended), "append");
+  };
+  begin(0);
+  begin(1);
+  while (rig.cluster.held() < 2) rig.shards().settle();
+  const auto refused = gateway->append_values({std::string(1400, 'x')});
+  EXPECT_EQ(refused.error().code, ErrorCode::throttling_quota_exceeded);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("all partitions"));
+  begin(2);
+  while (rig.cluster.held() < 3) rig.shards().settle();
+  rig.cluster.resume_held();
+  while (rig.shards().call([ended] { return *ended; }) < 3) {
+  }
+  EXPECT_EQ(gateway->append_values({std::string(1400, 'x')})->base_offset, 1) << "there is room again";
+}
+
+TEST(SeaweedGather, ChunksOfLayoutRecord_AreBuiltWhileThereIsRoom) {
+  SeaweedRig rig;
+  rig.options.topics.layout = seaweed::Layout::record;
+  rig.options.direct.building_bytes = 16;  // a byte for each of those that are built at a time
+  auto gateway = rig.gateway();
+  ASSERT_TRUE(gateway->make_topic(2));
+  for (std::int32_t i = 0; i < 2; ++i) gateway->log(i);
+  rig.cluster.hold(SeaweedOp::upload);
+  auto ended = std::make_shared<int>(0);
+  static constexpr auto append = [](storage::PartitionLog* to, std::shared_ptr<int> done) -> Task<void> {
+    auto batches = list(sized_batch(1400));
+    auto appended = co_await to->append(to->leader_epoch(), std::move(batches));
+    EXPECT_TRUE(appended);
+    ++*done;
+  };
+  rig.shards().shard().spawn(append(&gateway->log(0), ended), "append");
+  while (rig.cluster.held() < 1) rig.shards().settle();
+  rig.shards().shard().spawn(append(&gateway->log(1), ended), "append");
+  rig.shards().settle(50);
+  EXPECT_EQ(rig.cluster.held(), 1U) << "the first chunk takes all the room until it has been sent";
+  rig.cluster.resume_held();
+  while (rig.shards().call([ended] { return *ended; }) < 2) {
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Layouts, SeaweedRead,
                          testing::Values(seaweed::Layout::batch, seaweed::Layout::record),
                          [](const auto& info) { return std::string(seaweed::layout_name(info.param)); });
