@@ -26,6 +26,7 @@
 #include <string>
 #include <utility>
 
+#include "throttle.h"
 #include "tidegate/api/api_table.h"
 #include "tidegate/protocol/codec.h"
 
@@ -41,13 +42,9 @@ inline Reply malformed(const Error& error) {
   return {.send = false, .close = true, .close_reason = "malformed request: " + error.message};
 }
 
-// How long the client shall stay quiet. The one place that decides it, for every API; 0 until there are
-// quotas.
-inline std::int32_t throttle_time_ms(const RequestContext&) { return 0; }
-
 // Sets throttle_time_ms and encodes. `first_error` is for metrics.
 template <class Response>
-Reply make_reply(const RequestContext& context, Response response, ErrorCode first_error = ErrorCode::none) {
+Reply make_reply(RequestContext& context, Response response, ErrorCode first_error = ErrorCode::none) {
   Reply reply;
   reply.throttle_ms = throttle_time_ms(context);
   if constexpr (requires { response.throttle_time_ms; }) response.throttle_time_ms = reply.throttle_ms;

@@ -5,6 +5,8 @@
 
 namespace tidegate::api {
 
+ApiRow alter_client_quotas_row();
+ApiRow describe_client_quotas_row();
 ApiRow describe_log_dirs_row();
 ApiRow describe_producers_row();
 ApiRow describe_quorum_row();

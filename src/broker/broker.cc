@@ -9,6 +9,7 @@
 
 #include "compaction/compaction.h"
 #include "partition_table.h"
+#include "tidegate/broker/client_quotas.h"
 #include "tidegate/broker/fetch_path.h"
 #include "tidegate/broker/group_coordinator.h"
 #include "tidegate/broker/offsets_path.h"
@@ -32,6 +33,7 @@ struct Broker::State {
         offsets(p, tables),
         producer_ids(p),
         groups(p, topics),
+        quotas(p),
         compaction(p, topics, tables) {
     topics.count_in(p.metrics.gauge("tidegate_broker_topics", "Topics there are"),
                     p.metrics.gauge("tidegate_broker_partitions", "Partitions of all topics"));
@@ -51,6 +53,7 @@ struct Broker::State {
   OffsetsPath offsets;
   ProducerIds producer_ids;
   GroupCoordinator groups;
+  ClientQuotas quotas;
   Compaction compaction;
   // Shard 0.
   TimerId timer = kNoTimer;
@@ -68,6 +71,7 @@ FetchPath& Broker::fetch() { return state_->fetch; }
 OffsetsPath& Broker::offsets() { return state_->offsets; }
 ProducerIds& Broker::producer_ids() { return state_->producer_ids; }
 GroupCoordinator& Broker::groups() { return state_->groups; }
+ClientQuotas& Broker::quotas() { return state_->quotas; }
 
 Task<Result<void>> Broker::start() {
   auto loaded = co_await state_->topics.start();
@@ -77,6 +81,7 @@ Task<Result<void>> Broker::start() {
     auto start = [this, i] { state_->tables.at(i).start(); };
     co_await submit_to(parts_.shards.at(i), std::move(start));
   }
+  co_await state_->quotas.start();
   co_await state_->groups.start();
   state_->arm();
   state_->lookout.start();
@@ -131,6 +136,10 @@ Task<bool> Broker::stop(MonoTime deadline) {
   }
   if (!co_await state_->lookout.stop(deadline)) {
     spdlog::warn("event=storage_hangs_at_stop task=\"topic lookout\"");
+    co_return false;
+  }
+  if (!co_await state_->quotas.stop(deadline)) {
+    spdlog::warn("event=storage_hangs_at_stop task=\"client quotas\"");
     co_return false;
   }
   const auto snapshots = std::make_shared<LastTask>();

@@ -14,7 +14,8 @@ FetchPath::FetchPath(const BrokerParts& parts, TopicCatalogue& catalogue, Partit
     : state_(std::make_unique<State>(parts, catalogue, tables)) {}
 FetchPath::~FetchPath() = default;
 
-Task<FetchReply> FetchPath::fetch(FetchQuery query, std::shared_ptr<FetchCancel> cancel) {
+Task<FetchReply> FetchPath::fetch(FetchQuery query, std::shared_ptr<FetchCancel> cancel,
+                                  FetchAllowance allowance) {
   State& state = *state_;
   FetchQuery asked = std::move(query);
   FetchQuery limits = asked.limits();
@@ -50,6 +51,10 @@ Task<FetchReply> FetchPath::fetch(FetchQuery query, std::shared_ptr<FetchCancel>
       co_await state.fetch_many_shards(round);
     }
   }
+  if (allowance && !allowance(round->fetched_bytes())) {
+    // As Kafka does: an incremental session goes on from here, a new one is not opened.
+    co_return FetchReply{.session_id = round->session_id, .refused = true};
+  }
   co_return co_await state.answer(round);
 }
 
@@ -60,16 +65,14 @@ Task<FetchReply> FetchPath::State::answer(std::shared_ptr<Round> round) {
   std::vector<FetchSeen> seen;
   reply.partitions.reserve(q.wants.size());
   std::size_t next_item = 0;
-  std::size_t bytes = 0;
+  fetched_bytes.add(round->fetched_bytes());
   for (std::size_t i = 0; i < q.wants.size(); ++i) {
     FetchedItem* item = nullptr;
     if (next_item < round->places.size() && round->places[next_item] == i)
       item = &round->fetched[next_item++];
-    if (item) bytes += item->size_bytes;
     reply.partitions.push_back(to_partition(q.wants[i], round->refused[i], item, q.zstd_allowed));
     if (opens_session || round->session_id != kNoSession) seen.push_back(to_seen(reply.partitions.back()));
   }
-  fetched_bytes.add(bytes);
   if (round->charge.size() > 0) reply.charge = std::make_shared<FetchCharge>(std::move(round->charge));
   if (opens_session) reply.session_id = create_session(q, seen);
   if (round->session_id == kNoSession) co_return reply;

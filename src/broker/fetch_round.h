@@ -137,6 +137,11 @@ struct FetchPath::Round {
     if (collector) collector->cancel();
     admission.give_up();
   }
+  std::size_t fetched_bytes() const {
+    std::size_t bytes = 0;
+    for (const FetchedItem& item : fetched) bytes += item.size_bytes;
+    return bytes;
+  }
   bool may_wait() const { return !ended && min_bytes > 0 && query.max_wait_ms > 0 && !trouble; }
 
   State& state;

@@ -204,6 +204,25 @@ constexpr ConfigKey kKeys[] = {
      .doc = "With the seaweedmq engine: time after which topics that other gateways or SeaweedMQ have made, changed or "
             "removed are looked for again, in milliseconds.",
      .min = 100, .max = 3'600'000},
+    {.name = "quota.window.num", .type = int32, .default_value = "11",
+     .doc = "Samples that the rate of a client with a quota is measured over. A client that was quiet may use what its "
+            "quota gives in all of them but one at once.",
+     .min = 2, .max = 1000},
+    {.name = "quota.window.size.seconds", .type = int32, .default_value = "1",
+     .doc = "Length of one of these samples, in seconds. A client is made to wait no longer than all of them at a time, "
+            "and than one of them for request_percentage.",
+     .min = 1, .max = 3600},
+    {.name = "client.quotas.refresh.interval.ms", .type = int64, .default_value = "5000",
+     .doc = "With the seaweedmq engine: time after which client quotas that were set on other gateways are looked for "
+            "again, in milliseconds.",
+     .min = 100, .max = 3'600'000},
+    {.name = "client.quotas.max.entities", .type = int32, .default_value = "10000",
+     .doc = "Users and client ids that may have a quota; more are refused with POLICY_VIOLATION.", .min = 0,
+     .max = 1'000'000},
+    {.name = "client.quotas.max.rates", .type = int32, .default_value = "10000",
+     .doc = "Clients whose rates are kept at once, for each quota. Those that were quiet for all samples are forgotten; "
+            "more than that many share one rate.",
+     .min = 16, .max = 1'000'000},
     {.name = "log.retention.ms", .type = int64,
      .doc = "Age at which a closed segment is deleted, in milliseconds; -1 keeps it. Wins over "
             "log.retention.minutes and log.retention.hours.",

@@ -109,7 +109,8 @@ void Connection::watch_idle(MonoTime at) {
   idle_timer_ = server_->shard().timers().arm(at, [this] {
     idle_timer_ = kNoTimer;
     const MonoTime now = server_->now();
-    if (!slots_.empty()) last_activity_ = now;
+    // Nor is one idle that has been told to be quiet.
+    if (!slots_.empty() || paused_until_ > now) last_activity_ = now;
     const MonoTime due = last_activity_ + server_->options().idle_timeout;
     if (due <= now) {
       close(CloseReason::idle);

@@ -37,6 +37,7 @@ void Connection::dispatch(Incoming frame) {
   request->connection = shared_from_this();
   request->memory = std::move(frame.memory);
   const SharedBuffer bytes = std::move(frame.bytes).freeze();
+  request->size_bytes = bytes.size();
   if (row.accepts(request->version)) {
     auto parsed =
         protocol::parse_request(bytes, protocol::request_header_version(row.is_flexible(request->version)));

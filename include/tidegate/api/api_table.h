@@ -85,6 +85,8 @@ struct RequestContext {
   std::optional<std::string> client_id;
   std::shared_ptr<ClientSession> session;
   MonoTime received;
+  std::size_t size_bytes = 0;    // of the request, with its header
+  std::int32_t throttle_ms = 0;  // how long its client has to be quiet, by what it has used so far
 
   // Ordered lane: this request's place in every order it touches is fixed; the next may start.
   // Called at most once by the handler; the server calls it itself when the handler has ended.

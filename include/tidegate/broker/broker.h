@@ -25,6 +25,7 @@ class FetchPath;         // fetch_path.h
 class OffsetsPath;       // offsets_path.h
 class ProducerIds;       // producer_ids.h
 class GroupCoordinator;  // group_coordinator.h
+class ClientQuotas;      // client_quotas.h
 
 struct BrokerParts {
   storage::Engine& engine;
@@ -43,7 +44,8 @@ class Broker {
   explicit Broker(BrokerParts parts);
   ~Broker();
 
-  // Loads the catalogue; starts retention and the loading of groups. On shard 0, after engine.start().
+  // Loads the catalogue and the quotas; starts retention and the loading of groups. On shard 0, after
+  // engine.start().
   Task<Result<void>> start();
   // Wakes what waits (fetches, joins), lets appends and commits finish, writes producer snapshots. On
   // shard 0, before engine.stop(). Storage that hangs is waited for until `deadline`: then what it keeps is
@@ -58,6 +60,7 @@ class Broker {
   OffsetsPath& offsets();
   ProducerIds& producer_ids();
   GroupCoordinator& groups();
+  ClientQuotas& quotas();
 
  private:
   BrokerParts parts_;

@@ -78,8 +78,13 @@ struct FetchReply {
   ErrorCode error = ErrorCode::none;  // of the session
   std::int32_t session_id = 0;
   std::vector<FetchedPartition> partitions;
+  bool refused = false;          // by the allowance: no partitions, and a session stays as it was
   std::shared_ptr<void> charge;  // memory that the records are charged to, until they are written
 };
+
+// Asked once, on the connection's shard, when it is known how many record bytes the answer would carry.
+// false: the client is to get none of them now.
+using FetchAllowance = std::function<bool(std::size_t bytes)>;
 
 // How a waiting fetch learns that nobody wants its answer any more. Connection's shard.
 class FetchCancel {
@@ -100,7 +105,8 @@ class FetchPath {
   FetchPath(const BrokerParts& parts, TopicCatalogue& catalogue, PartitionTables& tables);
   ~FetchPath();
 
-  Task<FetchReply> fetch(FetchQuery query, std::shared_ptr<FetchCancel> cancel);
+  Task<FetchReply> fetch(FetchQuery query, std::shared_ptr<FetchCancel> cancel,
+                         FetchAllowance allowance = {});
   // Wakes every waiting fetch; later ones do not wait. From shard 0.
   Task<void> stop();
 

@@ -26,7 +26,7 @@ broker::FetchQuery to_query(const RequestContext& context, FetchRequest& request
   if (context.session) query.connection = context.session->connection_id;
   query.max_wait_ms = request.max_wait_ms;
   query.min_bytes = request.min_bytes;
-  query.max_bytes = request.max_bytes;
+  query.max_bytes = fetch_limit(context, request.max_bytes);
   query.session_id = request.session_id;
   query.session_epoch = request.session_epoch;
   query.by_id = version >= kTopicIdsFrom;
@@ -86,15 +86,30 @@ FetchResponse to_response(const RequestContext& context, broker::FetchReply& rep
   return response;
 }
 
+std::size_t size_of(const Reply& reply) {
+  std::size_t bytes = 0;
+  for (const SharedBuffer& chunk : reply.chunks) bytes += chunk.size();
+  return bytes;
+}
+
 Task<Reply> handle(RequestContextPtr context, FetchRequest request) {
   const bool read_committed = request.isolation_level == kReadCommitted;
   auto cancel = std::make_shared<broker::FetchCancel>();
   const CloseWatch<broker::FetchCancel> watch(context->session, cancel);
-  auto reply = co_await context->broker->fetch().fetch(to_query(*context, request), std::move(cancel));
+  std::size_t records = 0;
+  broker::FetchAllowance allowance = [&context, &records](std::size_t bytes) {
+    records = bytes;
+    return may_fetch(*context, bytes);
+  };
+  auto reply = co_await context->broker->fetch().fetch(to_query(*context, request), std::move(cancel),
+                                                       std::move(allowance));
   ErrorCode error = ErrorCode::none;
   FetchResponse response = to_response(*context, reply, read_committed, error);
   Reply out = make_reply(*context, std::move(response), error);
   out.charge = std::move(reply.charge);
+  if (const std::size_t size = size_of(out); !reply.refused && size > records) {
+    count_fetched(*context, size - records);
+  }
   co_return out;
 }
 

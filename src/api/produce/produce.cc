@@ -120,6 +120,7 @@ Task<Reply> handle(RequestContextPtr context, ProduceRequest request) {
     }
   }
   const ErrorCode error = first_error(response);
+  count_produced(*context);
   if (request.acks == 0) {
     // No answer, not even an error: closing is how the client learns of one.
     Reply none{
