@@ -253,8 +253,13 @@ func twoHundredConnections() {
 		defer clients[n].Close()
 	}
 	for turn := 0; turn < 2; turn++ {
+		sent := make(chan error, len(clients))
 		for _, c := range clients {
-			produce(c, &kgo.Record{Topic: topic, Partition: int32(turn), Value: []byte("v")})
+			record := &kgo.Record{Topic: topic, Partition: int32(turn), Value: []byte("v")}
+			c.Produce(context.Background(), record, func(_ *kgo.Record, err error) { sent <- err })
+		}
+		for range clients {
+			suite.Check(<-sent, "produce")
 		}
 	}
 	read(topic, 200, 200)

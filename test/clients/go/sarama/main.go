@@ -257,10 +257,16 @@ func twoHundredConnections() {
 		producers[n] = producer
 	}
 	for turn := int32(0); turn < 2; turn++ {
+		sent := make(chan error, len(producers))
 		for _, producer := range producers {
-			_, _, err := producer.SendMessage(&sarama.ProducerMessage{Topic: topic, Partition: turn,
-				Value: sarama.StringEncoder("v")})
-			suite.Check(err, "send")
+			go func() {
+				_, _, err := producer.SendMessage(&sarama.ProducerMessage{Topic: topic, Partition: turn,
+					Value: sarama.StringEncoder("v")})
+				sent <- err
+			}()
+		}
+		for range producers {
+			suite.Check(<-sent, "send")
 		}
 	}
 	suite.Equal(len(read(topic, 0, 200)), 200, "partition 0")
