@@ -35,6 +35,8 @@ std::vector<ApiRow> make_table() {
 
       // Operations.
       describe_log_dirs_row(),
+      describe_client_quotas_row(),
+      alter_client_quotas_row(),
       elect_leaders_row(),
       list_partition_reassignments_row(),
       describe_quorum_row(),

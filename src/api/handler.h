@@ -84,6 +84,8 @@ ApiRow make_row(RowOptions options) {
   row.lane = options.lane;
   row.memory_factor = Request::kMemoryFactor;
   row.invoke = &invoke<Request, Handle>;
+  row.begin = &begin_counting;
+  row.end = &end_counting;
   row.advertised_min = versions.min;
   return row;
 }

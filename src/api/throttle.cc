@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string_view>
+#include <utility>
 
 #include "tidegate/broker/broker.h"
 #include "tidegate/broker/client_quotas.h"
@@ -37,6 +38,15 @@ void make_wait(RequestContext& context, broker::ClientQuotas& quotas, broker::Qu
   context.throttle_ms = std::max(context.throttle_ms, static_cast<std::int32_t>(wait_ms));
 }
 
+// Once a request; true: its client has to wait for it.
+bool count_work(RequestContext& context, broker::ClientQuotas& quotas) {
+  if (!context.work || std::exchange(context.work_counted, true)) return false;
+  WorkScope::settle();
+  const Duration wait = quotas.worked(user_of(context), client_of(context), context.work->take());
+  make_wait(context, quotas, broker::QuotaKind::request_percentage, wait);
+  return wait > Duration{0};
+}
+
 }  // namespace
 
 void count_produced(RequestContext& context) {
@@ -49,6 +59,7 @@ void count_produced(RequestContext& context) {
 bool may_fetch(RequestContext& context, std::size_t bytes) {
   broker::ClientQuotas* const quotas = quotas_of(context);
   if (!quotas) return true;
+  if (count_work(context, *quotas)) return false;
   const Duration wait = quotas->may_fetch(user_of(context), client_of(context), bytes);
   make_wait(context, *quotas, broker::QuotaKind::consumer_byte_rate, wait);
   return wait <= Duration{0};
@@ -68,6 +79,24 @@ std::int32_t fetch_limit(const RequestContext& context, std::int32_t max_bytes) 
   return static_cast<std::int32_t>(std::min(*limit, static_cast<std::size_t>(max_bytes)));
 }
 
-std::int32_t throttle_time_ms(RequestContext& context) { return context.throttle_ms; }
+std::int32_t throttle_time_ms(RequestContext& context) {
+  if (broker::ClientQuotas* const quotas = quotas_of(context)) count_work(context, *quotas);
+  return context.throttle_ms;
+}
+
+void begin_counting(RequestContext& context) {
+  const broker::ClientQuotas* const quotas = quotas_of(context);
+  if (quotas && quotas->table()->has(broker::QuotaKind::request_percentage)) {
+    context.work = std::make_shared<WorkTime>();
+  }
+}
+
+void end_counting(RequestContext& context) {
+  if (!context.work) return;
+  WorkScope::settle();
+  if (broker::ClientQuotas* const quotas = quotas_of(context)) {
+    quotas->worked(user_of(context), client_of(context), context.work->take());
+  }
+}
 
 }  // namespace tidegate::api

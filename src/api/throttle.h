@@ -22,4 +22,10 @@ std::int32_t fetch_limit(const RequestContext& context, std::int32_t max_bytes);
 // How long the client shall stay quiet. The one place that decides it, for every API.
 std::int32_t throttle_time_ms(RequestContext& context);
 
+// The time that shards work for a request, for the quota request_percentage. Of every row:
+// makes context.work where somebody has such a quota,
+void begin_counting(RequestContext& context);
+// and counts what came after throttle_time_ms().
+void end_counting(RequestContext& context);
+
 }  // namespace tidegate::api

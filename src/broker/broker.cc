@@ -81,7 +81,7 @@ Task<Result<void>> Broker::start() {
     auto start = [this, i] { state_->tables.at(i).start(); };
     co_await submit_to(parts_.shards.at(i), std::move(start));
   }
-  co_await state_->quotas.start();
+  state_->quotas.start();
   co_await state_->groups.start();
   state_->arm();
   state_->lookout.start();

@@ -109,8 +109,9 @@ void Connection::watch_idle(MonoTime at) {
   idle_timer_ = server_->shard().timers().arm(at, [this] {
     idle_timer_ = kNoTimer;
     const MonoTime now = server_->now();
-    // Nor is one idle that has been told to be quiet.
-    if (!slots_.empty() || paused_until_ > now) last_activity_ = now;
+    if (!slots_.empty()) last_activity_ = now;
+    // Nor is one idle that was told to be quiet.
+    last_activity_ = std::max(last_activity_, paused_until_);
     const MonoTime due = last_activity_ + server_->options().idle_timeout;
     if (due <= now) {
       close(CloseReason::idle);

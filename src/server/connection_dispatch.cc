@@ -35,6 +35,8 @@ void Connection::dispatch(Incoming frame) {
   request->session = session_;
   request->received = last_activity_;
   request->connection = shared_from_this();
+  if (row.begin) row.begin(*request);
+  const WorkScope work(request->work);
   request->memory = std::move(frame.memory);
   const SharedBuffer bytes = std::move(frame.bytes).freeze();
   request->size_bytes = bytes.size();
@@ -83,6 +85,7 @@ void Connection::request_dispatched() {
 
 void Connection::start_request(RequestPtr request) {
   const RunningLabel label(request->row->name.data());
+  const WorkScope work(request->work);
   server_->shard().start(handle(request), request->row->name);
   if (request->ready) return;
   // It waits: decoding is over, and the fixed part of the estimate was for that.

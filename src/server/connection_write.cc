@@ -63,6 +63,8 @@ bool Connection::write_ready_answers() {
     if (request->reply.close || count == views.size()) break;
   }
   if (!any) return false;
+  // All are of one client.
+  const WorkScope work(slots_.front()->work);
   std::size_t written = 0;
   if (count > 0) {
     const auto put = stream_->try_write(std::span(views).first(count));
@@ -115,6 +117,7 @@ void Connection::charge(Request& request) {
 
 // The end of a request whose handler has ended: written, or never to be.
 void Connection::release(Request& request) {
+  if (request.row->end) request.row->end(request);
   auto& metrics = server_->metrics();
   if (std::exchange(request.queued, false)) {
     queued_bytes_ -= request.wire_bytes;

@@ -6,43 +6,9 @@
 #include <map>
 #include <set>
 
+#include "every_api.h"
 #include "support/daemon.h"
 #include "support/wire_client.h"
-#include "tidegate/protocol/messages/alter_configs.h"
-#include "tidegate/protocol/messages/api_versions.h"
-#include "tidegate/protocol/messages/consumer_group_describe.h"
-#include "tidegate/protocol/messages/consumer_group_heartbeat.h"
-#include "tidegate/protocol/messages/create_partitions.h"
-#include "tidegate/protocol/messages/create_topics.h"
-#include "tidegate/protocol/messages/delete_groups.h"
-#include "tidegate/protocol/messages/delete_records.h"
-#include "tidegate/protocol/messages/delete_topics.h"
-#include "tidegate/protocol/messages/describe_cluster.h"
-#include "tidegate/protocol/messages/describe_configs.h"
-#include "tidegate/protocol/messages/describe_groups.h"
-#include "tidegate/protocol/messages/describe_log_dirs.h"
-#include "tidegate/protocol/messages/describe_producers.h"
-#include "tidegate/protocol/messages/describe_quorum.h"
-#include "tidegate/protocol/messages/describe_topic_partitions.h"
-#include "tidegate/protocol/messages/elect_leaders.h"
-#include "tidegate/protocol/messages/fetch.h"
-#include "tidegate/protocol/messages/find_coordinator.h"
-#include "tidegate/protocol/messages/heartbeat.h"
-#include "tidegate/protocol/messages/incremental_alter_configs.h"
-#include "tidegate/protocol/messages/init_producer_id.h"
-#include "tidegate/protocol/messages/join_group.h"
-#include "tidegate/protocol/messages/leave_group.h"
-#include "tidegate/protocol/messages/list_config_resources.h"
-#include "tidegate/protocol/messages/list_groups.h"
-#include "tidegate/protocol/messages/list_offsets.h"
-#include "tidegate/protocol/messages/list_partition_reassignments.h"
-#include "tidegate/protocol/messages/metadata.h"
-#include "tidegate/protocol/messages/offset_commit.h"
-#include "tidegate/protocol/messages/offset_delete.h"
-#include "tidegate/protocol/messages/offset_fetch.h"
-#include "tidegate/protocol/messages/offset_for_leader_epoch.h"
-#include "tidegate/protocol/messages/produce.h"
-#include "tidegate/protocol/messages/sync_group.h"
 
 namespace tidegate {
 namespace {
@@ -123,43 +89,9 @@ TEST(VersionSweep, WhatIsListed_IsAnsweredAndNothingElse) {
   ASSERT_TRUE(daemon().ready());
   const auto table = advertised();
   ASSERT_FALSE(table.empty());
-  ProduceRequest produce;
-  produce.acks = 1;
-  sweep<ProduceRequest, ProduceResponse>(table, produce);
-  sweep<FetchRequest, FetchResponse>(table);
-  sweep<ListOffsetsRequest, ListOffsetsResponse>(table);
-  sweep<MetadataRequest, MetadataResponse>(table);
-  sweep<OffsetCommitRequest, OffsetCommitResponse>(table);
-  sweep<OffsetFetchRequest, OffsetFetchResponse>(table);
-  sweep<FindCoordinatorRequest, FindCoordinatorResponse>(table);
-  sweep<JoinGroupRequest, JoinGroupResponse>(table);
-  sweep<HeartbeatRequest, HeartbeatResponse>(table);
-  sweep<LeaveGroupRequest, LeaveGroupResponse>(table);
-  sweep<SyncGroupRequest, SyncGroupResponse>(table);
-  sweep<DescribeGroupsRequest, DescribeGroupsResponse>(table);
-  sweep<ListGroupsRequest, ListGroupsResponse>(table);
-  sweep<ApiVersionsRequest, ApiVersionsResponse>(table);
-  sweep<CreateTopicsRequest, CreateTopicsResponse>(table);
-  sweep<DeleteTopicsRequest, DeleteTopicsResponse>(table);
-  sweep<DeleteRecordsRequest, DeleteRecordsResponse>(table);
-  sweep<InitProducerIdRequest, InitProducerIdResponse>(table);
-  sweep<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>(table);
-  sweep<DescribeConfigsRequest, DescribeConfigsResponse>(table);
-  sweep<AlterConfigsRequest, AlterConfigsResponse>(table);
-  sweep<CreatePartitionsRequest, CreatePartitionsResponse>(table);
-  sweep<DeleteGroupsRequest, DeleteGroupsResponse>(table);
-  sweep<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>(table);
-  sweep<OffsetDeleteRequest, OffsetDeleteResponse>(table);
-  sweep<DescribeClusterRequest, DescribeClusterResponse>(table);
-  sweep<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>(table);
-  sweep<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(table);
-  sweep<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(table);
-  sweep<DescribeLogDirsRequest, DescribeLogDirsResponse>(table);
-  sweep<ElectLeadersRequest, ElectLeadersResponse>(table);
-  sweep<ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse>(table);
-  sweep<DescribeQuorumRequest, DescribeQuorumResponse>(table);
-  sweep<DescribeProducersRequest, DescribeProducersResponse>(table);
-  sweep<ListConfigResourcesRequest, ListConfigResourcesResponse>(table);
+  test::for_each_api([&]<class Request, class Response>(Request request) {
+    sweep<Request, Response>(table, std::move(request));
+  });
   for (const auto& [key, range] : table)
     EXPECT_TRUE(swept().contains(key)) << "key " << key << " is not in this test";
 }

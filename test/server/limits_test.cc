@@ -8,6 +8,7 @@ namespace tidegate::server {
 namespace {
 
 using LimitsTest = ServerTest;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 ServerOptions with(std::function<void(ServerOptions&)> change) {
@@ -231,6 +232,18 @@ TEST_F(LimitsTest, ConnectionWithARequestUnderWay_IsNotIdle) {
   harness.advance(seconds(25));
   release(1);
   EXPECT_EQ(receive(client), (Answer{1, ""}));
+}
+
+TEST_F(LimitsTest, ConnectionToldToBeQuiet_IsNotIdleMeanwhile) {
+  start(with([](auto& o) { o.idle_timeout = milliseconds(400); }));
+  auto client = connect();
+  ASSERT_TRUE(client.send(frame(kThrottled, 1)));
+  EXPECT_EQ(receive(client), (Answer{1, ""}));
+  for (int i = 0; i < 3; ++i) harness.advance(milliseconds(400));
+  ASSERT_TRUE(echoes(client));
+  harness.advance(milliseconds(400));
+  EXPECT_TRUE(client.wait_closed());
+  EXPECT_TRUE(closed_for("idle"));
 }
 
 TEST_F(LimitsTest, FrameThatStops_ClosesInItsHeaderAndInItsBody) {

@@ -125,7 +125,13 @@ class ApiHarness {
   api::Reply invoke(std::int16_t key, std::int16_t version, SharedBuffer body) {
     auto context = make_context(key, version);
     if (!context->row) return {};
-    return run([&] { return context->row->invoke(context, body); }, last_shard());
+    context->size_bytes = body.size();
+    auto serve = [&] {
+      if (context->row->begin) context->row->begin(*context);
+      if (context->work) context->work->add(work_per_request_);
+      return context->row->invoke(context, body);
+    };
+    return run(serve, last_shard());
   }
   api::RequestContextPtr make_context(std::int16_t key, std::int16_t version) {
     const api::ApiRow* row = api::find_api(key);
@@ -137,9 +143,13 @@ class ApiHarness {
     context->correlation_id = 7;
     context->session = session_;
     context->received = shards_.clock().now();
-    context->client_id = "test-client";
+    context->client_id = client_id_;
     return context;
   }
+  // Of the requests from now on.
+  void set_client_id(std::optional<std::string> client_id) { client_id_ = std::move(client_id); }
+  // What shards seem to have worked for each, where somebody counts it.
+  void set_work_per_request(Duration work) { work_per_request_ = work; }
   // What the last call() would have counted as its error.
   std::int16_t last_error() const { return last_error_; }
 
@@ -200,6 +210,8 @@ class ApiHarness {
   std::unique_ptr<schema::BatchValidator> schemas_;
   std::unique_ptr<broker::Broker> broker_;
   std::int16_t last_error_ = 0;
+  std::optional<std::string> client_id_ = "test-client";
+  Duration work_per_request_{0};
 };
 
 }  // namespace tidegate::test

@@ -18,6 +18,7 @@
 #include "tidegate/base/ids.h"
 #include "tidegate/base/shared_buffer.h"
 #include "tidegate/runtime/task.h"
+#include "tidegate/runtime/work_time.h"
 
 namespace tidegate::broker {
 class Broker;
@@ -85,8 +86,10 @@ struct RequestContext {
   std::optional<std::string> client_id;
   std::shared_ptr<ClientSession> session;
   MonoTime received;
-  std::size_t size_bytes = 0;    // of the request, with its header
-  std::int32_t throttle_ms = 0;  // how long its client has to be quiet, by what it has used so far
+  std::shared_ptr<WorkTime> work;  // spent on the request; nullptr: nobody counts
+  bool work_counted = false;       // it has had its say in throttle_ms
+  std::size_t size_bytes = 0;      // of the request, with its header
+  std::int32_t throttle_ms = 0;    // how long its client has to be quiet, by what it has used so far
 
   // Ordered lane: this request's place in every order it touches is fixed; the next may start.
   // Called at most once by the handler; the server calls it itself when the handler has ended.
@@ -129,6 +132,10 @@ struct ApiRow {
   // The same while storage is not there yet and `context->broker` is null: answers that clients repeat.
   // Without it the connection is closed.
   Task<Reply> (*invoke_waiting)(RequestContextPtr context, SharedBuffer body) = nullptr;
+  // Told of every request before anything is done for it, and when it is over, on the connection's shard:
+  // how the time that shards work for it is counted. May be null.
+  void (*begin)(RequestContext& context) = nullptr;
+  void (*end)(RequestContext& context) = nullptr;
   // ApiVersions answers this; differs from min_version for Produce alone (0: old librdkafka).
   std::int16_t advertised_min = 0;
 

@@ -44,7 +44,7 @@ class Broker {
   explicit Broker(BrokerParts parts);
   ~Broker();
 
-  // Loads the catalogue and the quotas; starts retention and the loading of groups. On shard 0, after
+  // Loads the catalogue; starts retention and the loading of groups and quotas. On shard 0, after
   // engine.start().
   Task<Result<void>> start();
   // Wakes what waits (fetches, joins), lets appends and commits finish, writes producer snapshots. On

@@ -1,6 +1,6 @@
 // Client quotas (KIP-13, KIP-55, KIP-124, KIP-546): what was set, kept in the meta store and known on every
 // shard, and what clients have used of it. Where several gateways share a store each has what the others set
-// after client.quotas.refresh.interval.ms at the latest; what a quota allows it allows on each of them.
+// once it has looked, every client.quotas.refresh.interval.ms; what a quota allows it allows on each of them.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +34,9 @@ class ClientQuotas {
   explicit ClientQuotas(const BrokerParts& parts);
   ~ClientQuotas();
 
-  // Reads what is stored; when that fails, again later. On shard 0.
-  Task<void> start();
+  // Begins to read what is stored; when that fails, again later. Until it is there nobody is kept to a quota:
+  // a store that hangs holds up no client. On shard 0.
+  void start();
   // Likewise: no read begins after it. False when one does not end before the deadline.
   Task<bool> stop(MonoTime deadline);
 
@@ -57,6 +58,8 @@ class ClientQuotas {
   void fetched(std::string_view user, std::string_view client_id, std::size_t bytes);
   // The most that a client can be given at once; nullopt: no quota says.
   std::optional<std::size_t> largest_fetch(std::string_view user, std::string_view client_id) const;
+  // What shards have worked for a request of a client: counted in any case.
+  Duration worked(std::string_view user, std::string_view client_id, Duration time);
   // Counts a client that is made to wait, for metrics.
   void count_throttled(QuotaKind kind, Duration wait);
 

@@ -12,6 +12,7 @@
 #include "tidegate/runtime/blocking_pool.h"
 #include "tidegate/runtime/shard.h"
 #include "tidegate/runtime/suspend.h"
+#include "tidegate/runtime/work_time.h"
 
 namespace tidegate {
 namespace detail {
@@ -39,6 +40,7 @@ struct Call {
   std::optional<F> fn;
   std::optional<typename ValueOf<Value>::type> value;
   Resume resume;
+  std::shared_ptr<WorkTime> work = WorkScope::current_work();
   Shard* from = nullptr;
   SubmitChannel* channel = nullptr;
 };
@@ -79,6 +81,7 @@ Task<void> run_task(std::unique_ptr<Call<F>> call) {
 template <class F>
 void run_on_target(Shard& target, std::unique_ptr<Call<F>> call) {
   call->channel->arrived();
+  const WorkScope scope(call->work);
   if constexpr (Call<F>::is_task) {
     target.start(run_task(std::move(call)), "submit_to");
   } else {

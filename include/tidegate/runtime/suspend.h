@@ -9,6 +9,7 @@
 #include <boost/asio/deferred.hpp>
 
 #include "tidegate/runtime/task.h"
+#include "tidegate/runtime/work_time.h"
 
 namespace tidegate {
 
@@ -22,7 +23,13 @@ using Resume = std::move_only_function<void()>;
 // throw. The awaited object lives in the caller's frame, so `start` may refer to the caller's locals.
 template <class Start>
 auto suspend(Start start) {
-  auto initiation = [](auto handler, Start inner) { inner(Resume(std::move(handler))); };
+  auto initiation = [](auto handler, Start inner) {
+    if (auto work = WorkScope::current_work()) {
+      inner(Resume(detail::CountedResume{std::move(handler), std::move(work)}));
+    } else {
+      inner(Resume(std::move(handler)));
+    }
+  };
   return boost::asio::async_initiate<const boost::asio::deferred_t, void()>(
       std::move(initiation), boost::asio::deferred, std::move(start));
 }

@@ -119,11 +119,9 @@ ClientQuotas::~ClientQuotas() = default;
 
 // ------------------------------------------------------------------------------------------- store
 
-Task<void> ClientQuotas::start() {
+void ClientQuotas::start() {
   state_->started = true;
-  const auto turn = co_await state_->turns.take();
-  static_cast<void>(co_await state_->load());
-  state_->arm();
+  state_->parts.shards.at(0).start(state_->refresh(), "client quotas");
 }
 
 Task<bool> ClientQuotas::stop(MonoTime deadline) {
@@ -267,6 +265,15 @@ std::optional<std::size_t> ClientQuotas::largest_fetch(std::string_view user,
   if (!quota) return std::nullopt;
   constexpr double kMost = 1e15;
   return static_cast<std::size_t>(std::min(state_->rates.shape().burst(quota->bound), kMost));
+}
+
+Duration ClientQuotas::worked(std::string_view user, std::string_view client_id, Duration time) {
+  constexpr auto kKind = QuotaKind::request_percentage;
+  const auto quota = state_->find(kKind, user, client_id);
+  if (!quota) return Duration{0};
+  const double percent_seconds = 100 * std::chrono::duration<double>(time).count();
+  return state_->rates.record(kKind, *quota, percent_seconds, state_->parts.clock.now(),
+                              state_->rates.shape().sample);
 }
 
 void ClientQuotas::count_throttled(QuotaKind kind, Duration wait) {

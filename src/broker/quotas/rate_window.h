@@ -26,7 +26,9 @@ class RateWindow {
   // `shape` is the same in every call. A `now` before an earlier call's counts as that one's.
   // A negative `value` takes back what was recorded.
   void record(const WindowShape& shape, double value, MonoTime now);
-  // How long nothing must follow until the rate is down to `bound` a second; 0: it is not above.
+  // Kafka's throttle time: how much longer the time would have to be for what was used in it to be `bound` a
+  // second; 0: the rate is not above. Samples that are forgotten may end it sooner, and one that has waited
+  // so long before the window is full may have to wait again.
   Duration excess(const WindowShape& shape, double bound, MonoTime now);
   // Nothing that was recorded counts any more.
   bool is_idle(const WindowShape& shape, MonoTime now) const;
