@@ -674,6 +674,7 @@ public class Suite {
     cases.put("group_over_restart", () -> groupOverRestart("restart"));
     cases.put("group_over_kill", () -> groupOverRestart("kill"));
     ConsumerGroups.addTo(cases);
+    Quotas.addTo(cases);
     cases.put("restart_in_the_middle", () -> restart("restart"));
     cases.put("kill_in_the_middle", () -> restart("kill"));
     cases.forEach(Suite::check);

@@ -2,12 +2,13 @@
 import json
 import re
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from kafka_tools import (BOOTSTRAP, SERVER, consume, create, end_offsets, need_groups,  # noqa: E402
                          produce, suite, tool, topics)
-from suite import GROWS, case, equal  # noqa: E402
+from suite import GROWS, case, equal, topic_name  # noqa: E402
 
 
 @case(limit_s=500)
@@ -42,6 +43,59 @@ def kafka_configs():
     text = tool(*config, "--describe", "--all", "--entity-type", "topics",
                 "--entity-name", name).stdout
     assert "segment.bytes=" in text and "DEFAULT_CONFIG" in text, text[-400:]
+
+
+def quotas(*arguments, ok=True):
+    return tool("kafka.admin.ConfigCommand", "--bootstrap-server", BOOTSTRAP, *arguments, ok=ok)
+
+
+def described_quotas(entity, *lines):
+    """Waits for these lines among what is told of the entity: Kafka's broker part follows its controller."""
+    for left in range(20, -1, -1):
+        text = quotas("--describe", *entity).stdout
+        if all(line in text for line in lines) if lines else "byte_rate" not in text:
+            return
+        assert left, f"{lines} are not in {text!r}"
+        time.sleep(0.2)
+
+
+@case(limit_s=500)
+def kafka_configs_of_quotas():
+    user, client = topic_name("user"), topic_name("client")
+    of_client = ("--entity-type", "clients", "--entity-name", client)
+    of_both = ("--entity-type", "users", "--entity-name", user, *of_client)
+    of_default = ("--entity-type", "users", "--entity-name", user, "--entity-type", "clients", "--entity-default")
+    for entity, rate in ((of_client, 1024), (of_both, 2048), (of_default, 4096)):
+        quotas("--alter", "--add-config", f"producer_byte_rate={rate},consumer_byte_rate={rate + 1}", *entity)
+    quotas("--alter", "--add-config", "request_percentage=37.5", *of_client)
+    described_quotas(of_client, f"client-id '{client}'", "producer_byte_rate=1024.0", "consumer_byte_rate=1025.0",
+                     "request_percentage=37.5")
+    described_quotas(of_both, f"user-principal '{user}', client-id '{client}'", "producer_byte_rate=2048.0")
+    described_quotas(of_default, f"user-principal '{user}', the default client-id", "producer_byte_rate=4096.0")
+    refused = quotas("--alter", "--add-config", "producer_byte_rate=-1", *of_client, ok=False)
+    assert refused.returncode != 0, refused
+    quotas("--alter", "--delete-config", "producer_byte_rate", *of_client)
+    described_quotas(of_client, "Quota configs for client-id", "consumer_byte_rate=1025.0")
+    quotas("--alter", "--delete-config", "consumer_byte_rate,request_percentage", *of_client)
+    for entity in (of_both, of_default):
+        quotas("--alter", "--delete-config", "producer_byte_rate,consumer_byte_rate", *entity)
+    for entity in (of_client, of_both, of_default):
+        described_quotas(entity)
+
+
+@case(limit_s=500)
+def producer_perf_under_a_quota():
+    name = create("tool-quota", 1)
+    entity = ("--entity-type", "clients", "--entity-name", "perf-producer-client")  # as the tool calls itself
+    quotas("--alter", "--add-config", "producer_byte_rate=100000", *entity)
+    described_quotas(entity, "producer_byte_rate=100000.0")
+    text = tool("org.apache.kafka.tools.ProducerPerformance", "--topic", name, "--num-records", 1500,
+                "--record-size", 1000, "--throughput", -1, "--bootstrap-server", BOOTSTRAP, "--print-metrics",
+                "--command-property", "linger.ms=5").stdout
+    throttle = re.search(r"producer-metrics:produce-throttle-time-max:\S*\s*:\s*([\d.]+)", text)
+    assert throttle and float(throttle[1]) > 0, text[-2000:]
+    equal(sum(end_offsets(name).values()), 1500, "sum of end offsets")
+    quotas("--alter", "--delete-config", "producer_byte_rate", *entity)
 
 
 @case(limit_s=500)
