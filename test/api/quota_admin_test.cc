@@ -248,15 +248,23 @@ class QuotaStore : public ::testing::Test {
   std::unique_ptr<QuotaPlane> plane;
 };
 
+TEST_F(QuotaStore, WriteThatFailsOnce_IsDoneAgain) {
+  start();
+  engine->fail_next(1);
+  EXPECT_EQ(plane->set(kAlice, "producer_byte_rate", 2), ErrorCode::none);
+  EXPECT_THAT(plane->described(), ElementsAre("user=alice producer_byte_rate:2"));
+}
+
 TEST_F(QuotaStore, WriteThatFails_IsToldAndChangesNothing) {
   start();
   plane->set(kAlice, "producer_byte_rate", 1);
-  engine->fail_next(1);
+  engine->fail_next(1000);
   const auto response = plane->alter({quota_entry(kAlice, {{"producer_byte_rate", 2, false}}),
                                       quota_entry(kApp, {{"producer_byte_rate", -2, false}})});
   EXPECT_EQ(response.entries[0].error_code, ErrorCode::kafka_storage_error);
   EXPECT_EQ(response.entries[1].error_code, ErrorCode::invalid_request);
   EXPECT_THAT(plane->described(), ElementsAre("user=alice producer_byte_rate:1"));
+  engine->fail_next(0);
   EXPECT_EQ(plane->set(kAlice, "producer_byte_rate", 2), ErrorCode::none);
 }
 

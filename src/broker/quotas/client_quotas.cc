@@ -22,6 +22,9 @@ namespace {
 
 constexpr const char* kScope = "client-quotas";
 constexpr std::size_t kPage = 1000;
+// Of the same change. The store gives up when others write to the scope all the time, as two gateways do on
+// which many quotas are set at once; to write the same values again does no harm.
+constexpr int kWrites = 5;
 
 using TablePtr = std::shared_ptr<const QuotaTable>;
 
@@ -215,8 +218,11 @@ Task<std::vector<Result<void>>> ClientQuotas::State::alter(std::vector<QuotaChan
     for (storage::MetaOp& op : ops_of(changes[i])) ops.push_back(std::move(op));
   }
   if (validate_only || ops.empty()) co_return results;
-  auto written =
-      co_await parts.engine.meta().put_batch(kScope, 0, std::move(ops), storage::MetaDurability::synced);
+  Result<void> written;
+  for (int left = kWrites; left > 0; --left) {
+    written = co_await parts.engine.meta().put_batch(kScope, 0, ops, storage::MetaDurability::synced);
+    if (written || written.error().code != ErrorCode::kafka_storage_error) break;
+  }
   if (!written) {
     for (Result<void>& result : results) {
       if (result) result = fail(written.error());
