@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "quotas/client_rates.h"
 #include "quotas/rate_window.h"
@@ -157,6 +159,23 @@ TEST_F(Rates, ManyClients_AreBoundedAndThoseBeyondShareARate) {
     longest = std::max(longest, rates_.record(producer_byte_rate, quota("", client, 1), 1, kBegin, 1h));
   }
   EXPECT_GT(longest, 100s);
+}
+
+TEST_F(Rates, ShardsAtOnce_CountIntoOneRate) {
+  constexpr int kShards = 4;
+  constexpr int kTimes = 5000;
+  std::vector<std::thread> shards;
+  for (int shard = 0; shard < kShards; ++shard) {
+    shards.emplace_back([&] {
+      for (int i = 0; i < kTimes; ++i) {
+        rates_.record(producer_byte_rate, quota("a"), 1, kBegin, 1h);
+        rates_.try_record(consumer_byte_rate, quota("", "client-" + std::to_string(i % 300)), 1, kBegin, 1h);
+      }
+    });
+  }
+  for (auto& shard : shards) shard.join();
+  // 20,000 at 100 a second are 200 seconds' worth.
+  EXPECT_NEAR(seconds(rates_.record(producer_byte_rate, quota("a"), 0, kBegin, 1h)), 190, 1e-6);
 }
 
 TEST_F(Rates, QuietClients_MakeRoom) {
