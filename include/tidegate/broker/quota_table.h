@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tidegate::broker {
 
@@ -33,6 +34,27 @@ struct QuotaEntity {
   auto operator<=>(const QuotaEntity&) const = default;
 };
 
+// The same for a look-up, which copies no name.
+struct QuotaEntityView {
+  using Part = std::optional<std::optional<std::string_view>>;
+  Part user;
+  Part client_id;
+  auto operator<=>(const QuotaEntityView&) const = default;
+};
+struct QuotaEntityLess {
+  using is_transparent = void;
+  static QuotaEntityView::Part view(const std::optional<QuotaName>& part) {
+    if (!part) return std::nullopt;
+    return part->name ? QuotaEntityView::Part(std::in_place, *part->name)
+                      : QuotaEntityView::Part(std::in_place, std::nullopt);
+  }
+  static QuotaEntityView view(const QuotaEntity& entity) {
+    return {view(entity.user), view(entity.client_id)};
+  }
+  static QuotaEntityView view(const QuotaEntityView& entity) { return entity; }
+  bool operator()(const auto& a, const auto& b) const { return view(a) < view(b); }
+};
+
 using QuotaValues = std::array<std::optional<double>, kQuotaKinds>;
 
 // A quota that holds for a client, and who shares it: all clients of the user where client_id is empty,
@@ -45,7 +67,7 @@ struct FoundQuota {
 
 class QuotaTable {
  public:
-  using Map = std::map<QuotaEntity, QuotaValues>;
+  using Map = std::map<QuotaEntity, QuotaValues, QuotaEntityLess>;
 
   const Map& quotas() const { return quotas_; }
   bool empty() const { return quotas_.empty(); }

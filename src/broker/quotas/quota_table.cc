@@ -91,10 +91,11 @@ void QuotaTable::remove(const QuotaEntity& entity, QuotaKind kind) {
 std::optional<FoundQuota> QuotaTable::find(QuotaKind kind, std::string_view user,
                                            std::string_view client_id) const {
   if (!has(kind)) return std::nullopt;
-  const QuotaName this_user{std::string(user)};
-  const QuotaName this_client{std::string(client_id)};
-  const QuotaName other;
-  const std::pair<QuotaEntity, FoundQuota> places[] = {
+  using Part = QuotaEntityView::Part;
+  const Part this_user(std::in_place, user);
+  const Part this_client(std::in_place, client_id);
+  const Part other(std::in_place, std::nullopt);
+  const std::pair<QuotaEntityView, FoundQuota> places[] = {
       {{this_user, this_client}, {.user = user, .client_id = client_id}},
       {{this_user, other}, {.user = user, .client_id = client_id}},
       {{this_user, std::nullopt}, {.user = user}},
