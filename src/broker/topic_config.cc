@@ -156,8 +156,8 @@ constexpr ConfigKey kKeys[] = {
      .allowed = kSeaweedLayouts, .synonym = "seaweedmq.layout"},
     {.name = "seaweedmq.path", .default_value = "direct",
      .doc = "With the seaweedmq engine, fixed when the topic is made: how records are written. direct is straight to "
-            "volume servers and filer; broker is through SeaweedMQ's brokers, without compaction, further partitions "
-            "and layout record. Topics that those made have it.",
+            "volume servers and filer; broker is through SeaweedMQ's brokers, without compaction and further "
+            "partitions. Topics that those made have it.",
      .allowed = kSeaweedPaths, .synonym = "seaweedmq.path"},
     {.name = "segment.bytes", .type = int32, .default_value = "1073741824",
      .doc = "Size at which a segment is closed and the next begun, in bytes.", .min = 1'048'576,
@@ -451,9 +451,7 @@ TopicConfigs with_layout(TopicConfigs configs, const ConfigValues& server,
   const Effective effective(configs, server);
   const schema::TopicPolicy policy =
       make_schema_policy([&](std::string_view name) { return effective.text(name); });
-  // The broker path has no layout `record` yet.
-  if (policy.value.validation == schema::Validation::full && effective.text(kPathKey) != "broker" &&
-      effective.text(kLayoutKey) != "record")
+  if (policy.value.validation == schema::Validation::full && effective.text(kLayoutKey) != "record")
     configs.emplace(kLayoutKey, "record");
   return configs;
 }

@@ -100,7 +100,6 @@ class Refused(unittest.TestCase):
         self.refused("seaweedmq.masters", "--set", "seaweedmq.masters=nonsense")
         self.refused("seaweedmq.path", *here, "--set", "seaweedmq.path=sideways")
         self.refused("seaweedmq.ack", *here, "--set", "seaweedmq.ack=soon")
-        self.refused("seaweedmq.layout", *here, "--set", "seaweedmq.path=broker", "--set", "seaweedmq.layout=record")
         self.refused("seaweedmq.layout", *here, "--set", "seaweedmq.layout=columns")
         self.refused("seaweedmq.replication", *here, "--set", "seaweedmq.replication=2")
         self.refused("seaweedmq.address.rewrite", *here, "--set", "seaweedmq.address.rewrite=nonsense")

@@ -4,6 +4,7 @@
 #include "format/batch_layout.h"
 #include "format/names.h"
 #include "format/record_layout.h"
+#include "format/record_messages.h"
 #include "format/records.h"
 #include "tidegate/base/assert.h"
 
@@ -35,6 +36,37 @@ void read_records(ByteView bytes) {
                     (*second)->header.producer_id == batch.header.producer_id);
   }
   TIDEGATE_ASSERT(!again.next());
+}
+
+// The same of messages of a broker.
+void read_messages(ByteView bytes) {
+  const SharedBuffer chunk = SharedBuffer::copy_of(bytes);
+  FrameReader frames(chunk);
+  RecordMessageReader reader;
+  while (const auto entry = frames.next()) {
+    if (!*entry) break;
+    const auto taken = reader.take(**entry, chunk);
+    if (!taken.batch) continue;
+    const auto& batch = taken.batch->batch;
+    TIDEGATE_ASSERT(protocol::batch_crc_is_valid(batch.bytes, batch.header));
+    const auto again = record_messages(batch.header, batch.bytes, {}, taken.batch->mark.rank.session);
+    RecordMessageReader second;
+    std::vector<SharedBuffer> kept;
+    std::optional<BatchMessage> found;
+    for (const auto& message : again.messages) {
+      std::string frame;
+      put_frame_head(frame, {.key = as_bytes(message.key)}, message.value.size());
+      frame += message.value;
+      kept.push_back(SharedBuffer::copy_of(as_bytes(frame)));
+      FrameReader one(kept.back());
+      const auto entry_again = one.next();
+      TIDEGATE_ASSERT(entry_again && *entry_again && !found);
+      found = second.take(**entry_again, kept.back()).batch;
+    }
+    TIDEGATE_ASSERT(found && found->batch.header.base_offset == batch.header.base_offset &&
+                    found->batch.header.next_offset() == batch.header.next_offset() &&
+                    found->batch.header.records_count == batch.header.records_count);
+  }
 }
 
 }  // namespace
@@ -87,6 +119,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (file) TIDEGATE_ASSERT(file->to_string() == text);
       break;
     }
+    case 7:
+      read_messages(bytes);
+      break;
     default:
       read_records(bytes);
   }

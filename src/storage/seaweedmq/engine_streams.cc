@@ -45,7 +45,8 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_broker_log(TopicRecord reco
                        .at = {.topic = record.topic.name,
                               .generation_ns = record.generation_ns,
                               .range = range,
-                              .slots = record.slots}};
+                              .slots = record.slots},
+                       .layout = record.layout};
   auto mend = [this](TopicId topic) { return mend_topic(topic); };
   const BrokerPath path{
       .brokers = *brokers, .watch = stream_watch_, .mend_topic = mend, .options = broker_options_};

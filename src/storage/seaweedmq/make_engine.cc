@@ -64,10 +64,6 @@ Result<EngineOptions> engine_options(const SeaweedmqOptions& options) {
     return fail(ErrorCode::invalid_config,
                 fmt::format("seaweedmq.layout is '{}'; there are batch and record", options.layout));
   }
-  if (*path == WritePath::broker && *layout != Layout::batch) {
-    return fail(ErrorCode::invalid_config,
-                "seaweedmq.layout=record is not there with seaweedmq.path=broker: use layout batch");
-  }
   if (options.ack != kAckFlushed && options.ack != kAckBroker) {
     return fail(ErrorCode::invalid_config,
                 fmt::format("seaweedmq.ack is '{}'; there are flushed and broker", options.ack));

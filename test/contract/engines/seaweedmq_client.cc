@@ -135,8 +135,10 @@ std::vector<EngineFactory> contract_engines() {
   };
   const Kind broker{.path = WritePath::broker};
   const Kind broker_memory{.path = WritePath::broker, .flushed = false};
+  const Kind broker_record{.layout = Layout::record, .path = WritePath::broker};
   if (on_broker())
-    return {of_kind("seaweedmq_broker", broker), of_kind("seaweedmq_broker_memory", broker_memory)};
+    return {of_kind("seaweedmq_broker", broker), of_kind("seaweedmq_broker_memory", broker_memory),
+            of_kind("seaweedmq_broker_record", broker_record)};
   if (!on_weed()) return {of_kind("seaweedmq_client", {})};
   return {of_kind("seaweedmq_weed", {}), of_kind("seaweedmq_weed_record", {.layout = Layout::record})};
 }

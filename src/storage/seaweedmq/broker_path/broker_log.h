@@ -24,7 +24,7 @@
 
 #include "cluster/ownership.h"
 #include "fenced_writer.h"
-#include "format/broker_message.h"
+#include "format/record_messages.h"
 #include "format/records.h"
 #include "log/engine_log.h"
 #include "log/file_index.h"
@@ -63,6 +63,7 @@ struct BrokerLogPlace {
   PartitionId id;
   std::string directory;  // of its log files
   BrokerPlace at;
+  Layout layout = Layout::batch;
 };
 
 class BrokerLog final : public EngineLog, public std::enable_shared_from_this<BrokerLog> {
@@ -119,7 +120,10 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
     MonoTime sent_at;           // the last time
     std::int64_t since_ms = 0;  // by the wall clock
     std::uint32_t session = 0;  // in which it was sent last; 0: not yet
-    bool answered = false;      // in any session
+    std::size_t messages = 0;   // that it was sent as then, of which so many have no answer,
+    std::size_t unanswered = 0;
+    std::size_t sent_bytes = 0;  // and their bytes
+    bool answered = false;       // in any session
     bool committed = false;
   };
   struct DurableWaiter {
@@ -127,7 +131,17 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
     std::optional<Error> error;
     Resume resume;
   };
+  // A batch of layout record whose records reach over the end of a chunk. It is counted to that chunk.
+  struct Unfinished {
+    LogFileName name;
+    Chunk chunk;
+    ChunkPtr open;
+    std::vector<Chunk> behind;  // which have some of its records, and nothing else
+    std::vector<SharedBuffer> records;
+  };
   class Job;
+  // Of messages that wait for their answers: what is behind them is sent later.
+  static constexpr std::size_t kMostInFlight = 64U << 20;
   // With ack=broker: so many offsets are written down as given out at a time, more when they are soon gone.
   static constexpr Offset kLeastReserve = 1000;
   static constexpr Offset kMostReserve = 100'000;
@@ -151,7 +165,11 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   // Waits until the files have what the broker had in memory, or for so long that it cannot have it any more.
   Task<void> look_up_sent();
   void send_all();
+  // As many as may be in flight.
+  void send_more();
   void send_one(Sent& sent);
+  // Answers come to what was sent in this session: not to batches that were seen in a file before their turn.
+  void skip_unsent();
   Task<void> pump();
   void take_answers(const std::vector<Offset>& assigned);
   void commit_answered();
@@ -175,6 +193,9 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   Task<Result<void>> scan();
   Task<Result<void>> scan_locked();
   Task<Result<void>> absorb(LogFileName name, Chunk chunk, ChunkPtr open);
+  // What the batch that is unfinished misses may be in front of others in `chunk`.
+  Task<Result<void>> finish(Chunk chunk, ChunkPtr open);
+  Task<Result<void>> add_finished(const Unfinished& begun, BatchMessage batch);
   // Batches that reach above `end` are void.
   Task<Result<void>> void_from(Offset end);
   void see_flushed(const protocol::BatchHeader& header, const MessageMark& mark);
@@ -217,7 +238,9 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   // What the files have.
   FileIndex index_;
   std::unordered_map<std::string, std::unordered_set<std::size_t>> void_;  // of a chunk: which of its batches
-  std::map<LogFileName, std::size_t> seen_chunks_;                         // of files that may still grow
+  std::unordered_map<std::string, std::vector<Chunk>> reaches_into_;       // of a chunk: its last batch
+  std::optional<Unfinished> unfinished_;
+  std::map<LogFileName, std::size_t> seen_chunks_;  // of files that may still grow
   MessageRank rank_;
   Offset flushed_end_ = 0;
   Offset last_message_ = -1;  // the broker's number of the last one in the files
@@ -225,6 +248,8 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
 
   std::deque<Sent> sent_;
   std::size_t next_answer_ = 0;  // in sent_
+  std::size_t next_send_ = 0;    // in this session
+  std::size_t in_flight_ = 0;    // bytes of messages without an answer, of batches that wait for one
   // The first so many of sent_ were seen in a file, and wait for the lease.
   std::size_t flushed_ = 0;
   // Messages that were seen in a file before their answer came, which does not count any more.

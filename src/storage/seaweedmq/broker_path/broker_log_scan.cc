@@ -9,11 +9,66 @@
 
 namespace tidegate::storage::seaweedmq {
 
+namespace {
+
+constexpr std::size_t kMostChunksOfABatch = 256;
+
+// The batch that begins in `begun` and goes on in `behind`. nullopt when it is none, or misses records still,
+// which `misses` says then.
+std::optional<BatchMessage> join(const SharedBuffer& begun, const std::vector<SharedBuffer>& behind,
+                                 bool* misses = nullptr) {
+  RecordMessageReader reader;
+  const auto take = [&](const SharedBuffer& part) -> std::optional<BatchMessage> {
+    FrameReader frames(part);
+    while (const auto entry = frames.next()) {
+      if (!*entry) return std::nullopt;
+      auto taken = reader.take(**entry, part);
+      if (taken.batch) return std::move(taken.batch);
+    }
+    return std::nullopt;
+  };
+  auto batch = take(begun);
+  for (std::size_t i = 0; i < behind.size() && !batch && reader.is_open(); ++i) batch = take(behind[i]);
+  if (misses != nullptr) *misses = !batch && reader.is_open();
+  return batch;
+}
+
+}  // namespace
+
 Task<Result<std::vector<ChunkPtr>>> BrokerLog::read_messages(std::vector<Chunk> chunks) {
+  const ChunkForm form{.layout = place_.layout, .messages = true};
   std::vector<ChunkReader::Asked> asked;
-  asked.reserve(chunks.size());
-  for (Chunk& chunk : chunks) asked.push_back({.chunk = std::move(chunk), .form = {.messages = true}});
-  return home_.chunks.read(std::move(asked));
+  // Behind them the chunks that their last batches reach into.
+  std::vector<std::size_t> reach;
+  for (const Chunk& chunk : chunks) asked.push_back({.chunk = chunk, .form = form});
+  for (const Chunk& chunk : chunks) {
+    const auto into = reaches_into_.find(chunk.file_id);
+    reach.push_back(into == reaches_into_.end() ? 0 : into->second.size());
+    if (reach.back() == 0) continue;
+    for (const Chunk& behind : into->second) asked.push_back({.chunk = behind, .form = form});
+  }
+  auto opened = co_await home_.chunks.read(std::move(asked));
+  if (!opened) co_return fail(std::move(opened.error()));
+  std::size_t next = chunks.size();
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const std::size_t begin = std::exchange(next, next + reach[i]);
+    ChunkPtr& open = (*opened)[i];
+    if (reach[i] == 0 || !open) continue;
+    std::vector<SharedBuffer> behind;
+    for (std::size_t k = begin; k < next && (*opened)[k]; ++k) behind.push_back((*opened)[k]->leading);
+    auto batch = join(open->unfinished, behind);
+    if (!batch) {
+      // Gone, or another replica's that is damaged.
+      open.reset();
+      continue;
+    }
+    auto whole = std::make_shared<OpenChunk>(*open);
+    whole->batches.push_back(std::move(batch->batch));
+    whole->marks.push_back(batch->mark);
+    open = std::move(whole);
+  }
+  opened->resize(chunks.size());
+  co_return opened;
 }
 
 Task<Result<void>> BrokerLog::scan() {
@@ -60,7 +115,84 @@ Task<Result<void>> BrokerLog::scan_locked() {
   }
 }
 
+Task<Result<void>> BrokerLog::finish(Chunk chunk, ChunkPtr open) {
+  Unfinished& begun = *unfinished_;
+  begun.behind.push_back(std::move(chunk));
+  begun.records.push_back(open->leading);
+  bool misses = false;
+  auto batch = join(begun.open->unfinished, begun.records, &misses);
+  // It goes on as long as nothing else begins: another session's, after a stream that broke.
+  const bool may_go_on = misses && open->batches.empty() && open->unfinished.empty() && !open->damage;
+  if (may_go_on && begun.behind.size() < kMostChunksOfABatch) co_return Result<void>{};
+  if (batch) {
+    if (auto done = co_await add_finished(begun, std::move(*batch)); !done) {
+      // The chunk is read again.
+      begun.behind.pop_back();
+      begun.records.pop_back();
+      co_return done;
+    }
+  }
+  unfinished_.reset();
+  co_return Result<void>{};
+}
+
+// As if it had been the last one of the chunk in which it begins, when that was taken in.
+Task<Result<void>> BrokerLog::add_finished(const Unfinished& begun, BatchMessage message) {
+  const auto& header = message.batch.header;
+  const std::string& id = begun.chunk.file_id;
+  const bool late = message.mark.rank < rank_;
+  if (!late) {
+    rank_ = message.mark.rank;
+    last_message_ = message.mark.message;
+    if (header.base_offset < flushed_end_) {
+      if (auto done = co_await void_from(header.base_offset); !done) co_return done;
+    }
+  }
+  reaches_into_[id] = begun.behind;
+  if (late) {
+    void_[id].insert(begun.open->batches.size());
+    co_return Result<void>{};
+  }
+  flushed_end_ = header.next_offset();
+  if (epochs_.empty() || epochs_.back().epoch < rank_.epoch)
+    epochs_.push_back({.epoch = rank_.epoch, .start = header.base_offset});
+  LogFile file;
+  if (const LogFile* const known = index_.find(begun.name)) {
+    file = *known;
+  } else {
+    file.name = begun.name;
+    file.base = header.base_offset;
+  }
+  auto at = std::ranges::find(file.chunks, id, [](const LogChunk& one) { return one.stored.file_id; });
+  if (at == file.chunks.end()) at = file.chunks.insert(at, LogChunk{.stored = begun.chunk});
+  const Offset facts_end = header.next_offset();
+  ChunkFacts& facts = at->facts;
+  if (facts.record_bytes == 0) facts.base = header.base_offset;
+  facts.end = header.next_offset();
+  facts.max_timestamp = std::max(facts.max_timestamp, header.max_timestamp);
+  facts.record_bytes += static_cast<std::uint32_t>(message.batch.bytes.size());
+  at->stored.modified_ns = std::max(at->stored.modified_ns, message.mark.ts_ns);
+  // Behind it there are records of its alone.
+  for (++at; at != file.chunks.end(); ++at) at->facts = {.base = facts_end, .end = facts_end};
+  file.epoch = rank_.epoch;
+  file.end = header.next_offset();
+  file.last_ts_ns = std::max(file.last_ts_ns, message.mark.ts_ns);
+  const LogFileName name = file.name;
+  if (!index_.replace(file)) index_.put_last(std::move(file));
+  const auto behind = std::ranges::find(index_.files(), name, &LogFile::name) + 1;
+  for (LogFile empty : std::vector<LogFile>(behind, index_.files().end())) {
+    empty.base = empty.end = facts_end;
+    for (LogChunk& one : empty.chunks) one.facts = {.base = facts_end, .end = facts_end};
+    index_.replace(std::move(empty));
+  }
+  see_flushed(header, message.mark);
+  co_return Result<void>{};
+}
+
 Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr open) {
+  if (unfinished_) {
+    if (auto done = co_await finish(chunk, open); !done) co_return done;
+  }
   LogChunk fresh{.stored = std::move(chunk)};
   std::unordered_set<std::size_t> voids;
   std::vector<std::size_t> taken;
@@ -93,6 +225,8 @@ Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr ope
     if (epochs_.empty() || epochs_.back().epoch < mark.rank.epoch)
       epochs_.push_back({.epoch = mark.rank.epoch, .start = header.base_offset});
   }
+  // The records of one that is not complete are not to be waited for either.
+  if (!open->unfinished.empty()) last_message_ = std::max(last_message_, open->last_message);
   ChunkFacts& facts = fresh.facts;
   facts.end = taken.empty() ? flushed_end_ : open->batches[taken.back()].header.next_offset();
   facts.base = taken.empty() ? facts.end : open->batches[taken.front()].header.base_offset;
@@ -117,6 +251,11 @@ Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr ope
   file.add(std::move(fresh), first_ts, last_ts);
   index_.put_last(std::move(file));
   for (const std::size_t i : taken) see_flushed(open->batches[i].header, open->marks[i]);
+  if (!open->unfinished.empty()) {
+    Chunk begun = index_.find(name)->chunks.back().stored;
+    unfinished_ =
+        Unfinished{.name = name, .chunk = std::move(begun), .open = open, .behind = {}, .records = {}};
+  }
   co_return Result<void>{};
 }
 
@@ -173,7 +312,7 @@ void BrokerLog::see_flushed(const protocol::BatchHeader& header, const MessageMa
   while (flushed_ < sent_.size() && sent_[flushed_].batch.header.next_offset() <= header.next_offset()) {
     const Sent& front = sent_[flushed_];
     const auto& ours = front.batch.header;
-    const bool same = ours.base_offset == header.base_offset && ours.crc == header.crc &&
+    const bool same = ours.base_offset == header.base_offset && ours.crc == mark.crc &&
                       ours.partition_leader_epoch == header.partition_leader_epoch &&
                       front.session == mark.rank.session;
     // One in front was never stored: the stream is about to end, and then it is sent again.
@@ -192,13 +331,15 @@ void BrokerLog::settle_flushed() {
     Sent& front = sent_.front();
     if (!front.committed) commit(front, resumes);
     count_waiting(-static_cast<std::int64_t>(front.batch.size()));
-    const bool front_is_unanswered = streaming_ && front.session == session_;
-    sent_.pop_front();
+    const bool front_was_sent = streaming_ && front.session == session_;
     if (next_answer_ > 0) {
       --next_answer_;
-    } else if (front_is_unanswered) {
-      ++late_answers_;
+    } else if (front_was_sent) {
+      late_answers_ += front.unanswered;
+      in_flight_ -= std::min(in_flight_, front.sent_bytes);
     }
+    sent_.pop_front();
+    if (next_send_ > 0) --next_send_;
     if (told_ > 0) --told_;
   }
   flush_patience_ = Duration(0);

@@ -56,8 +56,8 @@ Result<BrokerLog::PendingPtr> BrokerLog::begin_append(LeaderEpoch epoch,
     log_end_ = sent.batch.header.next_offset();
     if (&batch == &batches.back()) sent.pending = pending;
     sent_.push_back(std::move(sent));
-    if (streaming_) send_one(sent_.back());
   }
+  send_more();
   pending->value.log_end = log_end_;
   if (!options_.flushed) start_reserving();
   start_watch();
@@ -186,18 +186,40 @@ void BrokerLog::send_all() {
   expected_message_.reset();
   // What is in the files needs no answer any more.
   next_answer_ = flushed_;
+  next_send_ = flushed_;
+  in_flight_ = 0;
   late_answers_ = 0;
   streaming_ = true;
-  for (std::size_t i = flushed_; i < sent_.size(); ++i) {
-    // What was answered may be lost since, but its producer knows of it: it is not failed for being late.
-    if (sent_[i].session > 0) watch_.repeats().add();
-    send_one(sent_[i]);
-  }
+  send_more();
+}
+
+void BrokerLog::send_more() {
+  // What was seen meanwhile, from a session before, needs not be sent.
+  next_send_ = std::max(next_send_, flushed_);
+  while (streaming_ && next_send_ < sent_.size() && in_flight_ < kMostInFlight) send_one(sent_[next_send_++]);
 }
 
 void BrokerLog::send_one(Sent& sent) {
+  // What was answered may be lost since, but its producer knows of it: it is not failed for being late.
+  if (sent.session > 0) watch_.repeats().add();
   sent.session = session_;
   sent.sent_at = home_.clock.now();
+  sent.sent_bytes = sent.batch.size();
+  if (place_.layout == Layout::record) {
+    auto made = record_messages(sent.batch.header, sent.batch.front, sent.batch.rest, session_);
+    if (made.opaque) home_.metrics.opaque_batches.add();
+    sent.messages = sent.unanswered = made.messages.size();
+    sent.sent_bytes = 0;
+    for (RecordMessage& message : made.messages) {
+      sent.sent_bytes += message.key.size() + message.value.size();
+      stream_->send(std::move(message.key), std::move(message.value));
+    }
+    watch_.messages().add(sent.messages);
+    in_flight_ += sent.sent_bytes;
+    return;
+  }
+  sent.messages = sent.unanswered = 1;
+  in_flight_ += sent.sent_bytes;
   watch_.messages().add();
   std::string value;
   value.reserve(sent.batch.size());
@@ -209,7 +231,8 @@ void BrokerLog::send_one(Sent& sent) {
 Task<void> BrokerLog::pump() {
   MonoTime answered_at = home_.clock.now();
   while (!is_over() || keeping_) {
-    const bool waits = next_answer_ < sent_.size();
+    skip_unsent();
+    const bool waits = next_answer_ < next_send_;
     if (!waits) answered_at = home_.clock.now();
     std::vector<Offset> assigned;
     const auto next = co_await stream_->next(home_.clock.now() + options_.look_every, assigned);
@@ -237,10 +260,15 @@ Task<void> BrokerLog::pump() {
   }
 }
 
+void BrokerLog::skip_unsent() {
+  while (next_answer_ < flushed_ && sent_[next_answer_].session != session_) ++next_answer_;
+}
+
 void BrokerLog::take_answers(const std::vector<Offset>& assigned) {
   for (const Offset message : assigned) {
     const bool late = late_answers_ > 0;
-    if (!late && next_answer_ >= sent_.size()) break;
+    if (!late) skip_unsent();
+    if (!late && next_answer_ >= next_send_) break;
     if (expected_message_ && message != *expected_message_) {
       spdlog::warn("event=broker_counter_moved directory={} expected={} assigned={}", place_.directory,
                    *expected_message_, message);
@@ -249,11 +277,17 @@ void BrokerLog::take_answers(const std::vector<Offset>& assigned) {
     expected_message_ = message + 1;
     if (late) {
       --late_answers_;
-    } else {
-      sent_[next_answer_++].answered = true;
+      continue;
     }
+    Sent& sent = sent_[next_answer_];
+    if (--sent.unanswered > 0) continue;
+    sent.answered = true;
+    in_flight_ -= std::min(in_flight_, sent.sent_bytes);
+    ++next_answer_;
+    skip_unsent();
   }
   commit_answered();
+  send_more();
 }
 
 // With ack=flushed an answer says that the batch is in the log; with ack=broker that it is committed, as far
@@ -351,6 +385,7 @@ void BrokerLog::fail_from(Offset from, const Error& error) {
     sent_.pop_back();
   }
   next_answer_ = std::min(next_answer_, sent_.size());
+  next_send_ = std::min(next_send_, sent_.size());
   flushed_ = std::min(flushed_, sent_.size());
   told_ = std::min(told_, sent_.size());
   const Offset end = sent_.empty() ? std::max(committed_end_, std::min(from, log_end_))

@@ -73,7 +73,10 @@ Task<void> BrokerLog::drop_below_start() {
   while (!index_.empty() && index_.files().front().end <= log_start_) {
     const LogFile file = index_.files().front();
     if (may_grow(file.name)) break;
-    for (const LogChunk& chunk : file.chunks) void_.erase(chunk.stored.file_id);
+    for (const LogChunk& chunk : file.chunks) {
+      void_.erase(chunk.stored.file_id);
+      reaches_into_.erase(chunk.stored.file_id);
+    }
     auto erased = co_await writer_.erase(place_.directory, file.name.to_string());
     if (!erased) break;
     index_.erase(file.name);

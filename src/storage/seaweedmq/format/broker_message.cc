@@ -20,8 +20,9 @@ std::optional<BatchMessage> batch_of_message(const LogEntry& entry, const Shared
   auto batch = batch_of_entry(as_batch, chunk);
   if (!batch || !protocol::batch_crc_is_valid(batch->bytes, batch->header)) return std::nullopt;
   const MessageRank rank{.epoch = batch->header.partition_leader_epoch, .session = session};
+  const std::uint32_t crc = batch->header.crc;
   return BatchMessage{.batch = std::move(*batch),
-                      .mark = {.rank = rank, .message = entry.offset, .ts_ns = entry.ts_ns}};
+                      .mark = {.rank = rank, .message = entry.offset, .ts_ns = entry.ts_ns, .crc = crc}};
 }
 
 }  // namespace tidegate::storage::seaweedmq

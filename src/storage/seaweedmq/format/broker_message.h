@@ -26,12 +26,13 @@ struct MessageRank {
 // Of one batch in a file.
 struct MessageMark {
   MessageRank rank;
-  Offset message = 0;  // the broker's number
+  Offset message = 0;  // the broker's number, of its last message
   std::int64_t ts_ns = 0;
+  std::uint32_t crc = 0;  // as the batch had it when it was sent
 };
 
 struct BatchMessage {
-  protocol::RecordBatch batch;  // a slice of the chunk
+  protocol::RecordBatch batch;  // a slice of the chunk, or put together from records
   MessageMark mark;
 };
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "batch_shape.h"
 #include "coding.h"
 #include "tidegate/protocol/compression.h"
 #include "tidegate/protocol/record_section.h"
@@ -26,47 +27,11 @@ enum Flag : std::uint8_t {
   kWholeBatch = 32,  // follows, and nothing else
 };
 constexpr std::size_t kCrcBytes = 4;
-// Length, attributes, timestamp, offset, key, value and count of headers of the smallest record.
-constexpr std::size_t kMinRecordBytes = 7;
 constexpr std::size_t kWindow = 1024;
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
 std::unexpected<Error> damaged(Offset offset, const char* what) {
   return fail(ErrorCode::corrupt_message, fmt::format("log entry at offset {}: {}", offset, what));
-}
-
-void put_shape(std::string& out, const BatchHeader& header) {
-  put_be(out, header.base_offset);
-  put_be(out, header.partition_leader_epoch);
-  put_be(out, header.attributes);
-  put_be(out, header.last_offset_delta);
-  put_be(out, header.base_timestamp);
-  put_be(out, header.max_timestamp);
-  put_be(out, header.producer_id);
-  put_be(out, header.producer_epoch);
-  put_be(out, header.base_sequence);
-  put_be(out, header.records_count);
-}
-
-BatchHeader take_shape(BigEndianReader& from) {
-  BatchHeader header;
-  header.base_offset = from.integer<Offset>();
-  header.partition_leader_epoch = from.integer<std::int32_t>();
-  header.attributes = from.integer<std::int16_t>();
-  header.last_offset_delta = from.integer<std::int32_t>();
-  header.base_timestamp = from.integer<std::int64_t>();
-  header.max_timestamp = from.integer<std::int64_t>();
-  header.producer_id = from.integer<std::int64_t>();
-  header.producer_epoch = from.integer<std::int16_t>();
-  header.base_sequence = from.integer<std::int32_t>();
-  header.records_count = from.integer<std::int32_t>();
-  return header;
-}
-
-bool is_possible(const BatchHeader& header) {
-  return header.base_offset >= 0 && header.last_offset_delta >= 0 && header.records_count > 0 &&
-         header.base_offset < std::numeric_limits<Offset>::max() - header.last_offset_delta &&
-         header.compression_is_legal();
 }
 
 // Covers what a reader gives back, since batches get a CRC of their own only when they are put together.

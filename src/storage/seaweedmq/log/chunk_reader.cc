@@ -6,6 +6,7 @@
 
 #include "format/batch_layout.h"
 #include "format/record_layout.h"
+#include "format/record_messages.h"
 #include "tidegate/protocol/compression.h"
 #include "tidegate/runtime/suspend.h"
 
@@ -179,7 +180,9 @@ Task<Result<ChunkPtr>> ChunkReader::fetch(Asked asked) {
   if (!bytes) co_return fail(std::move(bytes.error()));
   if (!*bytes) co_return ChunkPtr();
   OpenChunk opened;
-  if (form.messages) {
+  if (form.messages && form.layout == Layout::record) {
+    opened = co_await open_record_messages(std::move(**bytes));
+  } else if (form.messages) {
     opened = open_messages(**bytes);
   } else if (form.layout == Layout::batch) {
     opened = open_batches(**bytes);
@@ -221,10 +224,51 @@ Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes, ChunkForm form) {
     chunk.batches.push_back(std::move(**batch));
     if (since < kTurnBytes) continue;
     since = 0;
-    auto park = [this](Resume resume) { shard_.post([later = std::move(resume)]() mutable { later(); }); };
-    co_await suspend(park);
+    co_await give_way();
   }
   co_return chunk;
+}
+
+Task<OpenChunk> ChunkReader::open_record_messages(SharedBuffer bytes) {
+  OpenChunk chunk;
+  FrameReader frames(bytes);
+  RecordMessageReader reader;
+  std::size_t begun_at = bytes.size();  // the last batch
+  std::size_t first_begun_at = bytes.size();
+  std::size_t since = 0;
+  while (const auto entry = frames.next()) {
+    if (!*entry) {
+      chunk.damage = entry->error();
+      break;
+    }
+    chunk.last_message = (*entry)->offset;
+    since += (*entry)->data.size() + (*entry)->key.size() + sizeof(LogEntry);
+    auto taken = reader.take(**entry, bytes);
+    if (taken.begins) {
+      begun_at = frames.position();
+      first_begun_at = std::min(first_begun_at, begun_at);
+    }
+    if (taken.batch) {
+      chunk.charge +=
+          taken.batch->batch.bytes.pinned_bytes() + sizeof(protocol::RecordBatch) + sizeof(MessageMark);
+      chunk.batches.push_back(std::move(taken.batch->batch));
+      chunk.marks.push_back(taken.batch->mark);
+    }
+    if (since < kTurnBytes) continue;
+    since = 0;
+    co_await give_way();
+  }
+  const ByteView all = bytes.bytes();
+  chunk.leading = SharedBuffer::copy_of(all.first(first_begun_at));
+  if (reader.is_open() && !chunk.damage) chunk.unfinished = SharedBuffer::copy_of(all.subspan(begun_at));
+  chunk.charge += chunk.leading.size() + chunk.unfinished.size();
+  co_return chunk;
+}
+
+// To whatever else the shard has to do.
+Task<void> ChunkReader::give_way() {
+  auto park = [this](Resume resume) { shard_.post([later = std::move(resume)]() mutable { later(); }); };
+  co_await suspend(park);
 }
 
 ChunkReader::Kept* ChunkReader::holder_of(const Asked& asked) {

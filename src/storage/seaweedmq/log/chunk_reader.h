@@ -25,6 +25,11 @@ struct OpenChunk {
   // Slices of one buffer, or put together from records.
   std::vector<protocol::RecordBatch> batches;
   std::vector<MessageMark> marks;  // of messages of a broker, one for each batch
+  // Of messages that are records: frames in front of the first batch, which may be the rest of one that began
+  // in the chunk in front, and those from the begin of a batch that misses records on.
+  SharedBuffer leading;
+  SharedBuffer unfinished;
+  Offset last_message = -1;  // the broker's number of the last of all messages
   std::size_t charge = 0;
   // Nothing behind the last batch could be read; says why.
   std::optional<Error> damage;
@@ -35,7 +40,7 @@ using ChunkPtr = std::shared_ptr<const OpenChunk>;
 struct ChunkForm {
   Layout layout = Layout::batch;
   // Messages that a broker of SeaweedMQ wrote: every batch that was published, void ones and doubles among
-  // them.
+  // them. In layout record those that are wholly in the chunk.
   bool messages = false;
   // Set: entries may be others', and what is below this offset was given by a chunk in front.
   std::optional<Offset> others_from = std::nullopt;
@@ -80,6 +85,8 @@ class ChunkReader {
   Task<Result<ChunkPtr>> fetch(Asked asked);
   Task<Result<std::optional<SharedBuffer>>> fetch_plain(Chunk chunk, std::uint64_t begin, std::uint64_t end);
   Task<OpenChunk> open_records(SharedBuffer bytes, ChunkForm form);
+  Task<OpenChunk> open_record_messages(SharedBuffer bytes);
+  Task<void> give_way();
   static Task<void> read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t first,
                               std::size_t behind);
   // What has all of it, or will have.

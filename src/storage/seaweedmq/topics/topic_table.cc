@@ -77,10 +77,6 @@ Result<Made> makeable(const std::map<std::string, std::string>& configs, const T
     made->path = WritePath::direct;
     return made;
   }
-  if (made->layout != Layout::batch) {
-    return fail(ErrorCode::invalid_config, fmt::format("{}={} is not there on the broker path", kLayoutConfig,
-                                                       layout_name(made->layout)));
-  }
   if (!defaults.brokers && defaults.path != WritePath::broker)
     return fail(ErrorCode::invalid_config,
                 fmt::format("{}={} is not available", kPathConfig, path_name(made->path)));

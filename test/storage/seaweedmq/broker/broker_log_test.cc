@@ -10,6 +10,8 @@
 #include "client_source.h"
 #include "engine.h"
 #include "fake/cluster.h"
+#include "format/random_batches.h"
+#include "format/record_messages.h"
 #include "support/batches.h"
 #include "support/run_task.h"
 
@@ -24,6 +26,7 @@ using test::Part;
 using Values = std::vector<std::string>;
 
 struct RigOptions {
+  Layout layout = Layout::batch;
   bool flushed = true;
   milliseconds flush_within{2000};
   milliseconds give_up_after{10'000};
@@ -69,6 +72,7 @@ class BrokerLogRig {
     auto client = Client::make(shards_.pool(), client_options, shards_.metrics(), 7).value();
     EngineOptions engine;
     engine.topics.path = WritePath::broker;
+    engine.topics.layout = options_.layout;
     engine.wait_for_backend = true;
     engine.broker = {.flushed = options_.flushed,
                      .look_every = milliseconds(5),
@@ -126,6 +130,9 @@ class BrokerLogRig {
   Result<Appended> append(const Values& values) {
     return shards_.run([&] { return log_->append(log_->leader_epoch(), {batch_of(values)}); });
   }
+  Result<Appended> append_batch(protocol::RecordBatch batch) {
+    return shards_.run([&] { return log_->append(log_->leader_epoch(), {std::move(batch)}); });
+  }
   Result<void> wait_durable(Offset end) {
     return shards_.run([this, end] { return log_->wait_durable(end); });
   }
@@ -144,6 +151,16 @@ class BrokerLogRig {
       EXPECT_TRUE(some) << some.error().message;
       if (!some || some->batches == 0) return all;
       for (const auto& record : test::records_of(*some)) all.push_back(record.value);
+      from = some->next_offset;
+    }
+  }
+  std::vector<protocol::RecordBatch> batches() {
+    std::vector<protocol::RecordBatch> all;
+    for (Offset from = offsets().log_start;;) {
+      auto some = shards_.run([&] { return log_->read(from, {.end = log_->offsets().high_watermark}); });
+      EXPECT_TRUE(some) << some.error().message;
+      if (!some || some->batches == 0) return all;
+      for (auto& batch : test::batches_of(*some)) all.push_back(std::move(batch));
       from = some->next_offset;
     }
   }
@@ -172,7 +189,13 @@ class BrokerLogRig {
     for (const auto& [id, bytes] : cluster_.needles().needles) {
       const SharedBuffer chunk = SharedBuffer::copy_of(as_bytes(bytes));
       FrameReader frames(chunk);
-      while (const auto entry = frames.next()) count += *entry && batch_of_message(**entry, chunk) ? 1 : 0;
+      RecordMessageReader reader;
+      while (const auto entry = frames.next()) {
+        const bool any =
+            *entry && (options_.layout == Layout::record ? reader.take(**entry, chunk).begins
+                                                         : batch_of_message(**entry, chunk).has_value());
+        count += any ? 1 : 0;
+      }
     }
     return count;
   }
@@ -193,8 +216,24 @@ class BrokerLogRig {
   std::shared_ptr<PartitionLog> log_;
 };
 
-TEST(BrokerLogTest, FlushedAck_WaitsUntilTheBatchIsInAFile) {
-  BrokerLogRig rig;
+// Layout, and messages that a chunk of the broker has at most.
+struct Form {
+  const char* name;
+  Layout layout;
+  std::size_t chunk_messages;
+};
+
+class BrokerLogTest : public testing::TestWithParam<Form> {
+ protected:
+  static RigOptions with(RigOptions options = {}) {
+    options.layout = GetParam().layout;
+    options.times.chunk_messages = GetParam().chunk_messages;
+    return options;
+  }
+};
+
+TEST_P(BrokerLogTest, FlushedAck_WaitsUntilTheBatchIsInAFile) {
+  BrokerLogRig rig(with());
   rig.broker().hold_flushes(true);
   ASSERT_TRUE(rig.append({"a", "b"}));
   EXPECT_EQ(rig.offsets().log_end, 2);
@@ -206,8 +245,8 @@ TEST(BrokerLogTest, FlushedAck_WaitsUntilTheBatchIsInAFile) {
   EXPECT_EQ(rig.values(), (Values{"a", "b"}));
 }
 
-TEST(BrokerLogTest, BrokerAck_IsGivenFromItsMemoryAndConsumersSeeIt) {
-  BrokerLogRig rig({.flushed = false});
+TEST_P(BrokerLogTest, BrokerAck_IsGivenFromItsMemoryAndConsumersSeeIt) {
+  BrokerLogRig rig(with({.flushed = false}));
   rig.broker().hold_flushes(true);
   ASSERT_TRUE(rig.store({"a", "b"}));
   EXPECT_EQ(rig.offsets().high_watermark, 2);
@@ -216,8 +255,8 @@ TEST(BrokerLogTest, BrokerAck_IsGivenFromItsMemoryAndConsumersSeeIt) {
   rig.broker().hold_flushes(false);
 }
 
-TEST(BrokerLogTest, CrashOfTheBroker_LosesNothingThatTheGatewayStillHas) {
-  BrokerLogRig rig({.flushed = false, .flush_within = milliseconds(300)});
+TEST_P(BrokerLogTest, CrashOfTheBroker_LosesNothingThatTheGatewayStillHas) {
+  BrokerLogRig rig(with({.flushed = false, .flush_within = milliseconds(300)}));
   ASSERT_TRUE(rig.store({"flushed"}));
   ASSERT_TRUE(rig.eventually([&] { return rig.stored_messages() == 1; }));
   rig.broker().hold_flushes(true);
@@ -233,8 +272,8 @@ TEST(BrokerLogTest, CrashOfTheBroker_LosesNothingThatTheGatewayStillHas) {
   EXPECT_EQ(rig.offsets().log_end, 4);
 }
 
-TEST(BrokerLogTest, FlushedAck_OutlivesCrashesOfTheBrokerAndOrderStays) {
-  BrokerLogRig rig({.flush_within = milliseconds(300)});
+TEST_P(BrokerLogTest, FlushedAck_OutlivesCrashesOfTheBrokerAndOrderStays) {
+  BrokerLogRig rig(with({.flush_within = milliseconds(300)}));
   Values all;
   for (int i = 0; i < 12; ++i) {
     all.push_back("value " + std::to_string(i));
@@ -247,8 +286,8 @@ TEST(BrokerLogTest, FlushedAck_OutlivesCrashesOfTheBrokerAndOrderStays) {
   EXPECT_EQ(rig.values(), all);
 }
 
-TEST(BrokerLogTest, AnswerThatWasLost_IsLookedUpAndTheBatchIsStoredOnce) {
-  BrokerLogRig rig;
+TEST_P(BrokerLogTest, AnswerThatWasLost_IsLookedUpAndTheBatchIsStoredOnce) {
+  BrokerLogRig rig(with());
   rig.broker().faults().set("Publish", {.kind = Fault::Kind::lost_answer});
   ASSERT_TRUE(rig.store({"once"}));
   EXPECT_EQ(rig.stored_messages(), 1U);
@@ -257,8 +296,8 @@ TEST(BrokerLogTest, AnswerThatWasLost_IsLookedUpAndTheBatchIsStoredOnce) {
   EXPECT_EQ(rig.values(), (Values{"once", "next"}));
 }
 
-TEST(BrokerLogTest, FateThatCannotBeLearned_IsSentAgainAndReadOnce) {
-  BrokerLogRig rig({.flush_within = milliseconds(50)});
+TEST_P(BrokerLogTest, FateThatCannotBeLearned_IsSentAgainAndReadOnce) {
+  BrokerLogRig rig(with({.flush_within = milliseconds(50)}));
   rig.broker().hold_flushes(true);
   rig.broker().faults().set("Publish", {.kind = Fault::Kind::lost_answer});
   ASSERT_TRUE(rig.append({"twice in the files"}));
@@ -272,8 +311,8 @@ TEST(BrokerLogTest, FateThatCannotBeLearned_IsSentAgainAndReadOnce) {
   EXPECT_EQ(rig.offsets().log_end, 2);
 }
 
-TEST(BrokerLogTest, CounterThatWentBack_MovesNoOffset) {
-  BrokerLogRig rig;
+TEST_P(BrokerLogTest, CounterThatWentBack_MovesNoOffset) {
+  BrokerLogRig rig(with());
   for (int i = 0; i < 6; ++i) ASSERT_TRUE(rig.store({"before " + std::to_string(i)}));
   rig.broker().rewind_counters(5);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(rig.store({"after " + std::to_string(i)}));
@@ -283,8 +322,8 @@ TEST(BrokerLogTest, CounterThatWentBack_MovesNoOffset) {
   EXPECT_EQ(rig.values().back(), "after 2");
 }
 
-TEST(BrokerLogTest, FrozenBroker_FailsAppendsInTimeAndIsNamed_AndARestartHeals) {
-  BrokerLogRig rig({.flush_within = milliseconds(100), .give_up_after = milliseconds(1500)});
+TEST_P(BrokerLogTest, FrozenBroker_FailsAppendsInTimeAndIsNamed_AndARestartHeals) {
+  BrokerLogRig rig(with({.flush_within = milliseconds(100), .give_up_after = milliseconds(1500)}));
   ASSERT_TRUE(rig.store({"before"}));
   rig.broker().freeze();
   const auto failed = rig.append({"failed"});
@@ -301,8 +340,8 @@ TEST(BrokerLogTest, FrozenBroker_FailsAppendsInTimeAndIsNamed_AndARestartHeals) 
   EXPECT_EQ(rig.values(), (Values{"before", "after"}));
 }
 
-TEST(BrokerLogTest, AppendThatFailed_IsVoidOnceSomethingElseHasItsOffset) {
-  BrokerLogRig rig({.flush_within = milliseconds(50), .give_up_after = milliseconds(300)});
+TEST_P(BrokerLogTest, AppendThatFailed_IsVoidOnceSomethingElseHasItsOffset) {
+  BrokerLogRig rig(with({.flush_within = milliseconds(50), .give_up_after = milliseconds(300)}));
   rig.broker().hold_flushes(true);
   auto appended = rig.append({"never acknowledged"});
   ASSERT_TRUE(appended);
@@ -313,8 +352,8 @@ TEST(BrokerLogTest, AppendThatFailed_IsVoidOnceSomethingElseHasItsOffset) {
   EXPECT_EQ(rig.values(), Values{"acknowledged"});
 }
 
-TEST(BrokerLogTest, LostTailOfBrokerAck_IsAGapAndItsOffsetsAreNotGivenAgain) {
-  BrokerLogRig rig({.flushed = false, .flush_within = milliseconds(100)});
+TEST_P(BrokerLogTest, LostTailOfBrokerAck_IsAGapAndItsOffsetsAreNotGivenAgain) {
+  BrokerLogRig rig(with({.flushed = false, .flush_within = milliseconds(100)}));
   ASSERT_TRUE(rig.store({"kept"}));
   ASSERT_TRUE(rig.eventually([&] { return rig.stored_messages() == 1; }));
   rig.broker().hold_flushes(true);
@@ -330,8 +369,8 @@ TEST(BrokerLogTest, LostTailOfBrokerAck_IsAGapAndItsOffsetsAreNotGivenAgain) {
   EXPECT_EQ(rig.offsets().log_end, 4);
 }
 
-TEST(BrokerLogTest, TopicConfThatABrokerWroteAnew_IsPutBack) {
-  BrokerLogRig rig;
+TEST_P(BrokerLogTest, TopicConfThatABrokerWroteAnew_IsPutBack) {
+  BrokerLogRig rig(with());
   ASSERT_TRUE(rig.store({"before"}));
   const std::string path = "/topics/kafka/topic/topic.conf";
   const std::string ours = rig.topic_conf();
@@ -344,16 +383,16 @@ TEST(BrokerLogTest, TopicConfThatABrokerWroteAnew_IsPutBack) {
   EXPECT_EQ(rig.values(), (Values{"before", "after"}));
 }
 
-TEST(BrokerLogTest, StreamOfAnIdleTopic_StaysOpenSoThatTheBrokerDoesNotFreeze) {
-  BrokerLogRig rig({.times = {.flush = milliseconds(10), .cleanup = milliseconds(10)}});
+TEST_P(BrokerLogTest, StreamOfAnIdleTopic_StaysOpenSoThatTheBrokerDoesNotFreeze) {
+  BrokerLogRig rig(with({.times = {.flush = milliseconds(10), .cleanup = milliseconds(10)}}));
   ASSERT_TRUE(rig.store({"x"}));
   ASSERT_TRUE(rig.eventually([&] { return rig.broker().cleanups() >= 10; }));
   EXPECT_EQ(rig.broker().streams(), 1);
   EXPECT_FALSE(rig.broker().frozen());
 }
 
-TEST(BrokerLogTest, StreamIsOpenBeforeTheFilesHaveBeenRead) {
-  BrokerLogRig rig;
+TEST_P(BrokerLogTest, StreamIsOpenBeforeTheFilesHaveBeenRead) {
+  BrokerLogRig rig(with());
   ASSERT_TRUE(rig.store({"x"}));
   rig.stop();
   ASSERT_TRUE(rig.eventually([&] { return rig.broker().streams() == 0; }));
@@ -372,8 +411,8 @@ TEST(BrokerLogTest, StreamIsOpenBeforeTheFilesHaveBeenRead) {
   EXPECT_EQ(rig.values(), (Values{"x", "y"}));
 }
 
-TEST(BrokerLogTest, FileThatCannotBeRead_FailsTheOpenAndLeavesNoStream) {
-  BrokerLogRig rig;
+TEST_P(BrokerLogTest, FileThatCannotBeRead_FailsTheOpenAndLeavesNoStream) {
+  BrokerLogRig rig(with());
   ASSERT_TRUE(rig.store({"x"}));
   rig.stop();
   ASSERT_TRUE(rig.eventually([&] { return rig.broker().streams() == 0; }));
@@ -386,8 +425,8 @@ TEST(BrokerLogTest, FileThatCannotBeRead_FailsTheOpenAndLeavesNoStream) {
   EXPECT_EQ(rig.values(), Values{"x"});
 }
 
-TEST(BrokerLogTest, RemovedTopicKeepsAStream_UntilOneOfItsNameIsMade) {
-  BrokerLogRig rig({.times = {.flush = milliseconds(10), .cleanup = milliseconds(10)}});
+TEST_P(BrokerLogTest, RemovedTopicKeepsAStream_UntilOneOfItsNameIsMade) {
+  BrokerLogRig rig(with({.times = {.flush = milliseconds(10), .cleanup = milliseconds(10)}}));
   ASSERT_TRUE(rig.store({"of before"}));
   rig.remove_topic();
   const int cleanups = rig.broker().cleanups();
@@ -396,8 +435,8 @@ TEST(BrokerLogTest, RemovedTopicKeepsAStream_UntilOneOfItsNameIsMade) {
   EXPECT_FALSE(rig.broker().frozen());
 }
 
-TEST(BrokerLogTest, TopicMadeAnewUnderItsName_WritesToItsOwnFiles) {
-  BrokerLogRig rig;
+TEST_P(BrokerLogTest, TopicMadeAnewUnderItsName_WritesToItsOwnFiles) {
+  BrokerLogRig rig(with());
   ASSERT_TRUE(rig.store({"of before"}));
   rig.remove_topic();
   ASSERT_TRUE(rig.make_anew());
@@ -409,8 +448,8 @@ TEST(BrokerLogTest, TopicMadeAnewUnderItsName_WritesToItsOwnFiles) {
   EXPECT_EQ(rig.values(), Values{"anew"});
 }
 
-TEST(BrokerLogTest, WhatBrokersCannotDo_IsRefusedWithItsReason) {
-  BrokerLogRig rig;
+TEST_P(BrokerLogTest, WhatBrokersCannotDo_IsRefusedWithItsReason) {
+  BrokerLogRig rig(with());
   const auto grown = rig.grow(2);
   ASSERT_FALSE(grown);
   EXPECT_EQ(grown.error().code, ErrorCode::invalid_partitions);
@@ -429,14 +468,52 @@ TEST(BrokerLogTest, WhatBrokersCannotDo_IsRefusedWithItsReason) {
   EXPECT_TRUE(rig.configs_of("other").contains("seaweedmq.path"));
 }
 
-TEST(BrokerLogTest, LayoutRecord_IsRefused) {
-  BrokerLogRig rig;
-  Topic topic{.name = "other", .id = {}, .partitions = 1, .configs = {{"seaweedmq.layout", "record"}}};
-  topic.id.bytes = {9};
-  const auto made = rig.create(topic);
-  ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().code, ErrorCode::invalid_config);
+TEST_P(BrokerLogTest, RecordsOfEveryKind_ComeBackFromTheFiles) {
+  BrokerLogRig rig(with());
+  std::vector<std::string> expected;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SeededRng rng(seed);
+    auto batch = test::random_batch(rng, 0);
+    expected.push_back(test::seen(batch));
+    ASSERT_TRUE(rig.append_batch(std::move(batch)));
+  }
+  ASSERT_TRUE(rig.wait_durable(rig.offsets().log_end));
+  // All but where they are.
+  const auto without_place = [](const std::string& one) { return one.substr(one.find(" attributes")); };
+  std::ranges::transform(expected, expected.begin(), without_place);
+  const auto found = [&] {
+    std::vector<std::string> all;
+    for (const auto& batch : rig.batches()) all.push_back(without_place(test::seen(batch)));
+    return all;
+  };
+  EXPECT_EQ(found(), expected) << "from memory";
+  rig.reopen();
+  EXPECT_EQ(found(), expected) << "from the files";
 }
+
+TEST_P(BrokerLogTest, BatchThatBrokeOff_IsThereOnceAndWhole) {
+  BrokerLogRig rig(with({.flush_within = milliseconds(300)}));
+  ASSERT_TRUE(rig.store({"first"}));
+  Values all{"first"};
+  for (int round = 0; round < 5; ++round) {
+    Values some;
+    for (int i = 0; i < 50; ++i) some.push_back(std::to_string(round) + "/" + std::to_string(i));
+    all.insert(all.end(), some.begin(), some.end());
+    ASSERT_TRUE(rig.append(some));
+    rig.crash_broker();
+  }
+  ASSERT_TRUE(rig.wait_durable(251));
+  EXPECT_EQ(rig.values(), all);
+  rig.reopen();
+  EXPECT_EQ(rig.values(), all);
+  EXPECT_EQ(rig.offsets().log_end, 251);
+}
+
+INSTANTIATE_TEST_SUITE_P(Form, BrokerLogTest,
+                         testing::Values(Form{"batch", Layout::batch, 1'000'000},
+                                         Form{"record", Layout::record, 1'000'000},
+                                         Form{"record_by_three", Layout::record, 3}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace tidegate::storage::seaweedmq

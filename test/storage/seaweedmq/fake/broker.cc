@@ -147,23 +147,32 @@ void FakeBroker::take(const Key& key, const messaging_pb::DataMessage& data, std
 
 // One window is one chunk, of the file that is named by the second of its first message.
 bool FakeBroker::flush(Partition& partition) {
-  if (partition.window.empty()) return true;
+  while (!partition.window.empty()) {
+    if (!flush_chunk(partition)) return false;
+  }
+  return true;
+}
+
+bool FakeBroker::flush_chunk(Partition& partition) {
+  const auto behind = partition.window.begin() +
+                      static_cast<std::ptrdiff_t>(std::min(times_.chunk_messages, partition.window.size()));
+  const std::vector<Message> part(partition.window.begin(), behind);
   std::string bytes;
-  for (const Message& message : partition.window) {
+  for (const Message& message : part) {
     const LogEntry entry{.ts_ns = message.ts_ns, .offset = message.offset, .key = as_bytes(message.key)};
     put_frame_head(bytes, entry, message.value.size());
     bytes += message.value;
   }
   std::map<std::string, std::string> attributes;
   if (partition.buffers != 0) attributes["buffer_start"] = eight_bytes(partition.buffers);
-  if (partition.window.front().offset > 0) {
-    attributes["offset_min"] = eight_bytes(partition.window.front().offset);
-    attributes["offset_max"] = eight_bytes(partition.window.back().offset);
+  if (part.front().offset > 0) {
+    attributes["offset_min"] = eight_bytes(part.front().offset);
+    attributes["offset_max"] = eight_bytes(part.back().offset);
   }
-  const LogFileName name{.second = partition.window.front().ts_ns / 1'000'000'000};
+  const LogFileName name{.second = part.front().ts_ns / 1'000'000'000};
   if (!around_.append_chunk(partition.directory, name.to_string(), bytes, attributes)) return false;
   ++partition.buffers;
-  partition.window.clear();
+  partition.window.erase(partition.window.begin(), behind);
   return true;
 }
 

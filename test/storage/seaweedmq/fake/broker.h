@@ -27,6 +27,8 @@ namespace tidegate::test {
 
 struct FakeBrokerTimes {
   std::chrono::milliseconds flush{50};
+  // Messages that a chunk has at most; what it makes room for is flushed with the next one.
+  std::size_t chunk_messages = 1'000'000;
   std::chrono::milliseconds checkpoint{100};
   std::chrono::milliseconds topic_cache{300};
   // How often topics without partitions are looked for; 0: never, and it does not freeze.
@@ -105,6 +107,7 @@ class FakeBroker final : public messaging_pb::SeaweedMessaging::Service {
   std::optional<Known> topic(const std::string& name, bool anew);
   std::int64_t& counter(const Key& key, const std::string& directory);
   bool flush(Partition& partition);
+  bool flush_chunk(Partition& partition);
   void take(const Key& key, const messaging_pb::DataMessage& data, std::int64_t* offset);
   void run();
   std::int64_t now_ns() const;
