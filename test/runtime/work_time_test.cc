@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
+#include <vector>
 
 #include "support/run_task.h"
 #include "tidegate/runtime/event.h"
@@ -115,26 +117,35 @@ TEST_F(Work, OneThatIsWokenByAnother_CountsForItself) {
   EXPECT_TRUE(ended);
 }
 
+// Whose time it is, rather than how much: both shards run at once for a moment, and read one clock.
 TEST_F(Work, CallToAnotherShard_CountsThereAndBack) {
-  const auto step = [this](Duration time) { take(time); };
-  bool ended = false;
+  std::vector<std::shared_ptr<WorkTime>> seen;
+  std::atomic<bool> ended = false;
   const auto calls = [&]() -> Task<void> {
-    auto plain = [step] { step(1ms); };
-    co_await submit_to(harness.shard(1), plain);
-    auto task = [step]() -> Task<void> {
-      step(2ms);
-      co_return;
+    auto plain = [] { return WorkScope::current_work(); };
+    seen.push_back(co_await submit_to(harness.shard(1), plain));
+    seen.push_back(WorkScope::current_work());
+    auto task = [this]() -> Task<std::shared_ptr<WorkTime>> {
+      // There and parked, and on after that.
+      auto back = [] {};
+      co_await submit_to(harness.shard(0), back);
+      co_return WorkScope::current_work();
     };
-    co_await submit_to(harness.shard(1), task);
-    step(4ms);
+    seen.push_back(co_await submit_to(harness.shard(1), task));
+    seen.push_back(WorkScope::current_work());
     ended = true;
   };
   harness.call([&] {
     const WorkScope scope(work);
     harness.shard().start(calls(), "test");
   });
-  while (!harness.call([&] { return ended; })) harness.settle(1);
-  EXPECT_EQ(work->take(), 7ms);
+  while (!ended) harness.settle(1);
+  EXPECT_EQ(seen, std::vector(4, work));
+  const auto of_shard = [&](unsigned shard) {
+    return harness.call([] { return WorkScope::current_work(); }, shard);
+  };
+  EXPECT_EQ(of_shard(0), nullptr);
+  EXPECT_EQ(of_shard(1), nullptr);
 }
 
 TEST_F(Work, ParkedCoroutineOfAStoppedShard_IsLetGo) {
@@ -151,6 +162,7 @@ TEST_F(Work, ParkedCoroutineOfAStoppedShard_IsLetGo) {
   harness.settle();
   EXPECT_TRUE(seen.expired());
   EXPECT_FALSE(ended);
+  harness.pool().stop(1ms);  // it never ends: not worth a wait
 }
 
 }  // namespace
