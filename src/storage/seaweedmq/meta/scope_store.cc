@@ -25,21 +25,50 @@ std::string name_of(const std::string& scope) {
   return fmt::format("{}~~{:08x}{:08x}", name.substr(0, kMaxNameBytes), head, both);
 }
 
-void change(ScopeContent& content, const std::vector<MetaOp>& ops) {
-  for (const MetaOp& op : ops) {
-    if (op.kind == MetaOp::Kind::put) {
-      content.entries[op.key] = op.value;
-    } else {
-      content.entries.erase(op.key);
-    }
-  }
+std::size_t size_of(const std::string& key, const std::string& value) {
+  return 8 + key.size() + value.size();
 }
 
-std::size_t size_of(const ScopeContent& content) {
-  std::size_t size = 13 + content.scope.size();
-  for (const auto& [key, value] : content.entries) size += 8 + key.size() + value.size();
-  return size;
-}
+// Changes to a scope, each of which costs what it changes, however large the scope is.
+class Changes {
+ public:
+  explicit Changes(ScopeContent& content) : content_(content), size_(13 + content.scope.size()) {
+    for (const auto& [key, value] : content.entries) size_ += size_of(key, value);
+  }
+  // nullopt, or the bytes that the scope would have, beyond `limit`: then it is as it was.
+  std::optional<std::size_t> apply(const std::vector<MetaOp>& ops, std::size_t limit) {
+    std::vector<std::pair<std::string, std::optional<std::string>>> before;
+    for (const MetaOp& op : ops) {
+      const bool puts = op.kind == MetaOp::Kind::put;
+      before.emplace_back(op.key, set(op.key, puts ? std::optional(op.value) : std::nullopt));
+    }
+    if (size_ <= limit) return std::nullopt;
+    const std::size_t wanted = size_;
+    while (!before.empty()) {
+      set(before.back().first, std::move(before.back().second));
+      before.pop_back();
+    }
+    return wanted;
+  }
+
+ private:
+  // Returns what was there; nullopt is nothing.
+  std::optional<std::string> set(const std::string& key, std::optional<std::string> value) {
+    std::optional<std::string> before;
+    if (const auto found = content_.entries.find(key); found != content_.entries.end()) {
+      size_ -= size_of(key, found->second);
+      before = std::move(found->second);
+      if (!value) content_.entries.erase(found);
+    }
+    if (value) {
+      size_ += size_of(key, *value);
+      content_.entries.insert_or_assign(key, std::move(*value));
+    }
+    return before;
+  }
+  ScopeContent& content_;
+  std::size_t size_;
+};
 
 // The scope that the entry holds something of; also one that is damaged, as far as its name tells.
 std::optional<std::string> scope_in(const Entry& entry) {
@@ -214,6 +243,7 @@ Task<void> ScopeStore::write_group(Slot* slot, std::string scope, Group group) {
       if (!failed) break;
     }
     ScopeContent next = *slot->content;
+    Changes to(next);
     bool changes = false;
     for (Put* put : group) {
       put->result = {};
@@ -222,17 +252,14 @@ Task<void> ScopeStore::write_group(Slot* slot, std::string scope, Group group) {
                            fmt::format("epoch {} was followed by {}", put->epoch, next.epoch));
         continue;
       }
-      ScopeContent with = next;
-      with.epoch = put->epoch;
-      change(with, put->ops);
-      if (size_of(with) > kMaxScopeBytes) {
-        put->result = fail(ErrorCode::kafka_storage_error,
-                           fmt::format("{} would have {} bytes, {} is the limit", escape_name(scope),
-                                       size_of(with), kMaxScopeBytes));
+      if (const auto wanted = to.apply(put->ops, kMaxScopeBytes)) {
+        put->result =
+            fail(ErrorCode::kafka_storage_error, fmt::format("{} would have {} bytes, {} is the limit",
+                                                             escape_name(scope), *wanted, kMaxScopeBytes));
         continue;
       }
-      changes = changes || with.epoch != next.epoch || !put->ops.empty();
-      next = std::move(with);
+      changes = changes || put->epoch != next.epoch || !put->ops.empty();
+      next.epoch = put->epoch;
     }
     if (!changes) co_return;
     auto written = co_await write(slot, next);

@@ -240,6 +240,42 @@ TEST(SeaweedMeta, LongNamesAndLargeScopes_HaveLimits) {
   EXPECT_EQ(get(rig, *gateway, "big", "k"), std::nullopt);
 }
 
+TEST(SeaweedMeta, PutThatDoesNotFit_LeavesThoseBesideItAlone) {
+  SeaweedRig rig;
+  auto gateway = rig.gateway();
+  ASSERT_TRUE(put(rig, *gateway, "s", {op("a", "1"), op("b", "2"), op("c", "3")}));
+  // They wait for the one in front, and become one write.
+  rig.cluster.hold(SeaweedOp::transact);
+  auto results = std::make_shared<std::vector<std::optional<ErrorCode>>>(4);
+  static constexpr auto one = [](storage::MetaStore* meta, std::vector<MetaOp> ops, std::size_t at,
+                                 std::shared_ptr<std::vector<std::optional<ErrorCode>>> to) -> Task<void> {
+    const auto done = co_await meta->put_batch("s", 0, std::move(ops), storage::MetaDurability::synced);
+    to->at(at) = done ? ErrorCode::none : done.error().code;
+  };
+  const MetaOp erase_b{.kind = MetaOp::Kind::erase, .key = "b", .value = {}};
+  const std::vector<std::vector<MetaOp>> puts{
+      {op("front", "x")},
+      {op("a", "before")},
+      {op("a", "never"), erase_b, op("new", "never"), op("a", std::string(5U << 20, 'x')), op("c", "never")},
+      {op("c", "behind"), op("b", "4")}};
+  for (std::size_t i = 0; i < puts.size(); ++i) {
+    rig.shards().shard().spawn(one(&gateway->engine().meta(), puts[i], i, results), "put");
+    while (i == 0 && rig.cluster.held() == 0) rig.shards().settle();
+  }
+  rig.shards().settle();
+  rig.cluster.stop_holding();
+  rig.cluster.resume_held();
+  while (!rig.shards().call([results] { return results->at(1) && results->at(2) && results->at(3); })) {
+  }
+  EXPECT_EQ(results->at(1), ErrorCode::none);
+  EXPECT_EQ(results->at(2), ErrorCode::kafka_storage_error);
+  EXPECT_EQ(results->at(3), ErrorCode::none);
+  EXPECT_EQ(get(rig, *gateway, "s", "a"), "before");
+  EXPECT_EQ(get(rig, *gateway, "s", "b"), "4");
+  EXPECT_EQ(get(rig, *gateway, "s", "c"), "behind");
+  EXPECT_EQ(get(rig, *gateway, "s", "new"), std::nullopt);
+}
+
 TEST(SeaweedMeta, DamagedScope_IsNamedAndCanBeErased_AndTheOthersAreRead) {
   SeaweedRig rig;
   auto gateway = rig.gateway();
