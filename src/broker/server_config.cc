@@ -209,8 +209,8 @@ constexpr ConfigKey kKeys[] = {
             "quota gives in all of them but one at once.",
      .min = 2, .max = 1000},
     {.name = "quota.window.size.seconds", .type = int32, .default_value = "1",
-     .doc = "Length of one of these samples, in seconds. A client is made to wait no longer than all of them at a time, "
-            "and than one of them for request_percentage.",
+     .doc = "Length of one of these samples, in seconds. A consumer is made to wait no longer than all of them at a time, "
+            "and any client than one of them for request_percentage.",
      .min = 1, .max = 3600},
     {.name = "client.quotas.refresh.interval.ms", .type = int64, .default_value = "5000",
      .doc = "With the seaweedmq engine: time after which client quotas that were set on other gateways are looked for "

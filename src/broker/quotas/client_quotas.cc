@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -243,12 +244,17 @@ std::shared_ptr<const QuotaTable> ClientQuotas::shared_table() const {
   return state_->tables[Shard::current()->index()];
 }
 
+namespace {
+// throttle_time_ms has no more.
+constexpr Duration kLongestWait = std::chrono::milliseconds(std::numeric_limits<std::int32_t>::max());
+}  // namespace
+
 Duration ClientQuotas::produced(std::string_view user, std::string_view client_id, std::size_t bytes) {
   constexpr auto kKind = QuotaKind::producer_byte_rate;
   const auto quota = state_->find(kKind, user, client_id);
   if (!quota) return Duration{0};
   return state_->rates.record(kKind, *quota, static_cast<double>(bytes), state_->parts.clock.now(),
-                              state_->rates.shape().whole());
+                              kLongestWait);
 }
 
 Duration ClientQuotas::may_fetch(std::string_view user, std::string_view client_id, std::size_t bytes) {
