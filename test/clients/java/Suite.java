@@ -584,7 +584,9 @@ public class Suite {
           second.commitSync();
         }
         pollUntil(List.of(first), got, () -> first.assignment().size() == 4, "all partitions for who stays");
-        for (int n = 400; n < 800; n++) get(producer.send(record(topic, n % 4, numbered(n % 4, n / 4))));
+        List<ProducerRecord<byte[], byte[]>> later = new ArrayList<>();
+        for (int n = 400; n < 800; n++) later.add(record(topic, n % 4, numbered(n % 4, n / 4)));
+        sendAll(producer, later);
         pollUntil(List.of(first), got, () -> count(got) >= 800, "800 records");
         first.commitSync();
       }
