@@ -40,15 +40,6 @@ schema::FieldPolicy field_policy(const TopicText& text, const FieldKeys& keys) {
   return policy;
 }
 
-Result<void> check_field(const schema::FieldPolicy& policy, schema::Field field) {
-  if (policy.validation != schema::Validation::off && policy.strategy != schema::SubjectStrategy::topic) {
-    return fail(ErrorCode::invalid_config,
-                fmt::format("tidegate.{}.schema.subject.name.strategy can only be topic yet.",
-                            schema::field_name(field)));
-  }
-  return {};
-}
-
 }  // namespace
 
 bool has_schema_registry(const ConfigValues& server) { return !server.list("schema.registry.url").empty(); }
@@ -127,8 +118,7 @@ Result<void> check_schema_policy(const schema::TopicPolicy& policy, const Config
     return fail(ErrorCode::invalid_config,
                 "Schema validation needs a registry: the server setting schema.registry.url is not set.");
   }
-  if (auto good = check_field(policy.key, schema::Field::key); !good) return good;
-  return check_field(policy.value, schema::Field::value);
+  return {};
 }
 
 std::vector<SchemaAlias> schema_aliases_of(std::string_view own) {

@@ -175,26 +175,26 @@ constexpr ConfigKey kKeys[] = {
             "NOT_ENOUGH_REPLICAS, which producers retry; accept stores it unchecked.",
      .allowed = kRegistryErrors, .reloadable = true},
     {.name = "tidegate.key.schema.subject.name.strategy", .default_value = "topic",
-     .doc = "Subject that the key schema has to be registered under: topic (the topic's name and -key). record and "
-            "topic-record (with the record's full name) are not there yet.",
+     .doc = "Subject that the key schema has to be registered under: topic (the topic's name and -key), record (the full "
+            "name of the record's type) or topic-record (the topic's name, - and that full name).",
      .allowed = kStrategies, .reloadable = true},
     {.name = "tidegate.key.schema.validation", .default_value = "off",
      .doc = "off stores keys as they are. id refuses records whose key does not begin with the id of a schema of its "
             "subject (null is fine), with INVALID_RECORD for the batch. full also refuses those that are no value of that "
-            "schema, which has to be an Avro one.",
+            "schema.",
      .allowed = kValidations, .reloadable = true},
     {.name = "tidegate.value.schema.on.registry.error", .default_value = "fail",
      .doc = "What happens to a record whose value schema cannot be looked up now: fail refuses the batch with "
             "NOT_ENOUGH_REPLICAS, which producers retry; accept stores it unchecked.",
      .allowed = kRegistryErrors, .reloadable = true},
     {.name = "tidegate.value.schema.subject.name.strategy", .default_value = "topic",
-     .doc = "Subject that the value schema has to be registered under: topic (the topic's name and -value). record and "
-            "topic-record (with the record's full name) are not there yet.",
+     .doc = "Subject that the value schema has to be registered under: topic (the topic's name and -value), record (the full "
+            "name of the record's type) or topic-record (the topic's name, - and that full name).",
      .allowed = kStrategies, .reloadable = true},
     {.name = "tidegate.value.schema.validation", .default_value = "off",
      .doc = "off stores values as they are. id refuses records whose value does not begin with the id of a schema of its "
             "subject (null is fine), with INVALID_RECORD for the batch. full also refuses those that are no value of that "
-            "schema, which has to be an Avro one.",
+            "schema.",
      .allowed = kValidations, .reloadable = true},
     {.name = "unclean.leader.election.enable", .type = boolean, .default_value = "false",
      .doc = "One replica is always the leader.", .reloadable = true, .synonym = "unclean.leader.election.enable",

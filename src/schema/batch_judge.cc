@@ -23,7 +23,10 @@ class Judge {
 
  private:
   // nullptr: not known; then it is in made_.unresolved.
-  const Resolved* resolve(const SchemaKey& key);
+  const Resolved* resolve(Field field, std::int32_t id, std::string_view record_name = {});
+  // Whether the record's type has a subject with this id. nullptr: not known yet, or refused.
+  const Resolved* resolve_by_name(Field field, std::int32_t id, const CompiledSchema& schema,
+                                  ByteView payload);
   void refuse(Field field, Outcome outcome, std::string message);
   void count(Field field, Outcome outcome) {
     ++made_.counts[static_cast<std::size_t>(field)][static_cast<std::size_t>(outcome)];
@@ -33,26 +36,50 @@ class Judge {
   const KnownSchemas& known_;
   Judgement made_;
   std::int32_t record_ = 0;
-  // Most batches have one schema a field: the last one is the right one.
-  std::array<std::pair<SchemaKey, const Resolved*>, 2> last_{};
+  // Most batches have one schema a field: the last one is the right one. For each field, without a name and
+  // with one.
+  std::array<std::pair<SchemaKey, const Resolved*>, 4> last_{};
   std::string unavailable_;
 };
 
-const Resolved* Judge::resolve(const SchemaKey& key) {
-  auto& last = last_[static_cast<std::size_t>(key.first)];
-  if (last.second != nullptr && last.first == key) return last.second;
+const Resolved* Judge::resolve(Field field, std::int32_t id, std::string_view record_name) {
+  auto& last = last_[2 * static_cast<std::size_t>(field) + (record_name.empty() ? 0 : 1)];
+  if (last.second != nullptr && last.first.id == id && last.first.record_name == record_name)
+    return last.second;
+  SchemaKey key{.field = field, .id = id, .record_name = std::string(record_name)};
   auto at = made_.resolved.find(key);
   if (at == made_.resolved.end()) {
     if (std::ranges::find(made_.unresolved, key) != made_.unresolved.end()) return nullptr;
     auto known = known_(key);
     if (!known) {
-      made_.unresolved.push_back(key);
+      made_.unresolved.push_back(std::move(key));
       return nullptr;
     }
     at = made_.resolved.emplace(key, std::move(*known)).first;
   }
-  last = {key, &at->second};
+  last = {std::move(key), &at->second};
   return &at->second;
+}
+
+const Resolved* Judge::resolve_by_name(Field field, std::int32_t id, const CompiledSchema& schema,
+                                       ByteView payload) {
+  const RecordNames names = schema.record_names(payload);
+  if (!names.problem.empty()) {
+    if (made_.unresolved.empty()) {
+      refuse(field, Outcome::mismatch,
+             fmt::format("{}: schema id {} names no subject: {}", field_name(field), id, names.problem));
+    }
+    return nullptr;
+  }
+  const Resolved* found = nullptr;
+  for (std::size_t i = 0; i < names.count; ++i) {
+    const Resolved* const one = resolve(field, id, names.names[i]);
+    if (one == nullptr) return nullptr;
+    // The first one's answer, unless the other is right.
+    if (found == nullptr || one->outcome == Outcome::accepted) found = one;
+    if (found->outcome == Outcome::accepted) break;
+  }
+  return found;
 }
 
 void Judge::refuse(Field field, Outcome outcome, std::string message) {
@@ -71,12 +98,16 @@ bool Judge::look(Field field, const std::optional<ByteView>& bytes, const protoc
     refuse(field, Outcome::no_id, std::move(framed.problem));
     return true;
   }
-  const Resolved* resolved = resolve({field, framed.id});
+  const FieldPolicy& wanted = policy_.of(field);
+  const Resolved* resolved = resolve(field, framed.id);
+  const CompiledSchema* schema = resolved != nullptr ? resolved->schema.get() : nullptr;
+  const bool by_name = wanted.strategy != SubjectStrategy::topic && resolved != nullptr && schema != nullptr;
+  if (by_name) resolved = resolve_by_name(field, framed.id, *schema, framed.payload);
   if (made_.resolved.size() + made_.unresolved.size() > kMaxIdsPerBatch) return false;
   // Another pass follows: what records hold is looked at then.
   if (resolved == nullptr || !made_.unresolved.empty()) return true;
-  if (resolved->outcome == Outcome::accepted && resolved->schema) {
-    const std::string problem = resolved->schema->check(framed.payload);
+  if (resolved->outcome == Outcome::accepted && schema != nullptr && wanted.validation == Validation::full) {
+    const std::string problem = schema->check(framed.payload);
     if (!problem.empty()) {
       refuse(field, Outcome::mismatch,
              fmt::format("{}: no value of schema id {}: {}", field_name(field), framed.id, problem));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,7 +34,14 @@ enum class Outcome : std::uint8_t {
 inline constexpr std::array kOutcomeNames = {"accepted",      "unchecked",   "no_id",    "unknown_id",
                                              "other_subject", "unavailable", "unusable", "mismatch"};
 
-using SchemaKey = std::pair<Field, std::int32_t>;
+struct SchemaKey {
+  Field field = Field::value;
+  std::int32_t id = 0;
+  // Set where the subject is named after the record's type: whether the id belongs to that subject. Without
+  // it there the schema itself is meant, whoever it belongs to.
+  std::string record_name;
+  auto operator<=>(const SchemaKey&) const = default;
+};
 // What a schema id is for a field of the topic.
 struct Resolved {
   Outcome outcome = Outcome::accepted;

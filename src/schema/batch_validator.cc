@@ -20,6 +20,8 @@ constexpr std::size_t kInlineBytes = 16U << 10;
 // must not hold up everyone else for a look-up's time each.
 constexpr Duration kLookUpsTogether = std::chrono::seconds(5);
 
+// The schema, and whether it belongs to the subject of a record's type, are two questions then.
+bool is_by_name(const FieldPolicy& policy) { return policy.strategy != SubjectStrategy::topic; }
 bool is_full(const FieldPolicy& policy) { return policy.validation == Validation::full; }
 
 // With `registered`: what the id means for the topic is not settled under full validation.
@@ -70,7 +72,7 @@ struct BatchValidator::State {
   KnownSchemas known(const TopicPolicy& policy, const std::string& topic) const;
   Task<Judgement> pass(TopicPolicy policy, std::string topic, protocol::RecordBatch batch,
                        protocol::RecordLimits limits, ResolvedSchemas resolved);
-  Task<Resolved> resolve(FieldPolicy policy, std::string subject, std::int32_t id, bool registry_lost);
+  Task<Resolved> resolve(FieldPolicy policy, std::string topic, SchemaKey key, bool registry_lost);
   Task<ResolvedSchemas> resolve_all(TopicPolicy policy, std::string topic, std::vector<SchemaKey> keys,
                                     ResolvedSchemas resolved);
   void count(const Judgement& judgement) const;
@@ -88,15 +90,18 @@ KnownSchemas BatchValidator::State::known(const TopicPolicy& policy, const std::
   }
   return [policy, topic, membership = registry->membership_reader(),
           kept = loader->kept()](const SchemaKey& key) -> std::optional<Resolved> {
-    const auto& [field, id] = key;
-    const std::string subject = subject_of(policy.of(field).strategy, topic, field, {});
-    auto answer = membership(subject, id);
-    if (!answer) return std::nullopt;
-    Resolved resolved = judged_membership(std::move(*answer), policy.of(field), subject, id);
-    if (resolved.outcome != Outcome::accepted || !is_full(policy.of(field))) return resolved;
-    auto loaded = kept.find(id);
+    const FieldPolicy& wanted = policy.of(key.field);
+    if (!is_by_name(wanted) || !key.record_name.empty()) {
+      const std::string subject = subject_of(wanted.strategy, topic, key.field, key.record_name);
+      auto answer = membership(subject, key.id);
+      if (!answer) return std::nullopt;
+      Resolved resolved = judged_membership(std::move(*answer), wanted, subject, key.id);
+      const bool all = resolved.outcome != Outcome::accepted || is_by_name(wanted) || !is_full(wanted);
+      if (all) return resolved;
+    }
+    auto loaded = kept.find(key.id);
     if (!loaded) return std::nullopt;
-    return judged_schema(std::move(*loaded), policy.of(field), id);
+    return judged_schema(std::move(*loaded), wanted, key.id);
   };
 }
 
@@ -116,18 +121,21 @@ Task<Judgement> BatchValidator::State::pass(TopicPolicy policy, std::string topi
   co_return co_await blocking.run(Lane::cpu, std::move(work));
 }
 
-Task<Resolved> BatchValidator::State::resolve(FieldPolicy policy, std::string subject, std::int32_t id,
+Task<Resolved> BatchValidator::State::resolve(FieldPolicy policy, std::string topic, SchemaKey key,
                                               bool registry_lost) {
   MembershipAnswer answer{Membership::unavailable, "no schema registry is configured"};
-  if (registry_lost) {
+  if (registry_lost)
     answer.problem = "the registry did not answer for the other schemas of the batch in time";
-  } else if (registry != nullptr) {
-    answer = co_await registry->membership(subject, id);
+  const bool can_ask = !registry_lost && registry != nullptr;
+  if (!can_ask || !is_by_name(policy) || !key.record_name.empty()) {
+    const std::string subject = subject_of(policy.strategy, topic, key.field, key.record_name);
+    if (can_ask) answer = co_await registry->membership(subject, key.id);
+    Resolved resolved = judged_membership(std::move(answer), policy, subject, key.id);
+    const bool all = resolved.outcome != Outcome::accepted || is_by_name(policy) || !is_full(policy);
+    if (all) co_return resolved;
   }
-  Resolved resolved = judged_membership(std::move(answer), policy, subject, id);
-  if (resolved.outcome != Outcome::accepted || !is_full(policy)) co_return resolved;
-  LoadedSchema loaded = co_await loader->load(id);
-  co_return judged_schema(std::move(loaded), policy, id);
+  LoadedSchema loaded = co_await loader->load(key.id);
+  co_return judged_schema(std::move(loaded), policy, key.id);
 }
 
 Task<ResolvedSchemas> BatchValidator::State::resolve_all(TopicPolicy policy, std::string topic,
@@ -136,13 +144,12 @@ Task<ResolvedSchemas> BatchValidator::State::resolve_all(TopicPolicy policy, std
   const Clock& clock = Shard::current()->clock();
   const MonoTime enough = clock.now() + kLookUpsTogether;
   bool registry_lost = false;
-  for (const auto& [field, id] : keys) {
-    std::string subject = subject_of(policy.of(field).strategy, topic, field, {});
-    Resolved one = co_await resolve(policy.of(field), std::move(subject), id, registry_lost);
+  for (const SchemaKey& key : keys) {
+    Resolved one = co_await resolve(policy.of(key.field), topic, key, registry_lost);
     // One look-up's time is enough to learn that the registry is away.
     registry_lost = registry_lost || one.outcome == Outcome::unavailable ||
                     one.outcome == Outcome::unchecked || clock.now() >= enough;
-    resolved.emplace(SchemaKey{field, id}, std::move(one));
+    resolved.emplace(key, std::move(one));
   }
   co_return resolved;
 }
@@ -164,11 +171,11 @@ Registry* BatchValidator::registry() const { return state_->registry; }
 Task<BatchVerdict> BatchValidator::check(TopicPolicy policy, std::string topic, protocol::RecordBatch batch,
                                          protocol::RecordLimits limits) {
   Judgement judgement = co_await state_->pass(policy, topic, batch, limits, {});
-  if (!judgement.unresolved.empty()) {
+  // The schemas, and where subjects are named after types that those name, the subjects.
+  while (!judgement.unresolved.empty()) {
     ResolvedSchemas resolved = co_await state_->resolve_all(policy, topic, std::move(judgement.unresolved),
                                                             std::move(judgement.resolved));
-    judgement =
-        co_await state_->pass(policy, std::move(topic), std::move(batch), limits, std::move(resolved));
+    judgement = co_await state_->pass(policy, topic, batch, limits, std::move(resolved));
   }
   state_->count(judgement);
   co_return std::move(judgement.verdict);

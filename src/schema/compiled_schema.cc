@@ -14,6 +14,10 @@ class CompiledAvro final : public CompiledSchema {
  public:
   CompiledAvro(avro::Schema schema, avro::CheckLimits limits) : schema_(std::move(schema)), limits_(limits) {}
   std::string check(ByteView payload) const override { return avro::check(schema_, payload, limits_); }
+  RecordNames record_names(ByteView) const override {
+    if (schema_.name().empty()) return {.names = {}, .problem = "its type has no name"};
+    return {.names = {schema_.name()}, .count = 1, .problem = {}};
+  }
   std::size_t size_bytes() const override { return sizeof(*this) + schema_.size_bytes(); }
 
  private:
@@ -26,6 +30,14 @@ class CompiledProtobuf final : public CompiledSchema {
   CompiledProtobuf(protobuf::Schema schema, protobuf::CheckLimits limits)
       : schema_(std::move(schema)), limits_(limits) {}
   std::string check(ByteView payload) const override { return protobuf::check(schema_, payload, limits_); }
+  RecordNames record_names(ByteView payload) const override {
+    const auto named = protobuf::find_messages(schema_, payload);
+    RecordNames found{.names = {}, .problem = named.problem};
+    for (const std::uint32_t message : {named.messages.first, named.messages.other}) {
+      if (message != protobuf::kNone) found.names.at(found.count++) = schema_.message(message).name;
+    }
+    return found;
+  }
   std::size_t size_bytes() const override { return sizeof(*this) + schema_.size_bytes(); }
 
  private:

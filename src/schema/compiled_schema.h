@@ -2,9 +2,11 @@
 // any thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tidegate/base/bytes.h"
@@ -14,9 +16,19 @@
 
 namespace tidegate::schema {
 
+// Full names of the type that a record has. More than one where serializers number messages in different
+// ways, and the record does not say which it was.
+struct RecordNames {
+  std::array<std::string_view, 2> names;  // the schema's; the first `count` of them
+  std::size_t count = 0;
+  std::string problem;  // why there is none
+};
+
 class CompiledSchema {
  public:
   virtual ~CompiledSchema() = default;
+  // For subjects that are named after the record's type.
+  virtual RecordNames record_names(ByteView payload) const = 0;
   // Empty when `payload`, which stands behind the schema id, is one whole value of the schema; else what is
   // wrong and where.
   virtual std::string check(ByteView payload) const = 0;

@@ -287,11 +287,20 @@ TEST_F(SchemaSettings, ConfluentsAndRedpandasNames_GoForOurs) {
   EXPECT_EQ(alter("confluent.value.subject.name.strategy", "nonsense"), ErrorCode::invalid_config);
 }
 
-TEST_F(SchemaSettings, WhatIsNotThereYet_IsRefusedClearly) {
-  const auto strategy =
-      create({{kValidation, "id"}, {"tidegate.value.schema.subject.name.strategy", "record"}});
-  EXPECT_EQ(strategy.error_code, ErrorCode::invalid_config);
+TEST_F(SchemaSettings, Strategies_HaveThreeNames) {
+  constexpr auto kStrategy = "tidegate.value.schema.subject.name.strategy";
   EXPECT_EQ(create({{kValidation, "ID"}}).error_code, ErrorCode::invalid_config);
+  EXPECT_EQ(create({{kValidation, "id"}, {kStrategy, "record"}}).error_code, ErrorCode::none);
+  const auto strategy = [&] { return plane.api.find_topic("t")->settings.schema.value.strategy; };
+  EXPECT_EQ(strategy(), schema::SubjectStrategy::record);
+  EXPECT_EQ(alter(kStrategy, "topic-record"), ErrorCode::none);
+  EXPECT_EQ(strategy(), schema::SubjectStrategy::topic_record);
+  EXPECT_EQ(alter(kStrategy, std::nullopt), ErrorCode::none);
+  EXPECT_EQ(alter("confluent.value.subject.name.strategy",
+                  "io.confluent.kafka.serializers.subject.RecordNameStrategy"),
+            ErrorCode::none);
+  EXPECT_EQ(strategy(), schema::SubjectStrategy::record);
+  EXPECT_EQ(alter(kStrategy, "records"), ErrorCode::invalid_config);
 }
 
 TEST_F(SchemaSettings, Overview_ShowsTopicsWithValidationOrARegisteredSubject) {

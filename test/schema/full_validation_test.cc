@@ -388,5 +388,72 @@ TEST_F(FullValidationTest, CompiledSchemas_AreKeptWithinTheirMemory) {
   EXPECT_EQ(check({framed(100, kGood), framed(139, kBadTag)}).problems.size(), 1U) << "pushed out, and back";
 }
 
+// ----------------------------------------------------------- subjects that are named after record types
+
+constexpr TopicPolicy by_name(Validation validation, SubjectStrategy strategy,
+                              bool accept_unchecked = false) {
+  return {.value = {.validation = validation, .strategy = strategy, .accept_unchecked = accept_unchecked}};
+}
+constexpr TopicPolicy kIdByRecord = by_name(Validation::id, SubjectStrategy::record);
+
+TEST_F(FullValidationTest, SubjectsOfRecordTypes_AreThoseOfTheSchemasName) {
+  constexpr auto kNamed = R"({"type":"record","name":"Order","namespace":"shop.v1","fields":[]})";
+  script->schema_of(20, kNamed);
+  script->id_of(20, {"shop.v1.Order"});
+  script->schema_of(21, kNamed);
+  script->id_of(21, {"t-shop.v1.Order"});
+  script->schema_of(22, kNamed);
+  script->id_of(22, {"t-value"});
+  const auto batch = test::batch_of({framed(20, ""), framed(21, ""), framed(22, "")});
+  const auto of_record = check(batch, kIdByRecord);
+  EXPECT_THAT(indexes(of_record), ElementsAre(1, 2));
+  EXPECT_EQ(of_record.problems[0].message,
+            "value: schema id 21 is not registered under subject shop.v1.Order");
+  EXPECT_THAT(indexes(check(batch, by_name(Validation::id, SubjectStrategy::topic_record))),
+              ElementsAre(0, 2));
+  EXPECT_THAT(indexes(check(batch, by_name(Validation::id, SubjectStrategy::topic))), ElementsAre(0, 1));
+}
+
+TEST_F(FullValidationTest, SubjectsOfRecordTypes_FullLooksAtTheRecords_IdDoesNot) {
+  script->id_of(1, {"Order"});
+  const std::vector<std::string> values{framed(1, kGood), framed(1, kBadTag)};
+  EXPECT_EQ(check(values, kIdByRecord).error, ErrorCode::none);
+  const auto full = check(values, by_name(Validation::full, SubjectStrategy::record));
+  EXPECT_THAT(indexes(full), ElementsAre(1));
+  EXPECT_THAT(full.problems[0].message, HasSubstr("no UTF-8"));
+}
+
+TEST_F(FullValidationTest, SubjectsOfProtobufMessages_AreThoseOfEachRecordsMessage) {
+  script->schema_of(30, "syntax = \"proto3\"; package p; message A { message Inner {} } message B {}", {},
+                    "PROTOBUF");
+  script->id_of(30, {"p.A", "p.A.Inner"});
+  const auto verdict = check({framed(30, bytes({0})), framed(30, bytes({2, 2})), framed(30, bytes({4, 0, 0})),
+                              framed(30, bytes({2, 8}))},
+                             kIdByRecord);
+  EXPECT_THAT(indexes(verdict), ElementsAre(1, 3));
+  EXPECT_THAT(verdict.problems[0].message, HasSubstr("subject p.B"));
+  EXPECT_THAT(verdict.problems[1].message, HasSubstr("names no subject"));
+}
+
+TEST_F(FullValidationTest, SubjectsOfRecordTypes_WhatHasNoNameIsRefused) {
+  script->schema_of(40, R"("string")");
+  script->id_of(40, {"string"});
+  const auto verdict = check({framed(40, bytes({0})), framed(99, "")}, kIdByRecord);
+  EXPECT_THAT(indexes(verdict), ElementsAre(0, 1));
+  EXPECT_THAT(verdict.problems[0].message, HasSubstr("its type has no name"));
+  EXPECT_THAT(verdict.problems[1].message, HasSubstr("schema id 99"));
+}
+
+TEST_F(FullValidationTest, SubjectsOfRecordTypes_RegistryThatIsAway) {
+  script->replace("/schemas/ids/1", http_failure());
+  EXPECT_EQ(check({framed(1, kGood)}, kIdByRecord).error, ErrorCode::not_enough_replicas);
+  const auto open = by_name(Validation::id, SubjectStrategy::record, true);
+  EXPECT_EQ(check({framed(1, kGood)}, open).error, ErrorCode::none);
+  script->schema_of(50, kOrder);
+  script->replace("/schemas/ids/50/versions?deleted=true", http_failure());
+  EXPECT_EQ(check({framed(50, kGood)}, kIdByRecord).error, ErrorCode::not_enough_replicas);
+  EXPECT_EQ(check({framed(50, kGood)}, open).error, ErrorCode::none);
+}
+
 }  // namespace
 }  // namespace tidegate::schema

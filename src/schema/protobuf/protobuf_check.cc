@@ -183,20 +183,28 @@ std::string check_message(const Schema& schema, std::uint32_t message, ByteView 
   return Checker(schema, limits).run(schema.message(message), bytes);
 }
 
-std::string check(const Schema& schema, ByteView bytes, const CheckLimits& limits) {
+FoundMessages find_messages(const Schema& schema, ByteView bytes) {
   const MessagePath path = read_message_path(bytes, schema.nesting());
-  if (!path.problem.empty()) return path.problem;
+  if (!path.problem.empty()) return {.messages = {}, .bytes = {}, .problem = path.problem};
   const Schema::Named named = schema.find(path.indexes);
-  if (named.first == kNone && named.other == kNone) {
-    std::string steps;
-    for (const std::uint32_t index : path.indexes)
-      steps += fmt::format("{}{}", steps.empty() ? "" : ", ", index);
-    return fmt::format("its message path names no message of the schema: {}", steps);
-  }
+  if (named.first != kNone || named.other != kNone)
+    return {.messages = named, .bytes = path.message, .problem = {}};
+  std::string steps;
+  for (const std::uint32_t index : path.indexes)
+    steps += fmt::format("{}{}", steps.empty() ? "" : ", ", index);
+  return {.messages = {},
+          .bytes = {},
+          .problem = fmt::format("its message path names no message of the schema: {}", steps)};
+}
+
+std::string check(const Schema& schema, ByteView bytes, const CheckLimits& limits) {
+  const FoundMessages found = find_messages(schema, bytes);
+  if (!found.problem.empty()) return found.problem;
+  const Schema::Named& named = found.messages;
   std::string problem;
   for (const std::uint32_t message : {named.first, named.other}) {
     if (message == kNone) continue;
-    std::string of_message = check_message(schema, message, path.message, limits);
+    std::string of_message = check_message(schema, message, found.bytes, limits);
     if (of_message.empty()) return {};
     if (problem.empty()) {
       problem = fmt::format("as {}: {}", excerpt(schema.message(message).name, 100), of_message);

@@ -19,6 +19,14 @@ struct CheckLimits {
   std::size_t max_depth = kMaxMessageDepth;  // of messages and groups within each other; more has no effect
 };
 
+// What the path in front of a record names.
+struct FoundMessages {
+  Schema::Named messages;
+  ByteView bytes;       // behind the path
+  std::string problem;  // set: there is no such message
+};
+FoundMessages find_messages(const Schema& schema, ByteView bytes);
+
 // Empty when `bytes` are a message path and one whole message that it names; else what is wrong, with
 // the path to it. Where a path means two messages, either will do.
 std::string check(const Schema& schema, ByteView bytes, const CheckLimits& limits = {});
