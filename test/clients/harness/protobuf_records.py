@@ -66,13 +66,14 @@ class Shop:
         return order
 
 
-def serializer(world, message):
+def serializer(world, message, strategy=None):
     from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
-    return ProtobufSerializer(type(message), world.client, {"use.deprecated.format": False})
+    conf = {"use.deprecated.format": False} | ({"subject.name.strategy": strategy} if strategy else {})
+    return ProtobufSerializer(type(message), world.client, conf)
 
 
-def serialized(world, topic, message):
-    return world.serialized(serializer(world, message), topic, message)
+def serialized(world, topic, message, strategy=None):
+    return world.serialized(serializer(world, message, strategy), topic, message)
 
 
 def deserialized(world, topic, message_type, value):
