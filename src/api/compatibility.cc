@@ -141,7 +141,7 @@ std::string compatibility_markdown() {
       "- In layout `record` native subscribers and SQL see an envelope in front of the value of a batch's "
       "first "
       "record, and\n"
-      "  nobody else may publish to the topic.\n"
+      "  Kafka consumers do not see what others publish to the topic.\n"
       "- acks=1 and acks=all wait for one flush of the broker, seconds, unless `seaweedmq.ack=broker`, which "
       "may lose what was\n"
       "  acknowledged. acks=0 is as everywhere.\n"

@@ -119,7 +119,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (file) TIDEGATE_ASSERT(file->to_string() == text);
       break;
     }
-    case 7:
+    case 8:
       read_messages(bytes);
       break;
     default:

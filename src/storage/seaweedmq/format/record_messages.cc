@@ -50,9 +50,13 @@ std::optional<Kind> kind_of(ByteView value) {
   return static_cast<Kind>(kind);
 }
 
-// `batch` is what the envelope has of the batch in front of the CRC.
-std::uint32_t crc_of(ByteView batch, ByteView records) {
-  return protocol::crc32c(records, protocol::crc32c(batch));
+// Of a message as it is published; `front` is what the first one's envelope has in front of the CRC.
+std::uint32_t crc_of(ByteView key, ByteView value, ByteView front = {}) {
+  const std::string key_bytes = be_bytes(static_cast<std::uint32_t>(key.size()));
+  std::uint32_t crc = protocol::crc32c(front);
+  crc = protocol::crc32c(as_bytes(key_bytes), crc);
+  crc = protocol::crc32c(key, crc);
+  return protocol::crc32c(value, crc);
 }
 
 // What a record has beside key and value.
@@ -71,47 +75,22 @@ void put_facts(std::string& out, const protocol::RecordView& record) {
   out.append(headers);
 }
 
-struct RecordFacts {
-  std::uint8_t flags = 0;
-  std::int64_t timestamp_delta = 0;
-  ByteView headers;
-};
-
-// Off the front of `from`; nullopt when it makes no sense.
-std::optional<RecordFacts> take_facts(ByteView& from) {
-  static constexpr std::uint8_t kNoHeaders[] = {0};
-  if (from.empty()) return std::nullopt;
-  RecordFacts facts{.flags = from.front(), .headers = kNoHeaders};
-  from = from.subspan(1);
-  const auto delta = protocol::take_varlong(from);
-  if (!delta || facts.flags >= 2 * kHeaders) return std::nullopt;
-  facts.timestamp_delta = *delta;
-  if ((facts.flags & kHeaders) == 0) return facts;
-  const auto size = protocol::take_varlong(from);
-  if (!size || *size < 0 || static_cast<std::uint64_t>(*size) > from.size()) return std::nullopt;
-  facts.headers = from.first(static_cast<std::size_t>(*size));
-  from = from.subspan(facts.headers.size());
-  if (!protocol::are_record_headers(facts.headers)) return std::nullopt;
-  return facts;
-}
-
-// Headers with their count, as they end a record.
-std::string headers_of(const protocol::RecordView& record) {
-  std::string headers;
-  protocol::put_record_headers(headers, record.headers);
-  return headers;
+// Offsets follow from the first one.
+bool can_be_apart(const BatchHeader& header) {
+  return is_possible(header) && header.last_offset_delta == header.records_count - 1;
 }
 
 // The messages of a batch whose records can be told from each other; the first is without its envelope yet.
 struct Apart {
   std::vector<RecordMessage> messages;
   std::string facts;
-  std::string records;  // as a reader will put them together
 };
 
-std::optional<Apart> take_apart(const BatchHeader& header, const SharedBuffer& section, std::size_t limit) {
-  // Offsets follow from the first one.
-  if (!is_possible(header) || header.last_offset_delta != header.records_count - 1) return std::nullopt;
+std::optional<Apart> take_apart(const BatchHeader& header, const SharedBuffer& section,
+                                const RecordMessageLimits& limits) {
+  if (!can_be_apart(header) || static_cast<std::size_t>(header.records_count) > limits.max_messages)
+    return std::nullopt;
+  const std::size_t limit = limits.max_bytes;
   SharedBuffer plain = section;
   if (header.compression() != protocol::Compression::none) {
     auto inflated = protocol::decompress(header.compression(), section, limit);
@@ -137,12 +116,7 @@ std::optional<Apart> take_apart(const BatchHeader& header, const SharedBuffer& s
       message.value.append(as_text(*record.value));
     }
     put_facts(apart.facts, record);
-    const std::string headers = headers_of(record);
-    protocol::put_record(apart.records, {.timestamp_delta = record.timestamp_delta,
-                                         .offset_delta = index,
-                                         .key = record.key,
-                                         .value = record.value,
-                                         .headers = as_bytes(headers)});
+    if (index > 0) put_be(apart.facts, crc_of(as_bytes(message.key), as_bytes(message.value)));
     bytes += message.key.size() + message.value.size();
     apart.messages.push_back(std::move(message));
     return bytes + apart.facts.size() <= limit;
@@ -159,7 +133,7 @@ std::optional<Apart> take_apart(const BatchHeader& header, const SharedBuffer& s
 // ------------------------------------------------------------------------------------------ writing
 
 RecordMessages record_messages(const BatchHeader& header, const SharedBuffer& front, const SharedBuffer& rest,
-                               std::uint32_t session, std::size_t max_inflated_bytes) {
+                               std::uint32_t session, RecordMessageLimits limits) {
   RecordMessages made;
   const SharedBuffer section =
       rest.empty() ? front.slice(protocol::kBatchHeaderBytes, front.size() - protocol::kBatchHeaderBytes)
@@ -167,15 +141,17 @@ RecordMessages record_messages(const BatchHeader& header, const SharedBuffer& fr
   const bool has_records = !header.is_control() && header.records_count > 0;
   std::string envelope;
   if (has_records) {
-    if (auto apart = take_apart(header, section, max_inflated_bytes)) {
+    if (auto apart = take_apart(header, section, limits)) {
       put_envelope(envelope, kFirst);
       put_be(envelope, session);
       put_shape(envelope, header);
       put_be(envelope, header.crc);
-      put_be(envelope, crc_of(as_bytes(envelope).subspan(kEnvelopeBytes), as_bytes(apart->records)));
       put_text(envelope, apart->facts);
       made.messages = std::move(apart->messages);
-      made.messages.front().value.insert(0, envelope);
+      RecordMessage& first = made.messages.front();
+      put_be(envelope,
+             crc_of(as_bytes(first.key), as_bytes(first.value), as_bytes(envelope).subspan(kEnvelopeBytes)));
+      first.value.insert(0, envelope);
       return made;
     }
     made.opaque = true;
@@ -211,59 +187,98 @@ std::optional<BatchMessage> whole_batch(const LogEntry& entry, const SharedBuffe
 
 }  // namespace
 
+// Off the front of `from`; nullopt when it makes no sense.
+std::optional<RecordMessageReader::RecordFacts> RecordMessageReader::take_facts(ByteView& from, bool first) {
+  static constexpr std::uint8_t kNoHeaders[] = {0};
+  if (from.empty()) return std::nullopt;
+  RecordFacts facts{.flags = from.front(), .headers = kNoHeaders};
+  from = from.subspan(1);
+  const auto delta = protocol::take_varlong(from);
+  if (!delta || facts.flags >= 2 * kHeaders) return std::nullopt;
+  facts.timestamp_delta = *delta;
+  if ((facts.flags & kHeaders) != 0) {
+    const auto size = protocol::take_varlong(from);
+    if (!size || *size < 0 || static_cast<std::uint64_t>(*size) > from.size()) return std::nullopt;
+    facts.headers = from.first(static_cast<std::size_t>(*size));
+    from = from.subspan(facts.headers.size());
+    if (!protocol::are_record_headers(facts.headers)) return std::nullopt;
+  }
+  if (first) return facts;
+  BigEndianReader reader(from);
+  facts.crc = reader.integer<std::uint32_t>();
+  if (!reader.ok()) return std::nullopt;
+  from = from.subspan(sizeof(facts.crc));
+  return facts;
+}
+
+std::optional<RecordMessageReader::Begun> RecordMessageReader::parse_first(LogEntry& first) {
+  const ByteView envelope = first.data.subspan(kEnvelopeBytes);
+  BigEndianReader reader(envelope);
+  Begun begun;
+  begun.mark.rank.session = reader.integer<std::uint32_t>();
+  begun.shape = take_shape(reader);
+  begun.mark.rank.epoch = begun.shape.partition_leader_epoch;
+  begun.mark.crc = reader.integer<std::uint32_t>();
+  begun.mark.ts_ns = first.ts_ns;
+  begun.facts = as_bytes(reader.text());
+  const ByteView front = envelope.first(envelope.size() - reader.remaining());
+  const auto crc = reader.integer<std::uint32_t>();
+  if (!reader.ok() || !can_be_apart(begun.shape)) return std::nullopt;
+  first.data = reader.take(reader.remaining());
+  if (crc != crc_of(first.key, first.data, front)) return std::nullopt;
+  ByteView all = begun.facts;
+  for (std::int32_t i = 0; i < begun.shape.records_count; ++i) {
+    if (!take_facts(all, i == 0)) return std::nullopt;
+  }
+  if (!all.empty()) return std::nullopt;
+  begun.next = *take_facts(begun.facts, true);
+  return begun;
+}
+
+bool RecordMessageReader::may_begin(const MessageRank& rank) const {
+  return !begun_ || rank >= begun_->mark.rank;
+}
+
 RecordMessageReader::Taken RecordMessageReader::take(const LogEntry& entry, const SharedBuffer& chunk) {
   const bool in_envelope = begins_as_envelope(entry.data);
   const auto kind = in_envelope ? kind_of(entry.data) : std::nullopt;
-  if (!in_envelope || kind == kEscaped) {
-    if (entries_.empty()) return {};  // somebody else's, or of a batch whose first record is not here
-    LogEntry plain = entry;
-    if (kind == kEscaped) plain.data = entry.data.subspan(kEnvelopeBytes);
-    entries_.push_back(plain);
-    if (entries_.size() < static_cast<std::size_t>(shape_.records_count)) return {};
-    return {.batch = complete()};
+  if (in_envelope && !kind) return {};
+  if (kind == kWholeBatch) {
+    auto whole = whole_batch(entry, chunk);
+    if (!whole || !may_begin(whole->mark.rank)) return {};
+    begun_.reset();
+    return {.batch = std::move(whole), .begins = true};
   }
-  entries_.clear();
-  if (!kind) return {.begins = true};
-  if (kind == kWholeBatch) return {.batch = whole_batch(entry, chunk), .begins = true};
-  const ByteView batch = entry.data.subspan(kEnvelopeBytes);
-  BigEndianReader reader(batch);
-  session_ = reader.integer<std::uint32_t>();
-  shape_ = take_shape(reader);
-  crc_ = reader.integer<std::uint32_t>();
-  batch_ = batch.first(batch.size() - reader.remaining());
-  records_crc_ = reader.integer<std::uint32_t>();
-  facts_ = as_bytes(reader.text());
-  if (!reader.ok() || !is_possible(shape_)) return {.begins = true};
-  LogEntry first = entry;
-  first.data = reader.take(reader.remaining());
-  entries_.push_back(first);
-  if (shape_.records_count > 1) return {.begins = true};
-  return {.batch = complete(), .begins = true};
+  LogEntry record = entry;
+  if (kind == kFirst) {
+    auto first = parse_first(record);
+    if (!first || !may_begin(first->mark.rank)) return {};
+    begun_ = std::move(first);
+    return {.batch = add(record), .begins = true};
+  }
+  // Somebody else's, or of a batch whose first record is not here.
+  if (!begun_ || crc_of(entry.key, entry.data) != begun_->next.crc) return {};
+  if (kind == kEscaped) record.data = entry.data.subspan(kEnvelopeBytes);
+  return {.batch = add(record)};
 }
 
-std::optional<BatchMessage> RecordMessageReader::complete() {
-  const std::vector<LogEntry> entries = std::exchange(entries_, {});
-  std::string records;
-  ByteView facts = facts_;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const LogEntry& entry = entries[i];
-    const auto own = take_facts(facts);
-    if (!own) return std::nullopt;
-    protocol::PlainRecord record{.timestamp_delta = own->timestamp_delta,
-                                 .offset_delta = static_cast<std::int32_t>(i),
-                                 .headers = own->headers};
-    if ((own->flags & kKeyNull) == 0) record.key = (own->flags & kKeyEmpty) != 0 ? ByteView() : entry.key;
-    if ((own->flags & kValueNull) == 0) record.value = entry.data;
-    protocol::put_record(records, record);
+std::optional<BatchMessage> RecordMessageReader::add(const LogEntry& plain) {
+  const RecordFacts& own = begun_->next;
+  protocol::PlainRecord record{
+      .timestamp_delta = own.timestamp_delta, .offset_delta = begun_->count, .headers = own.headers};
+  if ((own.flags & kKeyNull) == 0) record.key = (own.flags & kKeyEmpty) != 0 ? ByteView() : plain.key;
+  if ((own.flags & kValueNull) == 0) record.value = plain.data;
+  protocol::put_record(begun_->records, record);
+  if (++begun_->count < begun_->shape.records_count) {
+    begun_->next = take_facts(begun_->facts, false).value_or(RecordFacts());
+    return std::nullopt;
   }
-  if (!facts.empty() || crc_of(batch_, as_bytes(records)) != records_crc_) return std::nullopt;
-  auto batch = protocol::pack_batch(shape_, as_bytes(records));
+  const Begun done = std::move(*std::exchange(begun_, std::nullopt));
+  auto batch = protocol::pack_batch(done.shape, as_bytes(done.records));
   if (!batch) return std::nullopt;
-  return BatchMessage{.batch = std::move(*batch),
-                      .mark = {.rank = {.epoch = shape_.partition_leader_epoch, .session = session_},
-                               .message = entries.back().offset,
-                               .ts_ns = entries.front().ts_ns,
-                               .crc = crc_}};
+  BatchMessage found{.batch = std::move(*batch), .mark = done.mark};
+  found.mark.message = plain.offset;
+  return found;
 }
 
 }  // namespace tidegate::storage::seaweedmq

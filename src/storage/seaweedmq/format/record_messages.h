@@ -5,9 +5,9 @@
 // are plain, but for values that begin as an envelope does. A batch that cannot be taken apart is one message
 // that is an envelope alone.
 //
-// The records of a batch follow each other in the files, as they do on the stream they were sent on. One that
-// another message divides, or that misses a record, is not there: its CRC fails, and its owner sends it
-// again. Pure; any thread.
+// The envelope has a CRC of each message of the batch, which follow each other in the files as they do on the
+// stream they were sent on. What lies between them is somebody else's, or of an owner of before, and is
+// passed over. A batch that misses a record is not there; its owner sends it again. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,18 @@ struct RecordMessages {
   bool opaque = false;  // kept whole because it could not be taken apart
 };
 
-// `front` and `rest` together are the batch, as it is to be stored. One that inflates to more than
-// `max_inflated_bytes`, or whose messages would take more, is kept whole.
+// What is above is kept whole.
+struct RecordMessageLimits {
+  // Of the batch when it is inflated, and of its messages.
+  std::size_t max_bytes = 64U << 20;
+  // Each has an answer, and takes some hundred bytes of memory until then.
+  std::size_t max_messages = 100'000;
+};
+
+// `front` and `rest` together are the batch, as it is to be stored.
 RecordMessages record_messages(const protocol::BatchHeader& header, const SharedBuffer& front,
                                const SharedBuffer& rest, std::uint32_t session,
-                               std::size_t max_inflated_bytes = 64U << 20);
+                               RecordMessageLimits limits = {});
 
 // Puts batches together again from the messages of a partition, in the order of its files. Memory is bounded
 // by the messages', whatever they claim.
@@ -45,20 +52,34 @@ class RecordMessageReader {
     // It is the first one of a batch; what was not complete before is not there.
     bool begins = false;
   };
-  // `chunk` has the bytes of `entry`, and outlives the reader or its next batch.
+  // `chunk` has the bytes of `entry`; where a batch begins, it has to outlive the reader or the batch.
   Taken take(const LogEntry& entry, const SharedBuffer& chunk);
   // A batch has begun that misses records.
-  bool is_open() const { return !entries_.empty(); }
+  bool is_open() const { return begun_.has_value(); }
 
  private:
-  std::optional<BatchMessage> complete();
-  protocol::BatchHeader shape_;
-  std::uint32_t crc_ = 0;          // as the producer's batch had it
-  std::uint32_t records_crc_ = 0;  // of the above as it was stored and of the records, inflated
-  ByteView batch_;
-  std::uint32_t session_ = 0;
-  ByteView facts_;  // of each record
-  std::vector<LogEntry> entries_;
+  struct RecordFacts {
+    std::uint8_t flags = 0;
+    std::int64_t timestamp_delta = 0;
+    ByteView headers;
+    std::uint32_t crc = 0;  // of the message; of a batch's first one there is none
+  };
+  struct Begun {
+    protocol::BatchHeader shape;
+    MessageMark mark;
+    RecordFacts next;        // of the record that comes next,
+    ByteView facts;          // and of those behind it
+    std::int32_t count = 0;  // of the records that were here
+    std::string records;
+  };
+  static std::optional<RecordFacts> take_facts(ByteView& from, bool first);
+  // nullopt when it is damaged. `first` is left with its own value.
+  static std::optional<Begun> parse_first(LogEntry& first);
+  // Whether a batch of that rank may begin: nobody else's does, once there is one of a higher rank.
+  bool may_begin(const MessageRank& rank) const;
+  std::optional<BatchMessage> add(const LogEntry& plain);
+
+  std::optional<Begun> begun_;
 };
 
 }  // namespace tidegate::storage::seaweedmq

@@ -119,7 +119,7 @@ TEST(RecordMessages, WhatCannotBeTakenApart_IsOneMessageWithoutAKey) {
   files.add(marker);
   const auto large =
       batch_of({std::string(5000, 'x')}, {.compression = Compression::gzip, .base_offset = 10});
-  const auto kept = record_messages(large.header, large.bytes, {}, 7, 4000);
+  const auto kept = record_messages(large.header, large.bytes, {}, 7, {.max_bytes = 4000});
   EXPECT_TRUE(kept.opaque);
   ASSERT_EQ(kept.messages.size(), 1U);
   files.put(kept.messages[0]);
@@ -162,16 +162,50 @@ TEST(RecordMessages, BatchThatIsNotWhole_IsNotThere) {
   }
 }
 
-TEST(RecordMessages, AnothersMessageInTheMiddle_SpoilsTheBatchAlone) {
+TEST(RecordMessages, BatchOfMoreMessagesThanMayBe_IsKeptWhole) {
+  const auto batch = numbered_batch("v", 0, 11, {.compression = Compression::zstd});
+  EXPECT_FALSE(record_messages(batch.header, batch.bytes, {}, 7, {.max_messages = 11}).opaque);
+  const auto kept = record_messages(batch.header, batch.bytes, {}, 7, {.max_messages = 10});
+  EXPECT_TRUE(kept.opaque);
+  EXPECT_EQ(kept.messages.size(), 1U);
+}
+
+TEST(RecordMessages, OthersMessagesInTheMiddle_ArePassedOver) {
   const auto first = batch_of({"a", "b", "c"});
   const auto second = batch_of({"d", "e"}, {.base_offset = 3});
   Files files;
   files.put({.key = "others", .value = "in front"});
   files.add(first);
   files.messages.insert(files.messages.begin() + 2, {.key = "others", .value = "in between"});
+  files.messages.insert(files.messages.begin() + 2, {.key = "1", .value = "c"});
+  files.messages.insert(files.messages.begin() + 4, {.key = "", .value = kMagic + "no envelope"});
   files.add(second);
   files.put({.key = "others", .value = "behind"});
-  EXPECT_THAT(seen_of(files.read()), ElementsAre(seen(second)));
+  for (const std::size_t most : {1UL, 2UL, 1000UL})
+    EXPECT_THAT(seen_of(files.read(most)), ElementsAre(seen(first), seen(second))) << most;
+}
+
+TEST(RecordMessages, OwnerOfBeforeWhoStillSends_SpoilsNothing) {
+  const auto mine = batch_of({"a", "b", "c"}, {.base_offset = 5, .leader_epoch = 4});
+  Files stale;
+  stale.add(batch_of({"x", "b"}, {.base_offset = 5, .leader_epoch = 3}), 9);
+  stale.add(protocol::build_control_batch(protocol::ControlType::commit, 5, 1, 0, kFirstTimestamp), 9);
+  Files files;
+  files.add(mine, 1);
+  for (std::size_t i = stale.messages.size(); i-- > 0;)
+    files.messages.insert(files.messages.begin() + 1, stale.messages[i]);
+  EXPECT_THAT(seen_of(files.read()), ElementsAre(seen(mine)));
+}
+
+TEST(RecordMessages, BatchThatIsSentAgain_TakesThePlaceOfOneThatBrokeOff) {
+  const auto batch = batch_of({"a", "b", "c"}, {.leader_epoch = 4});
+  Files files;
+  files.add(batch, 1);
+  files.messages.pop_back();
+  files.add(batch, 2);
+  const auto found = files.read();
+  EXPECT_THAT(seen_of(found), ElementsAre(seen(batch)));
+  EXPECT_EQ(found[0].mark.rank.session, 2U);
 }
 
 TEST(RecordMessages, ChangedBytes_AreSeen) {
@@ -180,10 +214,13 @@ TEST(RecordMessages, ChangedBytes_AreSeen) {
   Files files;
   files.add(batch);
   for (std::size_t m = 0; m < files.messages.size(); ++m) {
-    for (std::size_t at = 0; at < files.messages[m].value.size(); ++at) {
-      Files changed = files;
-      changed.messages[m].value[at] = static_cast<char>(changed.messages[m].value[at] ^ 1);
-      EXPECT_TRUE(changed.read().empty()) << m << " " << at;
+    for (std::string RecordMessage::* part : {&RecordMessage::key, &RecordMessage::value}) {
+      for (std::size_t at = 0; at < (files.messages[m].*part).size(); ++at) {
+        Files changed = files;
+        char& byte = (changed.messages[m].*part)[at];
+        byte = static_cast<char>(byte ^ 1);
+        EXPECT_TRUE(changed.read().empty()) << m << " " << at;
+      }
     }
   }
 }
