@@ -135,13 +135,17 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   struct Unfinished {
     LogFileName name;
     Chunk chunk;
-    ChunkPtr open;
-    std::vector<Chunk> behind;  // which have some of its records, and nothing else
-    std::vector<SharedBuffer> records;
+    std::size_t index = 0;       // of the batch in the chunk
+    SharedBuffer begun;          // its first message, to the end of the chunk
+    RecordMessageReader reader;  // has read so far
+    std::vector<Chunk> behind;   // which may have some of its records, and nothing else
+    std::optional<BatchMessage> whole;
   };
   class Job;
   // Of messages that wait for their answers: what is behind them is sent later.
   static constexpr std::size_t kMostInFlight = 64U << 20;
+  // Beside key and value.
+  static constexpr std::size_t kMessageBytes = 200;
   // With ack=broker: so many offsets are written down as given out at a time, more when they are soon gone.
   static constexpr Offset kLeastReserve = 1000;
   static constexpr Offset kMostReserve = 100'000;

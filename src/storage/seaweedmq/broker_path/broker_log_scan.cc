@@ -13,23 +13,23 @@ namespace {
 
 constexpr std::size_t kMostChunksOfABatch = 256;
 
-// The batch that begins in `begun` and goes on in `behind`. nullopt when it is none, or misses records still,
-// which `misses` says then.
-std::optional<BatchMessage> join(const SharedBuffer& begun, const std::vector<SharedBuffer>& behind,
-                                 bool* misses = nullptr) {
+// Up to the end of a batch.
+std::optional<BatchMessage> read_on(RecordMessageReader& reader, const SharedBuffer& part) {
+  FrameReader frames(part);
+  while (const auto entry = frames.next()) {
+    if (!*entry) return std::nullopt;
+    auto taken = reader.take(**entry, part);
+    if (taken.batch) return std::move(taken.batch);
+  }
+  return std::nullopt;
+}
+
+// The batch that begins in `begun` and goes on in `behind`. nullopt when it misses records.
+std::optional<BatchMessage> join(const SharedBuffer& begun, const std::vector<SharedBuffer>& behind) {
   RecordMessageReader reader;
-  const auto take = [&](const SharedBuffer& part) -> std::optional<BatchMessage> {
-    FrameReader frames(part);
-    while (const auto entry = frames.next()) {
-      if (!*entry) return std::nullopt;
-      auto taken = reader.take(**entry, part);
-      if (taken.batch) return std::move(taken.batch);
-    }
-    return std::nullopt;
-  };
-  auto batch = take(begun);
-  for (std::size_t i = 0; i < behind.size() && !batch && reader.is_open(); ++i) batch = take(behind[i]);
-  if (misses != nullptr) *misses = !batch && reader.is_open();
+  auto batch = read_on(reader, begun);
+  for (std::size_t i = 0; i < behind.size() && !batch && reader.is_open(); ++i)
+    batch = read_on(reader, behind[i]);
   return batch;
 }
 
@@ -117,20 +117,17 @@ Task<Result<void>> BrokerLog::scan_locked() {
 
 Task<Result<void>> BrokerLog::finish(Chunk chunk, ChunkPtr open) {
   Unfinished& begun = *unfinished_;
-  begun.behind.push_back(std::move(chunk));
-  begun.records.push_back(open->leading);
-  bool misses = false;
-  auto batch = join(begun.open->unfinished, begun.records, &misses);
-  // It goes on as long as nothing else begins: another session's, after a stream that broke.
-  const bool may_go_on = misses && open->batches.empty() && open->unfinished.empty() && !open->damage;
-  if (may_go_on && begun.behind.size() < kMostChunksOfABatch) co_return Result<void>{};
-  if (batch) {
-    if (auto done = co_await add_finished(begun, std::move(*batch)); !done) {
-      // The chunk is read again.
-      begun.behind.pop_back();
-      begun.records.pop_back();
-      co_return done;
-    }
+  // Once it is whole, the same chunk comes again after what follows has failed.
+  if (!begun.whole) {
+    begun.behind.push_back(std::move(chunk));
+    begun.whole = read_on(begun.reader, open->leading);
+    // It goes on as long as nothing else begins: another session's, after a stream that broke.
+    const bool may_go_on = !begun.whole && begun.reader.is_open() && open->batches.empty() &&
+                           open->unfinished.empty() && !open->damage;
+    if (may_go_on && begun.behind.size() < kMostChunksOfABatch) co_return Result<void>{};
+  }
+  if (begun.whole) {
+    if (auto done = co_await add_finished(begun, *begun.whole); !done) co_return done;
   }
   unfinished_.reset();
   co_return Result<void>{};
@@ -150,7 +147,7 @@ Task<Result<void>> BrokerLog::add_finished(const Unfinished& begun, BatchMessage
   }
   reaches_into_[id] = begun.behind;
   if (late) {
-    void_[id].insert(begun.open->batches.size());
+    void_[id].insert(begun.index);
     co_return Result<void>{};
   }
   flushed_end_ = header.next_offset();
@@ -225,8 +222,8 @@ Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr ope
     if (epochs_.empty() || epochs_.back().epoch < mark.rank.epoch)
       epochs_.push_back({.epoch = mark.rank.epoch, .start = header.base_offset});
   }
-  // The records of one that is not complete are not to be waited for either.
-  if (!open->unfinished.empty()) last_message_ = std::max(last_message_, open->last_message);
+  // Others' messages, and the records of a batch that is not complete, are not to be waited for either.
+  if (open->last_message >= 0) last_message_ = open->last_message;
   ChunkFacts& facts = fresh.facts;
   facts.end = taken.empty() ? flushed_end_ : open->batches[taken.back()].header.next_offset();
   facts.base = taken.empty() ? facts.end : open->batches[taken.front()].header.base_offset;
@@ -252,9 +249,14 @@ Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr ope
   index_.put_last(std::move(file));
   for (const std::size_t i : taken) see_flushed(open->batches[i].header, open->marks[i]);
   if (!open->unfinished.empty()) {
-    Chunk begun = index_.find(name)->chunks.back().stored;
-    unfinished_ =
-        Unfinished{.name = name, .chunk = std::move(begun), .open = open, .behind = {}, .records = {}};
+    unfinished_ = Unfinished{.name = name,
+                             .chunk = index_.find(name)->chunks.back().stored,
+                             .index = open->batches.size(),
+                             .begun = open->unfinished,
+                             .reader = {},
+                             .behind = {},
+                             .whole = {}};
+    read_on(unfinished_->reader, unfinished_->begun);
   }
   co_return Result<void>{};
 }

@@ -211,7 +211,7 @@ void BrokerLog::send_one(Sent& sent) {
     sent.messages = sent.unanswered = made.messages.size();
     sent.sent_bytes = 0;
     for (RecordMessage& message : made.messages) {
-      sent.sent_bytes += message.key.size() + message.value.size();
+      sent.sent_bytes += message.key.size() + message.value.size() + kMessageBytes;
       stream_->send(std::move(message.key), std::move(message.value));
     }
     watch_.messages().add(sent.messages);

@@ -72,7 +72,7 @@ Task<void> BrokerLog::drop_below_start() {
   scanning_ = true;  // nothing is read that goes away
   while (!index_.empty() && index_.files().front().end <= log_start_) {
     const LogFile file = index_.files().front();
-    if (may_grow(file.name)) break;
+    if (may_grow(file.name) || (unfinished_ && unfinished_->name == file.name)) break;
     for (const LogChunk& chunk : file.chunks) {
       void_.erase(chunk.stored.file_id);
       reaches_into_.erase(chunk.stored.file_id);

@@ -141,6 +141,9 @@ class BrokerLogRig {
     if (!appended) return fail(appended.error());
     return wait_durable(appended->log_end);
   }
+  Result<Offset> trim(Offset start) {
+    return shards_.run([this, start] { return log_->trim_before(start); });
+  }
   LogOffsets offsets() {
     return shards_.call([this] { return log_->offsets(); });
   }
@@ -507,6 +510,57 @@ TEST_P(BrokerLogTest, BatchThatBrokeOff_IsThereOnceAndWhole) {
   rig.reopen();
   EXPECT_EQ(rig.values(), all);
   EXPECT_EQ(rig.offsets().log_end, 251);
+}
+
+TEST_P(BrokerLogTest, SomebodyElsesMessages_ArePassedOver) {
+  BrokerLogRig rig(with());
+  rig.broker().publish_beside(true);
+  Values all;
+  for (int i = 0; i < 5; ++i) {
+    const Values some{std::to_string(i), "b", "c", "d", "e"};
+    all.insert(all.end(), some.begin(), some.end());
+    ASSERT_TRUE(rig.store(some));
+  }
+  EXPECT_EQ(rig.values(), all);
+  rig.reopen();
+  EXPECT_EQ(rig.values(), all);
+}
+
+TEST_P(BrokerLogTest, RestOfABatchThatBrokeOff_IsNotWaitedFor) {
+  // Longer than an append may take.
+  BrokerLogRig rig(with({.flush_within = milliseconds(60'000), .times = {.flush = milliseconds(300)}}));
+  const int taken = GetParam().layout == Layout::record ? 5 : 1;
+  rig.broker().faults().set("Publish", {.kind = Fault::Kind::lost_answer, .after = taken - 1});
+  const Values values{"a", "b", "c", "d", "e", "f"};
+  ASSERT_TRUE(rig.store(values));
+  EXPECT_EQ(rig.values(), values);
+}
+
+TEST_P(BrokerLogTest, FileInWhichABatchHasBegun_StaysUntilItIsWhole) {
+  // Each message in a file of its own.
+  RigOptions options = with({.times = {.flush = milliseconds(5)}});
+  const auto second = std::make_shared<std::atomic<std::int64_t>>(1'900'000'000);
+  options.times.now_ns = [second] { return second->fetch_add(1) * 1'000'000'000; };
+  options.times.chunk_messages = 1;
+  BrokerLogRig rig(options);
+  ASSERT_TRUE(rig.store({"below log start"}));
+  rig.broker().faults().set("Publish", {.kind = Fault::Kind::delay, .delay = milliseconds(60), .times = -1});
+  const Values values{"a", "b", "c", "d", "e", "f", "g", "h"};
+  std::atomic<bool> appended = false;
+  std::thread producer([&] {
+    EXPECT_TRUE(rig.append(values));
+    appended = true;
+  });
+  EXPECT_TRUE(rig.trim(1));
+  EXPECT_TRUE(rig.eventually([&] {
+    rig.housekeeping();
+    return appended.load();
+  }));
+  producer.join();
+  ASSERT_TRUE(rig.wait_durable(9));
+  EXPECT_EQ(rig.values(), values);
+  rig.reopen();
+  EXPECT_EQ(rig.values(), values);
 }
 
 INSTANTIATE_TEST_SUITE_P(Form, BrokerLogTest,

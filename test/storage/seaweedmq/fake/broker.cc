@@ -256,6 +256,13 @@ grpc::Status FakeBroker::PublishMessage(Context* context, Stream* stream) {
     {
       const std::lock_guard lock(mutex_);
       take(key, request.data(), &offset);
+      if (beside_) {
+        messaging_pb::DataMessage others;
+        others.set_key("others");
+        others.set_value("somebody else's");
+        std::int64_t own = 0;
+        take(key, others, &own);
+      }
     }
     if (lost) {
       end = {grpc::StatusCode::UNAVAILABLE, "the answer is lost"};

@@ -59,6 +59,8 @@ class FakeBroker final : public messaging_pb::SeaweedMessaging::Service {
   // From now on nothing is flushed, or again.
   void hold_flushes(bool on) { hold_flushes_ = on; }
   void freeze() { frozen_ = true; }
+  // Somebody else publishes, too: a message behind each one that is taken.
+  void publish_beside(bool on) { beside_ = on; }
   bool frozen() const { return frozen_; }
   // The next offset of every partition goes back by so many.
   void rewind_counters(std::int64_t by);
@@ -118,6 +120,7 @@ class FakeBroker final : public messaging_pb::SeaweedMessaging::Service {
   std::atomic<bool> frozen_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> hold_flushes_{false};
+  std::atomic<bool> beside_{false};
   std::atomic<int> streams_{0};
   std::atomic<int> cleanups_{0};
   std::mutex mutex_;

@@ -23,6 +23,7 @@ struct Fault {
   std::string text = "scripted";
   std::chrono::milliseconds delay{0};
   int times = 1;  // how many calls; -1: until cleared
+  int after = 0;  // so many that go well
 };
 
 class Faults {
@@ -40,6 +41,10 @@ class Faults {
     ++calls_[method];
     const auto at = faults_.find(method);
     if (at == faults_.end() || at->second.times == 0) return std::nullopt;
+    if (at->second.after > 0) {
+      --at->second.after;
+      return std::nullopt;
+    }
     if (at->second.times > 0) --at->second.times;
     return at->second;
   }
