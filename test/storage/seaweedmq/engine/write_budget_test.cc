@@ -49,12 +49,13 @@ class SeaweedBudget : public testing::Test {
       rig.shards().advance(milliseconds(10));
     }
     const std::uint64_t commits = rig.cluster.calls(SeaweedOp::transact) - before;
-    for (int i = 0; i < 200 && *done < kSteps * partitions; ++i) {
+    const auto ended = [&] { return rig.shards().call([done] { return *done; }); };
+    for (int i = 0; i < 200 && ended() < kSteps * partitions; ++i) {
       rig.shards().settle(20);
       rig.shards().advance(milliseconds(10));
     }
-    EXPECT_EQ(*done, kSteps * partitions);
-    *waited = *longest;
+    EXPECT_EQ(ended(), kSteps * partitions);
+    *waited = rig.shards().call([longest] { return *longest; });
     for (std::int32_t i = 0; i < partitions; ++i) EXPECT_EQ(gateway->offsets(i).log_end, kSteps);
     return commits;
   }
