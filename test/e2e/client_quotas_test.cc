@@ -30,8 +30,8 @@ bool set_quota(test::DaemonProcess& daemon, std::string key, double value, bool 
 TEST(ClientQuotas, EveryAnswerThatHasTheField_SaysHowLongToBeQuiet) {
   test::DaemonProcess daemon;
   ASSERT_TRUE(daemon.ready());
-  // A millionth of a thread: any request is over it.
-  ASSERT_TRUE(set_quota(daemon, "request_percentage", 0.0001));
+  // A billionth of a thread: any request is over it.
+  ASSERT_TRUE(set_quota(daemon, "request_percentage", 1e-7));
   int told = 0;
   test::for_each_api([&]<class Request, class Response>(Request request) {
     SCOPED_TRACE(Request::kApiKey);
@@ -52,7 +52,7 @@ TEST(ClientQuotas, ConnectionIsNotReadForTheTimeAndOthersAre) {
   ASSERT_TRUE(daemon.ready());
   test::WireClient client(daemon.kafka_port());
   ASSERT_TRUE(client.call<MetadataResponse>(MetadataRequest{}, 12));
-  ASSERT_TRUE(set_quota(daemon, "request_percentage", 0.0001));
+  ASSERT_TRUE(set_quota(daemon, "request_percentage", 1e-7));
   const auto first = client.call<MetadataResponse>(MetadataRequest{}, 12);
   const auto told_at = steady_clock::now();
   ASSERT_TRUE(first);
