@@ -1,6 +1,7 @@
 """The cases of interop_test; the world they happen in is interop_world.py."""
 import json
 import struct
+import threading
 import time
 import urllib.request
 
@@ -300,5 +301,52 @@ def growth_under_a_broker(world):
     equal(world.filer.generations(topic), generation, "divisions of the topic")
 
 
+ENVELOPE = b"\xf5Tideg\xfa\x00\x01\x01"  # in front of the value of a batch's first record
+
+
+def publish_beside(publisher, stop, sent):
+    while not stop.is_set():
+        sent.append(b"others-%d" % len(sent))
+        publisher.publish([(sent[-1], b"somebody else's", 0)])
+
+
+def live_subscriber_of_the_broker_path(world):
+    """While a broker has the partition open, its subscriber gets every record: plain, but for the first of a batch.
+    Somebody else publishes all the time, too, which does no harm."""
+    broker, topic = world.fresh_broker(), "live"
+    world.create(topic, 1, seaweedmq_path="broker", seaweedmq_layout="record")
+    partition = broker.partitions(topic)[0]
+    stop, others = threading.Event(), []
+    beside = threading.Thread(target=publish_beside, args=(broker.publisher(topic, partition), stop, others))
+    beside.start()
+    try:
+        sender = Sender(world.bootstrap, **{"compression.type": "zstd", "enable.idempotence": True,
+                                            "batch.num.messages": 500})
+        for n in range(3):
+            sender.send(topic, 0, OURS + native_records(n, 1500, 400), HEADERS)
+            sender.flush()
+    finally:
+        stop.set()
+        beside.join()
+    log = sender.log(0)
+    got = broker.subscribe(topic, partition, len(log) + len(others))
+    equal(sum(key.startswith(b"others-") for key, _, _ in got), len(others), "messages of somebody else")
+    ours = [(key, value) for key, value, _ in got if not key.startswith(b"others-")]
+    first = [value.startswith(ENVELOPE) for _, value in ours]
+    wanted = seen_natively(log)
+    equal([key for key, _ in ours], [key for key, _ in wanted], "keys")
+    for n, ((_, value), (_, plain)) in enumerate(zip(ours, wanted)):
+        if not (value.endswith(plain) if first[n] else value == plain):
+            raise AssertionError(f"value {n} is {value[:100]}, wanted {plain[:100]}")
+    if not first[0] or sum(first) > len(log) / 10:
+        raise AssertionError(f"{sum(first)} envelopes for {len(log)} records")
+    for _ in range(2):
+        read = read_librdkafka(world, topic, 1)[0]
+        equal([one[1:3] for one in read], log, "keys and values here")
+        equal([one[4] for one in read], [HEADERS] * len(log), "headers here")
+        world.restart_gateway()
+
+
 CASES = [native_publisher_is_read, go_gateway_is_read, positions_of_go_gateway_are_taken_over,
-         foreign_gateway_is_shown, subscriber_reads_record_layout, subscriber_of_batch_layout, tools_list_topics, made_anew_under_a_broker, growth_under_a_broker]
+         foreign_gateway_is_shown, subscriber_reads_record_layout, subscriber_of_batch_layout, tools_list_topics, made_anew_under_a_broker, growth_under_a_broker,
+         live_subscriber_of_the_broker_path]
