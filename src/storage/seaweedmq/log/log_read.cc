@@ -11,6 +11,9 @@ namespace tidegate::storage::seaweedmq {
 namespace {
 // A needle that is gone was merged or compacted away meanwhile: its entry names others. Not again and again.
 constexpr int kAttempts = 4;
+// For an entry that is not there: about two seconds.
+constexpr int kLooksAgain = 4;
+constexpr Duration kFirstLookAgain = std::chrono::milliseconds(100);
 }  // namespace
 
 Task<Result<ReadResult>> DirectLog::read(Offset from, ReadLimits limits) {
@@ -136,6 +139,12 @@ Task<Result<void>> DirectLog::refresh_file(std::string file_id) {
   if (known == nullptr) co_return Result<void>{};  // ours has changed since
   const LogFileName name = known->name;
   auto entry = co_await home_.backend.filer.lookup(place_.directory, name.to_string());
+  // A filer with a store of its own may not know of it yet. What somebody has removed stays away.
+  Duration backoff = kFirstLookAgain;
+  for (int look = 0; entry && !*entry && look < kLooksAgain && !removed_ && !closing_; ++look) {
+    co_await home_.back_off(backoff);
+    entry = co_await home_.backend.filer.lookup(place_.directory, name.to_string());
+  }
   if (!entry) co_return fail(std::move(entry.error()));
   known = index_.find(name);
   if (known == nullptr || index_.file_with(file_id) != known) co_return Result<void>{};

@@ -57,6 +57,21 @@ TEST_P(SeaweedRead, NeedlesThatWereMerged_AreFoundAnew) {
             1);
 }
 
+TEST_P(SeaweedRead, FilerThatLagsBehind_IsAskedAgainBeforeAFileCountsAsGone) {
+  rig.options.direct.max_chunks_per_file = 2;
+  rig.cluster.keep_view();  // in which there is no file
+  auto gateway = filled();
+  merge_chunks();
+  auto stale = std::make_shared<int>(0);
+  rig.cluster.set_script([stale, file = only_file()](const SeaweedCall& call) {
+    const bool behind = call.op == SeaweedOp::lookup && call.path == file && ++*stale <= 3;
+    return behind ? SeaweedFault::stale : SeaweedFault::none;
+  });
+  EXPECT_EQ(gateway->values(), all);
+  EXPECT_GT(*stale, 3);
+  EXPECT_EQ(gateway->offsets().log_start, 0);
+}
+
 // A chunk for each append, and each read takes one of them.
 TEST_P(SeaweedRead, ReadingOn_FindsTheNextChunksInMemory) {
   rig.options.chunk_cache_bytes = 1U << 20;
