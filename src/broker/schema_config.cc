@@ -74,8 +74,10 @@ schema::ValidationOptions schema_validation_options(const ConfigValues& server) 
           .max_types = size("schema.max.types"),
           .max_fields = size("schema.max.fields"),
           .max_schema_depth = size("schema.max.depth"),
+          .max_pattern_bytes = size("schema.max.pattern.bytes"),
           .max_record_depth = size("schema.record.max.depth"),
           .max_empty_values = size("schema.record.max.empty.values"),
+          .max_steps = size("schema.record.max.steps"),
           .unusable_ttl = std::chrono::milliseconds(server.integer("schema.cache.unknown.ms"))};
 }
 

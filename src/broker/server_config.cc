@@ -377,7 +377,7 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Memory for schemas in the form that records are checked against, in bytes.", .min = 65'536},
     {.name = "schema.max.bytes", .type = int64, .default_value = "4194304",
      .doc = "Largest schema that records are checked against, with all that it refers to, in bytes of text. Records of a "
-            "schema beyond this or one of the next five limits are refused under full validation.",
+            "schema beyond this or one of the next six limits are refused under full validation.",
      .min = 1024, .max = 1'073'741'824},
     {.name = "schema.max.references", .type = int32, .default_value = "64",
      .doc = "Schemas that one schema may refer to, directly and through others.", .min = 0, .max = 1000},
@@ -389,11 +389,18 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Fields and enumeration values in a Protobuf schema with all that it refers to.", .min = 1,
      .max = 1'000'000},
     {.name = "schema.max.depth", .type = int32, .default_value = "64",
-     .doc = "Definitions within each other in a schema.", .min = 1, .max = 500},
+     .doc = "Definitions within each other in a schema; of JSON Schema, two levels of JSON count as one.", .min = 1,
+     .max = 500},
+    {.name = "schema.max.pattern.bytes", .type = int64, .default_value = "262144",
+     .doc = "Memory for each pattern of a JSON Schema, in bytes.", .min = 4096, .max = 67'108'864},
     {.name = "schema.record.max.depth", .type = int32, .default_value = "128",
-     .doc = "Records, arrays and maps within each other in one key or value; for Protobuf messages and groups, 101 at "
+     .doc = "Records, arrays, maps and objects within each other in one key or value; for Protobuf messages and groups, 101 at "
             "most.",
      .min = 1, .max = 1000},
+    {.name = "schema.record.max.steps", .type = int64, .default_value = "1000000",
+     .doc = "Steps that checking one key or value of a JSON Schema may take: values that are looked at, counted once for "
+            "each subschema that looks.",
+     .min = 1, .max = 1'000'000'000},
     {.name = "schema.record.max.empty.values", .type = int32, .default_value = "1000",
      .doc = "Fields and items that take no bytes in one key or value, beside one for each of its bytes.", .min = 0,
      .max = 100'000},

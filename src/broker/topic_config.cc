@@ -181,7 +181,7 @@ constexpr ConfigKey kKeys[] = {
     {.name = "tidegate.key.schema.validation", .default_value = "off",
      .doc = "off stores keys as they are. id refuses records whose key does not begin with the id of a schema of its "
             "subject (null is fine), with INVALID_RECORD for the batch. full also refuses those that are no value of that "
-            "schema.",
+            "schema: Avro, Protobuf or JSON Schema.",
      .allowed = kValidations, .reloadable = true},
     {.name = "tidegate.value.schema.on.registry.error", .default_value = "fail",
      .doc = "What happens to a record whose value schema cannot be looked up now: fail refuses the batch with "
@@ -194,7 +194,7 @@ constexpr ConfigKey kKeys[] = {
     {.name = "tidegate.value.schema.validation", .default_value = "off",
      .doc = "off stores values as they are. id refuses records whose value does not begin with the id of a schema of its "
             "subject (null is fine), with INVALID_RECORD for the batch. full also refuses those that are no value of that "
-            "schema.",
+            "schema: Avro, Protobuf or JSON Schema.",
      .allowed = kValidations, .reloadable = true},
     {.name = "unclean.leader.election.enable", .type = boolean, .default_value = "false",
      .doc = "One replica is always the leader.", .reloadable = true, .synonym = "unclean.leader.election.enable",

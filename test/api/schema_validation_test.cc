@@ -196,7 +196,12 @@ TEST_F(SchemaValidation, LimitsOfFullValidation_ComeFromTheConfiguration) {
       {"schema.max.depth", "1", two_types, std::string(1, '\0'), "the schema is nested too deeply",
        "PROTOBUF"},
       {"schema.record.max.depth", "1", two_types, std::string("\0\x0a\0", 3),
-       "the record is nested too deeply", "PROTOBUF"}};
+       "the record is nested too deeply", "PROTOBUF"},
+      {"schema.max.types", "1", R"({"items":{}})", "[]", "too many types", "JSON"},
+      {"schema.max.depth", "1", R"({"items":{"items":{}}})", "[]", "the schema is nested too deeply", "JSON"},
+      {"schema.max.pattern.bytes", "4096", R"({"pattern":"[a-z]{500}"})", "1", "its pattern", "JSON"},
+      {"schema.record.max.depth", "1", "{}", "[[]]", "the record is nested too deeply", "JSON"},
+      {"schema.record.max.steps", "2", R"({"items":{}})", "[1,2]", "too many steps", "JSON"}};
   for (const Limit& limit : limits) {
     for (const bool limited : {false, true}) {
       std::vector<test::RegistryScript::Reference> references;

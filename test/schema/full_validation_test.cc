@@ -155,10 +155,22 @@ TEST_F(FullValidationTest, CompressedAndLargeBatches_AreJudgedTheSame) {
   }
 }
 
-TEST_F(FullValidationTest, OtherFormats_AreRefusedClearly) {
-  add(2, R"({"type":"object"})", {}, "JSON");
-  EXPECT_THAT(reason(framed(2, "{}")),
-              AllOf(HasSubstr("schema id 2 cannot be validated with"), HasSubstr("JSON")));
+TEST_F(FullValidationTest, JsonRecords_AreJudgedAsAvroOnesAre) {
+  add(2, R"({"properties":{"items":{"items":{"$ref":"item.json"}}}})", {{"item.json", "items", 4}}, "JSON");
+  script->version_of("items", 4, R"({"properties":{"name":{"type":"string"}}})", {}, "JSON");
+  const auto verdict =
+      check({framed(2, R"({"items":[{"name":"a"}]})"), framed(2, R"({"items":[{"name":"a"},{"name":1}]})"),
+             framed(2, "{"), framed(2, ""), framed(1, kGood)});
+  EXPECT_EQ(verdict.error, ErrorCode::invalid_record);
+  ASSERT_THAT(indexes(verdict), ElementsAre(1, 2, 3));
+  EXPECT_EQ(
+      verdict.problems[0].message,
+      "value: no value of schema id 2: a number is of no type that the schema allows (at /items/1/name)");
+  EXPECT_THAT(verdict.problems[1].message, HasSubstr("the JSON text ends early"));
+  EXPECT_EQ(script->asked_for("/subjects/items/versions/4"), 1U);
+  add(5, R"({"pattern":"(?=a)b"})", {}, "JSON");
+  EXPECT_THAT(reason(framed(5, "{}")), AllOf(HasSubstr("schema id 5 cannot be validated with"),
+                                             HasSubstr("lookahead and lookbehind are not supported")));
 }
 
 TEST_F(FullValidationTest, ProtobufRecords_AreJudgedAsAvroOnesAre) {
@@ -442,6 +454,16 @@ TEST_F(FullValidationTest, SubjectsOfRecordTypes_WhatHasNoNameIsRefused) {
   EXPECT_THAT(indexes(verdict), ElementsAre(0, 1));
   EXPECT_THAT(verdict.problems[0].message, HasSubstr("its type has no name"));
   EXPECT_THAT(verdict.problems[1].message, HasSubstr("schema id 99"));
+}
+
+TEST_F(FullValidationTest, JsonSchemas_AreNamedByTheirTitle) {
+  script->id_of(6, {"shop.Order"});
+  script->schema_of(6, R"({"title":"shop.Order"})", {}, "JSON");
+  script->id_of(7, {"shop.Order"});
+  script->schema_of(7, "{}", {}, "JSON");
+  const auto verdict = check({framed(6, "{}"), framed(7, "{}")}, kIdByRecord);
+  ASSERT_THAT(indexes(verdict), ElementsAre(1));
+  EXPECT_THAT(verdict.problems[0].message, HasSubstr("its schema has no title"));
 }
 
 TEST_F(FullValidationTest, SubjectsOfRecordTypes_RegistryThatIsAway) {

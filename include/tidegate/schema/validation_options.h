@@ -18,9 +18,11 @@ struct ValidationOptions {
   std::size_t max_types = 10'000;
   std::size_t max_fields = 20'000;
   std::size_t max_schema_depth = 64;
+  std::size_t max_pattern_bytes = 262'144;
   // Of one record.
   std::size_t max_record_depth = 128;
   std::size_t max_empty_values = 1000;
+  std::size_t max_steps = 1'000'000;
   // How long a schema that cannot be used stays so before it is looked at again.
   Duration unusable_ttl = std::chrono::seconds(5);
 };
