@@ -71,6 +71,8 @@ class JsonParser {
       if (!digits()) return false;
       if (at_ - exponent > 9) return fails("a number has an exponent of more than 9 digits");
     }
+    // Comparing takes time by the length, and sorting compares often.
+    if (at_ - begin > kMaxNumberBytes) return fails("a number has more than 1,000 characters");
     made = add({.kind = JsonKind::number, .text = text_.substr(begin, at_ - begin)});
     return true;
   }
@@ -206,6 +208,7 @@ class JsonParser {
     }
   }
 
+  static constexpr std::size_t kMaxNumberBytes = 1000;
   JsonDocument& into_;
   const std::string_view text_;
   const std::size_t max_depth_;

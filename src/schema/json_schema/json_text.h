@@ -32,7 +32,8 @@ struct JsonValue {
 class JsonDocument {
  public:
   // `text` outlives the document. invalid_record with the reason: no UTF-8, no JSON, more than `max_depth`
-  // arrays and objects within each other, an escape of half a surrogate pair, an exponent beyond 9 digits.
+  // arrays and objects within each other, an escape of half a surrogate pair, an exponent beyond 9 digits,
+  // a number of more than 1,000 characters.
   static Result<JsonDocument> parse(ByteView text, std::size_t max_depth);
 
   // Of one string, which outlives it.

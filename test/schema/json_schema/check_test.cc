@@ -45,6 +45,8 @@ TEST(JsonCheckTest, Numbers_AreExact) {
   fails(R"({"type":"integer"})", "1e-1", "a number is of no type");
   fails(R"({"$schema":"http://json-schema.org/draft-04/schema#","type":"integer"})", "1.0", "of no type");
   fails("true", "1e1234567890", "exponent");
+  fits("true", std::string(1000, '7'));
+  fails("true", std::string(1001, '7'), "a number has more than 1,000 characters");
 }
 
 TEST(JsonCheckTest, Text_HasToBeOneJsonValue) {
