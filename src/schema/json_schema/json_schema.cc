@@ -172,6 +172,7 @@ class Compiler {
     } else {
       ref(made);
       if (draft_ == Draft::draft2020 || made.ref == kNone) {
+        refuse_other_drafts();
         general(made);
         numbers(made);
         arrays(made);
@@ -201,6 +202,36 @@ class Compiler {
     if (found != nullptr) made.dynamic_ref = follow(found->text, &made.dynamic_name);
     const JsonValue* vocabulary = value("$vocabulary");
     if (vocabulary != nullptr) refuse("its $vocabulary makes it a meta-schema, and these are not supported");
+  }
+
+  // Whoever wrote them wants them checked, and the draft knows nothing of them.
+  void refuse_other_drafts() {
+    struct Keyword {
+      const char* name;
+      Draft first;
+      Draft last = Draft::draft2020;
+    };
+    static constexpr Keyword kKeywords[] = {{"const", Draft::draft6},
+                                            {"contains", Draft::draft6},
+                                            {"propertyNames", Draft::draft6},
+                                            {"if", Draft::draft7},
+                                            {"dependentRequired", Draft::draft2020},
+                                            {"dependentSchemas", Draft::draft2020},
+                                            {"maxContains", Draft::draft2020},
+                                            {"minContains", Draft::draft2020},
+                                            {"prefixItems", Draft::draft2020},
+                                            {"unevaluatedItems", Draft::draft2020},
+                                            {"unevaluatedProperties", Draft::draft2020},
+                                            {"$dynamicRef", Draft::draft2020},
+                                            {"additionalItems", Draft::draft4, Draft::draft7},
+                                            {"dependencies", Draft::draft4, Draft::draft7}};
+    constexpr std::array kDrafts = {"4", "6", "7", "2020-12"};
+    for (const Keyword& each : kKeywords) {
+      if (draft_ >= each.first && draft_ <= each.last) continue;
+      if (value(each.name) == nullptr) continue;
+      refuse(fmt::format("its keyword {} is none of draft {}", each.name,
+                         kDrafts.at(static_cast<std::size_t>(draft_))));
+    }
   }
 
   void type(Subschema& made, std::uint32_t at) {

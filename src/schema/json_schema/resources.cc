@@ -27,6 +27,7 @@ std::optional<std::string_view> text_of(const Place& place, std::string_view key
 
 Result<Draft> draft_of(const Place& root, Draft otherwise) {
   const auto named = text_of(root, "$schema");
+  if (!named && root.document->member(root.value, "$schema")) return refused("its $schema is no string");
   if (!named) return otherwise;
   std::string_view name = *named;
   if (name.ends_with('#')) name.remove_suffix(1);

@@ -201,6 +201,29 @@ TEST(JsonCheckTest, SchemasThatCannotBeHonoured_SayWhy) {
   }
 }
 
+TEST(JsonCheckTest, KeywordsOfOtherDrafts_AreNotPassedOver) {
+  const auto with = [](const char* uri, const std::string& keyword) {
+    return verdict(std::string("{\"$schema\":\"") + uri + "\"," + keyword + "}", "1");
+  };
+  constexpr auto k4 = "http://json-schema.org/draft-04/schema#";
+  constexpr auto k6 = "http://json-schema.org/draft-06/schema#";
+  constexpr auto k7 = "http://json-schema.org/draft-07/schema#";
+  constexpr auto k2020 = "https://json-schema.org/draft/2020-12/schema";
+  EXPECT_EQ(with(k4, R"("const":2)"), "unusable: its keyword const is none of draft 4");
+  EXPECT_EQ(with(k6, R"("const":1)"), "");
+  EXPECT_EQ(with(k6, R"("if":{})"), "unusable: its keyword if is none of draft 6");
+  EXPECT_EQ(with(k7, R"("if":{})"), "");
+  EXPECT_EQ(with(k7, R"("prefixItems":[{}])"), "unusable: its keyword prefixItems is none of draft 7");
+  EXPECT_EQ(with(k2020, R"("prefixItems":[{}])"), "");
+  EXPECT_EQ(with(k2020, R"("dependencies":{})"),
+            "unusable: its keyword dependencies is none of draft 2020-12");
+  EXPECT_EQ(with(k7, R"("dependencies":{})"), "");
+  EXPECT_EQ(verdict(R"({"minContains":1})", "1"), "unusable: its keyword minContains is none of draft 7");
+  EXPECT_EQ(with(k7, R"("properties":{"prefixItems":{}},"x-ours":{"minContains":1})"), "")
+      << "names of members, and what is no keyword of any";
+  EXPECT_EQ(verdict(R"({"$schema":1})", "1"), "unusable: its $schema is no string");
+}
+
 TEST(JsonCheckTest, Limits_Hold) {
   const auto deep = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
   fits(R"({"items":{"$ref":"#"}})", deep(64));
