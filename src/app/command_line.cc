@@ -10,7 +10,9 @@ namespace {
 
 // --help of serve ends with every setting, from the table.
 std::string settings_help(const ConfigTable& table) {
-  std::string out = "Settings for --set, --config and the environment (TIDEGATE_NUM_PARTITIONS=3):\n";
+  std::string out =
+      "Settings for --set, --config and the environment (TIDEGATE_NUM_PARTITIONS=3, "
+      "KAFKA_NUM_PARTITIONS=3):\n";
   for (const auto& key : table.keys()) {
     out += "  " + std::string(key.name);
     if (key.has_default)
@@ -103,6 +105,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
   auto* config = app.add_subcommand("config", "Print every setting with its value and where it came from");
   config->callback([&line] { line.command = CommandLine::Command::config; });
   add_config_options(*config, line);
+  config->add_flag("--print", line.print_only, "Print every setting: what happens without --check");
   std::string checked;
   auto* check = config->add_option("--check", checked, "Only say whether this file is good; exit 1 if not")
                     ->type_name("FILE")
@@ -130,7 +133,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
 }
 
 Result<ConfigValues> load_config(const CommandLine& line, const ConfigTable& table,
-                                 const char* (*environment)(const char* name)) {
+                                 const char* const* environment) {
   ConfigValues values(table);
   if (!line.config_file.empty()) {
     if (auto done = apply_file(values, line.config_file); !done) return fail(std::move(done.error()));
@@ -146,20 +149,22 @@ Result<ConfigValues> load_config(const CommandLine& line, const ConfigTable& tab
   };
   struct Option {
     std::string_view key;
+    std::string_view name;
     std::optional<std::string> value;
   };
   const Option options[] = {
-      {"listeners", line.listen.empty() ? std::nullopt : std::optional(join(line.listen))},
-      {"advertised.listeners", line.advertise.empty() ? std::nullopt : std::optional(join(line.advertise))},
-      {"data.dir", line.data_dir},
-      {"engine", line.engine},
-      {"admin.listen", line.admin},
-      {"log.format", line.log_format},
-      {"log.level", line.log_level},
+      {"listeners", "--listen", line.listen.empty() ? std::nullopt : std::optional(join(line.listen))},
+      {"advertised.listeners", "--advertise",
+       line.advertise.empty() ? std::nullopt : std::optional(join(line.advertise))},
+      {"data.dir", "--data-dir", line.data_dir},
+      {"engine", "--engine", line.engine},
+      {"admin.listen", "--admin", line.admin},
+      {"log.format", "--log-format", line.log_format},
+      {"log.level", "--log-level", line.log_level},
   };
-  for (const auto& [key, value] : options) {
+  for (const auto& [key, name, value] : options) {
     if (!value) continue;
-    if (auto done = values.set(key, *value, ConfigSource::command_line); !done)
+    if (auto done = values.set(key, *value, ConfigSource::command_line, std::string(name)); !done)
       return fail(std::move(done.error()));
   }
   return values;

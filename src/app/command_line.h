@@ -26,6 +26,7 @@ struct CommandLine {
   bool ready_json = false;
 
   bool check_only = false;  // config --check
+  bool print_only = false;  // config --print, which is what it does anyway
 
   std::vector<std::string> paths;  // offsets import
   std::string bootstrap = "127.0.0.1:9092";
@@ -48,6 +49,6 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
 
 // File, environment and command line over the defaults, in this order.
 Result<ConfigValues> load_config(const CommandLine& line, const ConfigTable& table,
-                                 const char* (*environment)(const char* name));
+                                 const char* const* environment);
 
 }  // namespace tidegate::app

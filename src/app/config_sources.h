@@ -27,14 +27,20 @@ Result<std::vector<Setting>> parse_yaml(const std::string& text, const std::stri
 
 // num.partitions -> TIDEGATE_NUM_PARTITIONS
 std::string environment_name(std::string_view key);
+// KAFKA_NUM_PARTITIONS -> num.partitions, as Kafka's container image reads it: after KAFKA_ '_' is a dot,
+// '__' a '_' and '___' a '-'. Empty for a name that does not begin so.
+std::string kafka_setting_name(std::string_view environment_name);
 
 Result<void> apply_file(ConfigValues& values, const std::string& path);
-// `get` is std::getenv in production.
-Result<void> apply_environment(ConfigValues& values, const char* (*get)(const char* name));
-// A line for each TIDEGATE_* name that no setting has, with the nearest that one has. Warnings, not
-// errors: orchestrators put names of their own there (a Kubernetes service called tidegate does).
+// TIDEGATE_* names, which win over KAFKA_* ones. KAFKA_* names that stand for no setting are passed over.
 // `environment` is environ in production.
+Result<void> apply_environment(ConfigValues& values, const char* const* environment);
+// A line for each TIDEGATE_* or KAFKA_* name that no setting has, with the nearest that one has. Warnings,
+// not errors: orchestrators put names of their own there (a Kubernetes service called kafka does). What
+// Kafka's start scripts read (KAFKA_HEAP_OPTS) is passed over.
 std::vector<std::string> unknown_environment(const ConfigTable& table, const char* const* environment);
+// unknown_environment(), and one line that names every setting that is set and has no effect.
+std::vector<std::string> config_warnings(const ConfigValues& values, const char* const* environment);
 // "key=value", from --set.
 Result<void> apply_assignment(ConfigValues& values, std::string_view assignment);
 

@@ -363,7 +363,8 @@ int Daemon::run() {
 
 int run_daemon(const CommandLine& command_line, const ConfigValues& config) {
   auto sound = broker::check_server_config(config);
-  auto listeners = make_listeners(config.list("listeners"), config.list("advertised.listeners"));
+  auto listeners =
+      make_listeners(broker::client_listeners(config), broker::client_advertised_listeners(config));
   auto admin_address = parse_host_port(config.text("admin.listen"), "--admin");
   auto logging = set_up_logging(config.text("log.format"), config.text("log.level"));
   const Error* problem = nullptr;
@@ -378,7 +379,7 @@ int run_daemon(const CommandLine& command_line, const ConfigValues& config) {
   }
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
-  for (const auto& line : unknown_environment(config.table(), environ)) spdlog::warn("{}", line);
+  for (const auto& line : config_warnings(config, environ)) spdlog::warn("{}", line);
   const int status = Daemon(command_line, config, std::move(*listeners), std::move(*admin_address)).run();
   finish_logging();
   return status;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "command_line.h"
+#include "config_check.h"
 #include "config_sources.h"
 #include "daemon.h"
 #include "groups_plan.h"
@@ -18,8 +19,6 @@
 
 namespace tidegate::app {
 namespace {
-
-const char* environment(const char* name) { return std::getenv(name); }
 
 int complain(const Error& error) {
   std::fprintf(stderr, "tidegate: %s\n", error.message.c_str());
@@ -51,21 +50,28 @@ const char* source_name(ConfigSource source) {
   return "";
 }
 
+// What --print may show of a value: no password.
+std::string shown(const ConfigValues& values, const ConfigKey& key) {
+  if (key.type == ConfigType::password) return values.is_set(key.name) ? "(hidden)" : "";
+  return values.text(key.name);
+}
+
 int config(const CommandLine& line, const ConfigValues& values) {
-  for (const auto& warning : unknown_environment(values.table(), environ)) {
+  for (const auto& warning : config_warnings(values, environ)) {
     std::fprintf(stderr, "tidegate: warning: %s\n", warning.c_str());
   }
-  if (const auto sound = broker::check_server_config(values); !sound) return complain(sound.error());
+  if (const auto sound = check_config(values); !sound) return complain(sound.error());
   if (line.check_only) {
     std::printf("%s: good\n", line.config_file.empty() ? "settings" : line.config_file.c_str());
     return 0;
   }
   for (const auto& key : values.table().keys()) {
-    const bool secret = key.type == ConfigType::password;
-    const auto value =
-        secret ? std::string(values.is_set(key.name) ? "(hidden)" : "") : values.text(key.name);
-    std::printf("%s=%s  # %s\n", std::string(key.name).c_str(), value.c_str(),
-                source_name(values.source(key.name)));
+    const auto where = values.where(key.name);
+    std::printf("%s=%s  # %s%s%s\n", std::string(key.name).c_str(), shown(values, key).c_str(),
+                source_name(values.source(key.name)), where.empty() ? "" : " ", where.c_str());
+  }
+  for (const auto& [name, where] : values.ignored()) {
+    std::printf("# %s has no effect here: %s\n", name.c_str(), where.c_str());
   }
   return 0;
 }
@@ -124,7 +130,7 @@ int run(int argc, const char* const* argv) {
     case CommandLine::Command::config:
       break;
   }
-  const auto values = load_config(line, table, environment);
+  const auto values = load_config(line, table, environ);
   if (!values) return complain(values.error());
   return line.command == CommandLine::Command::config ? config(line, *values) : run_daemon(line, *values);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <mutex>
 #include <numeric>
 
 #include "tidegate/base/assert.h"
@@ -136,12 +137,19 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-ConfigTable::ConfigTable(std::span<const ConfigKey> keys) : keys_(keys) {
+ConfigTable::ConfigTable(std::span<const ConfigKey> keys, std::span<const std::string_view> ignored)
+    : keys_(keys), ignored_(ignored) {
   for (const ConfigKey& key : keys_) {
     const bool fresh = by_name_.emplace(key.name, &key).second;
     TIDEGATE_ASSERT(fresh);
     TIDEGATE_ASSERT(!key.has_default || normalise(key, key.default_value) == key.default_value);
   }
+}
+
+bool ConfigTable::ignores(std::string_view name) const {
+  return std::ranges::any_of(ignored_, [&](std::string_view each) {
+    return each.ends_with('.') ? name.size() > each.size() && name.starts_with(each) : name == each;
+  });
 }
 
 const ConfigKey* ConfigTable::find(std::string_view name) const {
@@ -206,22 +214,28 @@ Result<std::string> ConfigTable::normalise(const ConfigKey& key, std::string_vie
   return bad_value(key, value, "a known type");
 }
 
-Result<void> ConfigValues::set(std::string_view name, std::string_view text, ConfigSource source) {
+Result<void> ConfigValues::set(std::string_view name, std::string_view text, ConfigSource source,
+                               std::string where) {
+  if (table_->ignores(name)) {
+    ignored_.insert_or_assign(std::string(name), std::move(where));
+    return {};
+  }
   const auto key = table_->require(name);
   if (!key) return fail(key.error());
   auto value = ConfigTable::normalise(**key, text);
   if (!value) return fail(std::move(value.error()));
   Value& slot = values_[std::string(name)];
-  if (source >= slot.source) slot = Value{std::move(*value), source};
+  if (source >= slot.source) slot = Value{std::move(*value), source, std::move(where)};
   return {};
 }
 
-std::string_view ConfigValues::raw(std::string_view name) const {
+std::string ConfigValues::raw(std::string_view name) const {
+  const std::shared_lock locked(lock_.mutex);
   const auto at = values_.find(name);
   if (at != values_.end()) return at->second.text;
   const ConfigKey* key = table_->find(name);
   TIDEGATE_ASSERT(key != nullptr);
-  return key->has_default ? key->default_value : std::string_view{};
+  return std::string(key->has_default ? key->default_value : std::string_view{});
 }
 
 bool ConfigValues::boolean(std::string_view name) const {
@@ -233,7 +247,7 @@ bool ConfigValues::boolean(std::string_view name) const {
 std::int64_t ConfigValues::integer(std::string_view name) const {
   const ConfigKey* key = table_->find(name);
   TIDEGATE_ASSERT(key != nullptr && (key->type == ConfigType::int32 || key->type == ConfigType::int64));
-  const std::string_view text = raw(name);
+  const std::string text = raw(name);
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   // A key without default must be asked for with is_set() first.
@@ -244,32 +258,63 @@ std::int64_t ConfigValues::integer(std::string_view name) const {
 double ConfigValues::number(std::string_view name) const {
   const ConfigKey* key = table_->find(name);
   TIDEGATE_ASSERT(key != nullptr && key->type == ConfigType::float64);
-  const std::string_view text = raw(name);
+  const std::string text = raw(name);
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   TIDEGATE_ASSERT(error == std::errc() && end == text.data() + text.size());
   return number;
 }
 
-std::string ConfigValues::text(std::string_view name) const { return std::string(raw(name)); }
+std::string ConfigValues::text(std::string_view name) const { return raw(name); }
 
 std::vector<std::string> ConfigValues::list(std::string_view name) const {
   const ConfigKey* key = table_->find(name);
   TIDEGATE_ASSERT(key != nullptr && key->type == ConfigType::list);
   std::vector<std::string> items;
-  for (const std::string_view item : split_list(raw(name))) items.emplace_back(item);
+  const std::string text = raw(name);
+  for (const std::string_view item : split_list(text)) items.emplace_back(item);
   return items;
 }
 
 ConfigSource ConfigValues::source(std::string_view name) const {
   TIDEGATE_ASSERT(table_->find(name) != nullptr);
+  const std::shared_lock locked(lock_.mutex);
   const auto at = values_.find(name);
   return at == values_.end() ? ConfigSource::default_value : at->second.source;
 }
 
+std::string ConfigValues::where(std::string_view name) const {
+  TIDEGATE_ASSERT(table_->find(name) != nullptr);
+  const std::shared_lock locked(lock_.mutex);
+  const auto at = values_.find(name);
+  return at == values_.end() ? std::string() : at->second.where;
+}
+
 bool ConfigValues::is_set(std::string_view name) const {
   TIDEGATE_ASSERT(table_->find(name) != nullptr);
+  const std::shared_lock locked(lock_.mutex);
   return values_.contains(name);
+}
+
+ConfigValues::Changes ConfigValues::reload(const ConfigValues& fresh) {
+  TIDEGATE_ASSERT(table_ == fresh.table_);
+  Changes changes;
+  for (const ConfigKey& key : table_->keys()) {
+    const bool same_text = raw(key.name) == fresh.raw(key.name);
+    // Without a default, set to nothing and not set are two things.
+    const bool same = same_text && (key.has_default || is_set(key.name) == fresh.is_set(key.name));
+    if (!same) (key.reloadable ? changes.reloaded : changes.fixed).push_back(key.name);
+    if (!same && !key.reloadable) continue;
+    // The source may differ although the value does not.
+    const std::unique_lock locked(lock_.mutex);
+    const auto at = fresh.values_.find(key.name);
+    if (at == fresh.values_.end()) {
+      values_.erase(std::string(key.name));
+    } else {
+      values_.insert_or_assign(std::string(key.name), at->second);
+    }
+  }
+  return changes;
 }
 
 }  // namespace tidegate

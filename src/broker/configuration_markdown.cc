@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "tidegate/broker/kafka_settings.h"
 #include "tidegate/broker/server_config.h"
 #include "tidegate/broker/topic_config.h"
 
@@ -61,24 +62,45 @@ void append_table(std::string& out, const ConfigTable& table, bool no_effect, bo
   out += '\n';
 }
 
+void append_names(std::string& out) {
+  out +=
+      "## Kafka's settings without meaning\n\n"
+      "Names of Kafka 3.9 and 4.3 that are accepted with any value; one warning names those that are set. A "
+      "name that\n"
+      "ends in a dot stands for all that begin with it. Those in bold would keep somebody out of a Kafka "
+      "broker and do\n"
+      "not here: the warning says so.\n\n";
+  std::string line;
+  for (const std::string_view name : kafka_settings_without_meaning()) {
+    const std::string item = is_protecting(name) ? fmt::format("**`{}`**", name) : fmt::format("`{}`", name);
+    if (line.size() + item.size() > 116) {
+      out += line + "\n";
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + item;
+  }
+  out += line + "\n\n";
+}
+
 }  // namespace
 
 std::string configuration_markdown() {
   std::string out =
       "# Configuration\n\n"
-      "This page is printed by `tidegate config --docs` from the tables in src/broker; a test compares the "
-      "two.\n\n"
+      "This page is printed by `tidegate docs configuration` from the tables in src/broker; a test compares "
+      "the two.\n\n"
       "A setting comes from, weakest first: its default, the file given with `--config`, the environment, "
       "the command\n"
-      "line. An unknown name or a bad value is an error that names the setting and suggests the nearest "
-      "one.\n"
-      "Names are Kafka's own where Kafka has the same thing.\n\n"
+      "line (docs/operations.md). A name that neither this page nor Kafka knows and a bad value are errors "
+      "that name the\n"
+      "setting and suggest the nearest one. Names are Kafka's own where Kafka has the same thing.\n\n"
       "## Server settings\n\n";
   append_table(out, server_config_table(), false, false);
   out +=
       "## Server settings without effect\n\n"
       "Accepted because many `server.properties` files carry them. Why nothing acts on them:\n\n";
   append_table(out, server_config_table(), true, false);
+  append_names(out);
   out +=
       "## Topic settings\n\n"
       "Set with CreateTopics, IncrementalAlterConfigs or AlterConfigs; they take effect at once. A topic "

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
+#include "tidegate/broker/kafka_settings.h"
 #include "tidegate/broker/schema_config.h"
 
 namespace tidegate::broker {
@@ -60,6 +62,9 @@ constexpr ConfigKey kKeys[] = {
     {.name = "listener.security.protocol.map", .type = list, .default_value = "PLAINTEXT:PLAINTEXT",
      .doc = "NAME:PROTOCOL for each listener. PLAINTEXT is the only protocol that there is yet; a listener with "
             "another one is a start error."},
+    {.name = "controller.listener.names", .type = list,
+     .doc = "Listeners for Kafka's controllers. There are none here: these listeners are not opened.",
+     .has_default = false},
     {.name = "admin.listen", .default_value = "127.0.0.1:9644",
      .doc = "HOST:PORT of the HTTP listener with /metrics, /healthz and /readyz."},
 
@@ -70,10 +75,6 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Whether DeleteTopics is obeyed; when false it answers TOPIC_DELETION_DISABLED."},
     {.name = "num.partitions", .type = int32, .default_value = "1",
      .doc = "Partitions of a topic that is created without saying how many.", .min = 1, .max = 10'000},
-    {.name = "default.replication.factor", .type = int32, .default_value = "1",
-     .doc = "Replication factor of a topic that is created without one. One server holds one replica, so 1 is the "
-            "only value.",
-     .min = 1, .max = 1},
     {.name = "max.partitions", .type = int32, .default_value = "100000",
      .doc = "Partitions of all topics together; creating more is refused with POLICY_VIOLATION. The engine may set "
             "a lower limit.",
@@ -476,8 +477,6 @@ constexpr ConfigKey kKeys[] = {
     // Kafka's settings that mean nothing here but stand in many server.properties files.
     {.name = "process.roles", .type = list, .doc = "One process is broker and controller.", .has_default = false,
      .no_effect = true},
-    {.name = "controller.listener.names", .type = list, .doc = "There is no separate controller.",
-     .has_default = false, .no_effect = true},
     {.name = "controller.quorum.voters", .type = list, .doc = "There is no controller quorum.",
      .has_default = false, .no_effect = true},
     {.name = "controller.quorum.bootstrap.servers", .type = list, .doc = "There is no controller quorum.",
@@ -494,6 +493,9 @@ constexpr ConfigKey kKeys[] = {
      .doc = "The operating system sizes socket buffers.", .min = -1, .no_effect = true},
     {.name = "socket.receive.buffer.bytes", .type = int32, .default_value = "-1",
      .doc = "The operating system sizes socket buffers.", .min = -1, .no_effect = true},
+    {.name = "default.replication.factor", .type = int32, .default_value = "1",
+     .doc = "A topic that is created without a replication factor gets 1: one server holds one replica.", .min = 1,
+     .no_effect = true},
     {.name = "offsets.topic.replication.factor", .type = int32, .default_value = "1",
      .doc = "Committed offsets are not kept in a topic.", .min = 1, .no_effect = true},
     {.name = "offsets.topic.num.partitions", .type = int32, .default_value = "50",
@@ -562,7 +564,7 @@ Result<void> check_protocol_map(const ConfigValues& values) {
     }
     protocols.insert_or_assign(item.substr(0, colon), item.substr(colon + 1));
   }
-  for (const std::string& listener : values.list("listeners")) {
+  for (const std::string& listener : client_listeners(values)) {
     const std::size_t scheme = listener.find("://");
     const auto protocol =
         protocols.find(scheme == std::string::npos ? "PLAINTEXT" : listener.substr(0, scheme));
@@ -599,7 +601,7 @@ Result<void> check_groups(const ConfigValues& values) {
 }  // namespace
 
 const ConfigTable& server_config_table() {
-  static const ConfigTable table(kKeys);
+  static const ConfigTable table(kKeys, kafka_settings_without_meaning());
   return table;
 }
 
@@ -629,6 +631,34 @@ Result<void> check_server_config(const ConfigValues& values) {
   if (auto good = check_groups(values); !good) return good;
   if (auto good = check_schema_registry(values); !good) return good;
   return check_protocol_map(values);
+}
+
+namespace {
+
+// "[NAME://]HOST:PORT" items whose name is not one of the controllers'.
+std::vector<std::string> without_controllers(const ConfigValues& values, std::string_view key) {
+  const auto upper = [](std::string name) {
+    for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return name;
+  };
+  std::set<std::string> controllers;
+  for (const std::string& name : values.list("controller.listener.names")) controllers.insert(upper(name));
+  auto items = values.list(key);
+  std::erase_if(items, [&](const std::string& item) {
+    const std::size_t scheme = item.find("://");
+    return scheme != std::string::npos && controllers.contains(upper(item.substr(0, scheme)));
+  });
+  return items;
+}
+
+}  // namespace
+
+std::vector<std::string> client_listeners(const ConfigValues& values) {
+  return without_controllers(values, "listeners");
+}
+
+std::vector<std::string> client_advertised_listeners(const ConfigValues& values) {
+  return without_controllers(values, "advertised.listeners");
 }
 
 std::string server_data_dir(const ConfigValues& values) {

@@ -22,6 +22,29 @@ RECORDS = 10
 BATCH = wire.one_record_batch(b"r" * 900_000)
 ANSWERS_UNREAD = 4
 
+# What the file of a KRaft cluster's node carries.
+KAFKAS_FILE = """\
+# one node
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=localhost:9093
+listeners=PLAINTEXT://:9092,CONTROLLER://:9093
+advertised.listeners=PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
+log.dirs=/tmp/kafka-logs
+num.network.threads=3
+num.io.threads=8
+num.partitions=3
+default.replication.factor=3
+log.retention.hours=\\
+    24
+replica.lag.time.max.ms=30000
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+"""
+
+
 def get(address, path):
     connection = http.client.HTTPConnection(*address, timeout=5)
     connection.request("GET", path)
@@ -88,6 +111,32 @@ class Commands(unittest.TestCase):
             status, _, err = run("config", "--check", place)
             self.assertEqual(status, 1)
             self.assertIn("is a directory", err)
+
+    def test_a_server_properties_of_kafka_is_accepted_with_one_warning(self):
+        with tempfile.TemporaryDirectory() as place:
+            path = os.path.join(place, "server.properties")
+            with open(path, "w") as file:
+                file.write(KAFKAS_FILE)
+            status, out, err = run("config", "--check", path)
+            self.assertEqual((status, out), (0, f"{path}: good\n"), err)
+            self.assertEqual(err.count("\n"), 1, err)
+            for name in ("process.roles", "num.io.threads", "replica.lag.time.max.ms"):
+                self.assertIn(name, err)
+            self.assertTrue(err.endswith("nobody is kept out by authorizer.class.name\n"), err)
+            status, out, _ = run("config", "--config", path, "--print",
+                                 environment={"KAFKA_LOG_RETENTION_MS": "5000", "KAFKA_NODE_ID": "4",
+                                              "TIDEGATE_SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO": "me:secret"})
+            self.assertEqual(status, 0)
+            lines = out.splitlines()
+            self.assertIn(f"log.dirs=/tmp/kafka-logs  # file {path}:10", lines)
+            self.assertIn("log.retention.ms=5000  # environment KAFKA_LOG_RETENTION_MS", lines)
+            self.assertIn("node.id=4  # environment KAFKA_NODE_ID", lines)
+            self.assertIn(f"# replica.lag.time.max.ms has no effect here: {path}:17", lines)
+            self.assertNotIn("secret", out)
+            with Daemon("--config", path, environment={"TIDEGATE_LISTENERS": "nonsense"}) as daemon:
+                self.assertEqual(set(daemon.ready["listeners"]), {"PLAINTEXT"})
+                daemon.stop()
+                self.assertEqual(daemon.stderr().count("have no effect here"), 1, daemon.stderr())
 
     def test_health_without_a_daemon_exits_1(self):
         with socket.socket() as free:

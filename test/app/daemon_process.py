@@ -15,7 +15,7 @@ BINARY = os.environ.get("TIDEGATE_BINARY", "build/release/tidegate")
 
 def clean_environment(extra=None):
     """The caller's, without names that the daemon would take for settings of its own."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("TIDEGATE_")} | (extra or {})
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TIDEGATE_", "KAFKA_"))} | (extra or {})
 
 
 class Daemon:

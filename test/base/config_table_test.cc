@@ -10,11 +10,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::Pair;
 
 constexpr std::string_view kPolicies[] = {"compact", "delete"};
 constexpr std::string_view kTypes[] = {"none", "zstd"};
 constexpr ConfigKey kKeys[] = {
-    {.name = "auto.create", .type = ConfigType::boolean, .default_value = "true", .doc = "b"},
+    {.name = "auto.create",
+     .type = ConfigType::boolean,
+     .default_value = "true",
+     .doc = "b",
+     .reloadable = true},
     {.name = "num.partitions", .type = ConfigType::int32, .default_value = "1", .doc = "i", .min = 1},
     {.name = "log.retention.ms", .type = ConfigType::int64, .doc = "l", .min = -1, .has_default = false},
     {.name = "before.max.ms",
@@ -38,7 +43,11 @@ constexpr ConfigKey kKeys[] = {
      .default_value = "delete",
      .doc = "l",
      .allowed = kPolicies},
-    {.name = "ssl.password", .type = ConfigType::password, .doc = "p", .has_default = false},
+    {.name = "ssl.password",
+     .type = ConfigType::password,
+     .doc = "p",
+     .reloadable = true,
+     .has_default = false},
 };
 
 const ConfigTable& table() {
@@ -133,6 +142,45 @@ TEST(ConfigValues, Getters_GiveDefaultsUntilSet) {
   EXPECT_EQ(values.source("num.partitions"), ConfigSource::environment);
   ASSERT_TRUE(values.set("cleanup.policy", "", ConfigSource::file));
   EXPECT_THAT(values.list("cleanup.policy"), IsEmpty());
+}
+
+TEST(ConfigValues, IgnoredNames_AreRememberedWithoutAValue) {
+  static constexpr std::string_view kIgnored[] = {"plugin.", "zookeeper.connect"};
+  const ConfigTable ignoring(kKeys, kIgnored);
+  ConfigValues values(ignoring);
+  EXPECT_TRUE(values.set("plugin.a", "secret", ConfigSource::file, "f:1"));
+  EXPECT_TRUE(values.set("zookeeper.connect", "x", ConfigSource::file, "f:2"));
+  EXPECT_FALSE(values.set("plugin.", "x", ConfigSource::file));
+  EXPECT_FALSE(values.set("zookeeper.connect.more", "x", ConfigSource::file));
+  EXPECT_THAT(values.ignored(), ElementsAre(Pair("plugin.a", "f:1"), Pair("zookeeper.connect", "f:2")));
+}
+
+TEST(ConfigValues, Where_IsOfTheSourceThatWon) {
+  ConfigValues values(table());
+  EXPECT_EQ(values.where("num.partitions"), "");
+  ASSERT_TRUE(values.set("num.partitions", "3", ConfigSource::command_line, "--set"));
+  ASSERT_TRUE(values.set("num.partitions", "2", ConfigSource::file, "f:9"));
+  EXPECT_EQ(values.where("num.partitions"), "--set");
+}
+
+TEST(ConfigValues, Reload_TakesOnlyWhatIsReloadable) {
+  ConfigValues values(table());
+  ASSERT_TRUE(values.set("num.partitions", "3", ConfigSource::file, "f:1"));
+  ASSERT_TRUE(values.set("ssl.password", "before", ConfigSource::file));
+  ConfigValues fresh(table());
+  ASSERT_TRUE(fresh.set("auto.create", "false", ConfigSource::file, "f:2"));
+  ASSERT_TRUE(fresh.set("dirty.ratio", "0.5", ConfigSource::file, "f:3"));
+  ASSERT_TRUE(fresh.set("num.partitions", "4", ConfigSource::file, "f:1"));
+  auto changes = values.reload(fresh);
+  EXPECT_THAT(changes.reloaded, ElementsAre("auto.create", "ssl.password"));
+  EXPECT_THAT(changes.fixed, ElementsAre("num.partitions"));
+  EXPECT_FALSE(values.boolean("auto.create"));
+  EXPECT_EQ(values.where("auto.create"), "f:2");
+  EXPECT_EQ(values.integer("num.partitions"), 3) << "needs a restart";
+  EXPECT_FALSE(values.is_set("ssl.password"));
+  changes = values.reload(fresh);
+  EXPECT_THAT(changes.reloaded, IsEmpty());
+  EXPECT_THAT(changes.fixed, ElementsAre("num.partitions")) << "told until the restart";
 }
 
 TEST(ConfigValues, Set_NeverLetsAWeakerSourceWin) {

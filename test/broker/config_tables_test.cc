@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include <sstream>
 
 #include "support/paths.h"
+#include "tidegate/broker/kafka_settings.h"
 #include "tidegate/broker/server_config.h"
 #include "tidegate/broker/topic_config.h"
 
@@ -15,6 +17,13 @@ namespace tidegate::broker {
 namespace {
 
 using ::testing::HasSubstr;
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
 
 ConfigValues server(std::map<std::string, std::string> values = {}) {
   ConfigValues made(server_config_table());
@@ -85,10 +94,47 @@ TEST(ServerConfig, KafkasOtherNames_AreUnderstood) {
   EXPECT_EQ(server_node_id(server({{"node.id", "8"}})), 8);
 }
 
-TEST(ServerConfig, ReplicationFactor_CanOnlyBeOne) {
-  ConfigValues values(server_config_table());
-  EXPECT_FALSE(values.set("default.replication.factor", "3", ConfigSource::file));
-  EXPECT_TRUE(values.set("default.replication.factor", "1", ConfigSource::file));
+// kafka_settings.txt is what KafkaConfig of 3.9.1 and 4.3.0 defines; test/clients/kafka/KafkaSettings.java
+// prints it.
+TEST(ServerConfig, EveryNameThatKafkaKnows_IsASettingOrWithoutMeaning) {
+  std::istringstream known(text_of(test::source_dir() / "test" / "broker" / "kafka_settings.txt"));
+  const ConfigTable& table = server_config_table();
+  std::set<std::string> names;
+  for (std::string name; std::getline(known, name);) {
+    EXPECT_NE(table.find(name) != nullptr, table.ignores(name)) << name;
+    names.insert(name);
+  }
+  EXPECT_GT(names.size(), 400U);
+  const auto ignored = kafka_settings_without_meaning();
+  EXPECT_TRUE(std::ranges::is_sorted(ignored));
+  for (const std::string_view name : ignored) {
+    const bool of_authorizer = name == "super.users" || name == "allow.everyone.if.no.acl.found";
+    EXPECT_TRUE(name.ends_with('.') || of_authorizer || names.contains(std::string(name))) << name;
+  }
+  EXPECT_FALSE(table.ignores("zookeeper.conect"));
+  EXPECT_FALSE(table.ignores("listener.name."));
+}
+
+TEST(ServerConfig, SettingsThatKeepSomebodyOut_AreTold) {
+  for (const char* name : {"authorizer.class.name", "super.users", "ssl.client.auth", "sasl.jaas.config",
+                           "listener.name.out.ssl.client.auth"}) {
+    EXPECT_TRUE(is_protecting(name)) << name;
+  }
+  for (const char* name : {"zookeeper.ssl.protocol", "replica.fetch.max.bytes",
+                           "listener.name.out.max.connections", "listener.name.out"}) {
+    EXPECT_FALSE(is_protecting(name)) << name;
+  }
+}
+
+TEST(ServerConfig, ControllersListeners_AreNotOpened) {
+  const ConfigValues values =
+      server({{"listeners", "PLAINTEXT://:9092,CONTROLLER://:9093"},
+              {"advertised.listeners", "PLAINTEXT://a:9092,controller://a:9093"},
+              {"listener.security.protocol.map", "CONTROLLER:SASL_SSL,PLAINTEXT:PLAINTEXT"},
+              {"controller.listener.names", "CONTROLLER"}});
+  EXPECT_EQ(client_listeners(values), std::vector<std::string>{"PLAINTEXT://:9092"});
+  EXPECT_EQ(client_advertised_listeners(values), std::vector<std::string>{"PLAINTEXT://a:9092"});
+  EXPECT_TRUE(check_server_config(values));
 }
 
 // The names that Apache Kafka 4.4's brokers accept in CreateTopics.
@@ -310,13 +356,6 @@ TEST(TopicConfig, Check_RefusesUnknownBadAndContradicting) {
   }
 }
 
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 // What stands behind a table's end in its own file.
 std::string behind_table(const std::filesystem::path& path) {
   const std::string text = text_of(path);
@@ -343,7 +382,6 @@ TEST(ConfigTables, EveryKey_IsReadByTheCodeOrSaysThatItHasNoEffect) {
   for (const ConfigKey& key : topic_config_table().keys()) code += '"' + std::string(key.synonym) + '"';
   for (const ConfigKey& key : server_config_table().keys()) {
     if (key.no_effect) continue;
-    if (key.name == "default.replication.factor") continue;  // its range leaves one value
     EXPECT_NE(code.find('"' + std::string(key.name) + '"'), std::string::npos) << key.name;
   }
 }

@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,8 +38,11 @@ struct ConfigKey {
 
 class ConfigTable {
  public:
-  explicit ConfigTable(std::span<const ConfigKey> keys);
+  // `ignored`: names that are accepted and mean nothing; one that ends in a dot stands for all that begin
+  // with it. Both outlive the table.
+  explicit ConfigTable(std::span<const ConfigKey> keys, std::span<const std::string_view> ignored = {});
 
+  bool ignores(std::string_view name) const;
   const ConfigKey* find(std::string_view name) const;
   std::span<const ConfigKey> keys() const { return keys_; }
   // find(), or invalid_config that suggests the nearest name.
@@ -52,19 +56,22 @@ class ConfigTable {
 
  private:
   std::span<const ConfigKey> keys_;
+  std::span<const std::string_view> ignored_;
   std::map<std::string_view, const ConfigKey*> by_name_;
 };
 
 enum class ConfigSource { default_value, file, environment, command_line };
 
-// Values over a table. Getters assert that the key exists with that type: they are for our own names.
+// Values over a table. Getters assert that the key exists with that type: they are for our own names. They
+// may be called on any thread, also while another one reloads.
 class ConfigValues {
  public:
   explicit ConfigValues(const ConfigTable& table) : table_(&table) {}
 
   // invalid_config for an unknown name (with the nearest) or a bad value. A value from a weaker source
-  // (the enum's order) never replaces a stronger one, so the order of calls does not matter.
-  Result<void> set(std::string_view name, std::string_view text, ConfigSource source);
+  // (the enum's order) never replaces a stronger one, so the order of calls does not matter. A name that
+  // the table ignores is remembered without its value. `where` is for people: "server.properties:3".
+  Result<void> set(std::string_view name, std::string_view text, ConfigSource source, std::string where = {});
 
   bool boolean(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;
@@ -72,17 +79,39 @@ class ConfigValues {
   std::string text(std::string_view name) const;
   std::vector<std::string> list(std::string_view name) const;
   ConfigSource source(std::string_view name) const;
+  // What set() was told; empty for a default.
+  std::string where(std::string_view name) const;
   bool is_set(std::string_view name) const;
+  // Names that were set and are ignored, with where.
+  const std::map<std::string, std::string, std::less<>>& ignored() const { return ignored_; }
   const ConfigTable& table() const { return *table_; }
 
+  // What differs from `fresh`, which is of the same table. The reloadable ones of these have its values
+  // afterwards.
+  struct Changes {
+    std::vector<std::string_view> reloaded;
+    std::vector<std::string_view> fixed;
+  };
+  Changes reload(const ConfigValues& fresh);
+
  private:
+  // A copy has a lock of its own.
+  struct Lock {
+    Lock() = default;
+    Lock(const Lock&) {}
+    Lock& operator=(const Lock&) { return *this; }
+    std::shared_mutex mutex;
+  };
   struct Value {
     std::string text;
     ConfigSource source = ConfigSource::default_value;
+    std::string where;
   };
-  std::string_view raw(std::string_view name) const;
+  std::string raw(std::string_view name) const;
   const ConfigTable* table_;
+  mutable Lock lock_;  // values_
   std::map<std::string, Value, std::less<>> values_;
+  std::map<std::string, std::string, std::less<>> ignored_;
 };
 
 }  // namespace tidegate

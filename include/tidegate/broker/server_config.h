@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "tidegate/base/config_table.h"
 #include "tidegate/base/ids.h"
@@ -13,6 +14,10 @@ const ConfigTable& server_config_table();
 
 // What no single value shows: settings that contradict each other. invalid_config with the names.
 Result<void> check_server_config(const ConfigValues& values);
+
+// listeners and advertised.listeners without those that Kafka's controllers would use.
+std::vector<std::string> client_listeners(const ConfigValues& values);
+std::vector<std::string> client_advertised_listeners(const ConfigValues& values);
 
 // Settings that go by several names.
 std::string server_data_dir(const ConfigValues& values);  // data.dir, log.dirs, log.dir
