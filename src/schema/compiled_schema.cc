@@ -5,24 +5,36 @@
 #include <fmt/format.h>
 
 #include "avro/avro_check.h"
+#include "avro/avro_columns.h"
 #include "json_schema/json_check.h"
 #include "protobuf/protobuf_check.h"
 
 namespace tidegate::schema {
 namespace {
 
-class CompiledAvro final : public CompiledSchema {
+class CompiledAvro final : public CompiledSchema, public ValueColumns {
  public:
-  CompiledAvro(avro::Schema schema, avro::CheckLimits limits) : schema_(std::move(schema)), limits_(limits) {}
+  CompiledAvro(avro::Schema schema, avro::CheckLimits limits)
+      : schema_(std::move(schema)), plan_(schema_), limits_(limits) {}
   std::string check(ByteView payload) const override { return avro::check(schema_, payload, limits_); }
   RecordNames record_names(ByteView) const override {
     if (schema_.name().empty()) return {.names = {}, .problem = "its type has no name"};
     return {.names = {schema_.name()}, .count = 1, .problem = {}};
   }
-  std::size_t size_bytes() const override { return sizeof(*this) + schema_.size_bytes(); }
+  std::size_t size_bytes() const override {
+    return sizeof(*this) + schema_.size_bytes() + plan_.size_bytes();
+  }
+  const ValueColumns* value_columns(ByteView) const override { return this; }
+  std::string_view record_name() const override { return schema_.name(); }
+  const std::vector<Column>& columns() const override { return plan_.columns(); }
+  bool read(ByteView body, ColumnRecord& record) const override { return plan_.read(body, record); }
+  bool write(const ColumnRecord& record, std::string& body) const override {
+    return plan_.write(record, body);
+  }
 
  private:
   const avro::Schema schema_;
+  const avro::ColumnPlan plan_;
   const avro::CheckLimits limits_;
 };
 

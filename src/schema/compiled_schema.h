@@ -13,6 +13,7 @@
 #include "tidegate/base/result.h"
 #include "tidegate/schema/registry.h"
 #include "tidegate/schema/validation_options.h"
+#include "value_columns.h"
 
 namespace tidegate::schema {
 
@@ -32,6 +33,10 @@ class CompiledSchema {
   // Empty when `payload`, which stands behind the schema id, is one whole value of the schema; else what is
   // wrong and where.
   virtual std::string check(ByteView payload) const = 0;
+  // Of a payload: what stands in front of the value and says which type of the schema it has.
+  virtual std::size_t head_bytes(ByteView /*payload*/) const { return 0; }
+  // How values of that type become columns; looks at the head alone. nullptr: not at all.
+  virtual const ValueColumns* value_columns(ByteView /*payload*/) const { return nullptr; }
   // About what it takes in memory.
   virtual std::size_t size_bytes() const = 0;
 };

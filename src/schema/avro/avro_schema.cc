@@ -71,6 +71,37 @@ const std::string* text_member(const json& object, const char* name) {
   return found != nullptr && found->is_string() ? found->get_ptr<const std::string*>() : nullptr;
 }
 
+// Leaves `type` as it is where the logical type is none of ours, or not for it.
+void take_logical(const json& node, Type& type) {
+  static const std::map<std::string, std::pair<Kind, Logical>, std::less<>> kLogical = {
+      {"date", {Kind::int32, Logical::date}},
+      {"time-millis", {Kind::int32, Logical::time_millis}},
+      {"time-micros", {Kind::int64, Logical::time_micros}},
+      {"timestamp-millis", {Kind::int64, Logical::timestamp_millis}},
+      {"timestamp-micros", {Kind::int64, Logical::timestamp_micros}},
+      {"local-timestamp-millis", {Kind::int64, Logical::local_timestamp_millis}},
+      {"local-timestamp-micros", {Kind::int64, Logical::local_timestamp_micros}}};
+  const std::string* name = text_member(node, "logicalType");
+  if (name == nullptr) return;
+  if (*name != "decimal") {
+    const auto at = kLogical.find(*name);
+    if (at != kLogical.end() && at->second.first == type.kind) type.logical = at->second.second;
+    return;
+  }
+  const auto digits = [&](const char* what, std::int64_t otherwise) {
+    const json* found = member(node, what);
+    if (found == nullptr) return otherwise;
+    return found->is_number_integer() ? found->get<std::int64_t>() : -1;
+  };
+  const std::int64_t precision = digits("precision", -1);
+  const std::int64_t scale = digits("scale", 0);
+  const bool good = precision > 0 && precision <= INT32_MAX && scale >= 0 && scale <= precision;
+  if (!good || (type.kind != Kind::bytes && type.kind != Kind::fixed)) return;
+  type.logical = Logical::decimal;
+  type.precision = static_cast<std::int32_t>(precision);
+  type.scale = static_cast<std::int32_t>(scale);
+}
+
 }  // namespace
 
 class Compiler {
@@ -177,7 +208,13 @@ Compiler::Index Compiler::defined(const json& node, std::string_view kind, const
                                   std::size_t depth) {
   if (kind == "array") return container(node, Kind::array, "items", space, depth);
   if (kind == "map") return container(node, Kind::map, "values", space, depth);
-  if (kind != "record" && kind != "error" && kind != "enum" && kind != "fixed") return named(kind, space);
+  if (kind != "record" && kind != "error" && kind != "enum" && kind != "fixed") {
+    auto index = named(kind, space);
+    if (!index || *index >= kPrimitives.size()) return index;
+    Type type{.kind = static_cast<Kind>(*index)};
+    take_logical(node, type);
+    return type.logical == Logical::none ? index : add(std::move(type));
+  }
   auto full = full_name(node, space);
   if (!full) return fail(std::move(full.error()));
   if (kind == "enum") return enumeration(node, std::move(*full));
@@ -262,7 +299,9 @@ Compiler::Index Compiler::enumeration(const json& node, std::string full) {
 Compiler::Index Compiler::fixed(const json& node, std::string full) {
   const json* size = member(node, "size");
   if (size == nullptr || !size->is_number_unsigned()) return bad(fmt::format("fixed {} has no size", full));
-  return define({.kind = Kind::fixed, .name = std::move(full), .size = size->get<std::size_t>()});
+  Type type{.kind = Kind::fixed, .name = std::move(full), .size = size->get<std::size_t>()};
+  take_logical(node, type);
+  return define(std::move(type));
 }
 
 std::size_t Schema::size_bytes() const {

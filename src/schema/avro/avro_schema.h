@@ -30,12 +30,28 @@ enum class Kind : std::uint8_t {
   fixed
 };
 
+// How programs see a value, as far as columns have a type for it.
+enum class Logical : std::uint8_t {
+  none,
+  date,
+  time_millis,
+  time_micros,
+  timestamp_millis,
+  timestamp_micros,
+  local_timestamp_millis,
+  local_timestamp_micros,
+  decimal
+};
+
 struct Type {
   Kind kind = Kind::null;
+  Logical logical = Logical::none;
   std::string name;                  // full name of records, enumerations and fixed
   std::vector<std::uint32_t> parts;  // types of a record's fields, of items, of values, of a union's branches
   std::vector<std::string> labels;   // names of fields, symbols of an enumeration
   std::size_t size = 0;              // of fixed
+  std::int32_t precision = 0;        // of decimal
+  std::int32_t scale = 0;
 };
 
 struct CompileLimits {
@@ -47,8 +63,8 @@ class Schema {
  public:
   // `references` are texts that define names which `text` uses, each behind those that it uses itself.
   // invalid_record with the reason for what is no Avro schema. Aliases and defaults say how readers with
-  // another schema see a value, logical types how programs see it: which bytes are good does not depend on
-  // them, and they are not looked at.
+  // another schema see a value: they are not looked at. Logical types say how programs see it: which bytes
+  // are good does not depend on them, and what is wrong with one makes it none, as the specification says.
   static Result<Schema> compile(std::string_view text, std::span<const std::string> references = {},
                                 const CompileLimits& limits = {});
 

@@ -1,9 +1,12 @@
-// For avro_property_test.py: reads lines "SCHEMA<tab>HEX" and answers each with "good" or the reason.
+// For avro_property_test.py: reads lines "SCHEMA<tab>HEX" and answers each with the reason, or with
+// "good" and what becomes of it as columns: "proved" when its bytes come back from them, "text" when some of
+// it is in a column that is not read back, "longer" when it was not written the shortest way.
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "avro/avro_check.h"
+#include "avro/avro_columns.h"
 
 int main() {
   using namespace tidegate::schema::avro;
@@ -20,6 +23,16 @@ int main() {
       datum.push_back(static_cast<std::uint8_t>(std::stoi(line.substr(at, 2), nullptr, 16)));
     }
     const std::string problem = check(*schema, datum);
-    std::cout << (problem.empty() ? "good" : problem) << '\n';
+    if (!problem.empty()) {
+      std::cout << problem << '\n';
+      continue;
+    }
+    const ColumnPlan plan(*schema);
+    tidegate::ColumnRecord record;
+    std::string again;
+    const bool all = plan.read(datum, record);
+    const bool written = plan.write(record, again);
+    const bool same = written && tidegate::as_text(datum) == again;
+    std::cout << "good, " << (!all ? "text" : same ? "proved" : written ? "longer" : "lost") << '\n';
   }
 }
