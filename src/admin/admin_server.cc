@@ -34,6 +34,10 @@ std::string describe(const tcp::endpoint& endpoint) {
   return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
 }
 
+bool is_reload(const Request& request) {
+  return request.method() == http::verb::post && request.target() == "/config/reload";
+}
+
 }  // namespace
 
 struct AdminServer::State {
@@ -51,6 +55,7 @@ struct AdminServer::State {
   Event ended;
 
   Response answer(const Request& request) const;
+  static Task<Response> answer_reload(std::shared_ptr<State> self, Request request);
   static Task<void> accept_loop(std::shared_ptr<State> self);
   static Task<void> serve(std::shared_ptr<State> self, Socket socket);
   void end_one() {
@@ -97,6 +102,27 @@ Response AdminServer::State::answer(const Request& request) const {
   return response;
 }
 
+// No page of another site may have a browser do it: those name their origin.
+Task<Response> AdminServer::State::answer_reload(std::shared_ptr<State> self, Request request) {
+  Response response;
+  response.version(request.version());
+  response.keep_alive(request.keep_alive());
+  response.set(http::field::server, "tidegate");
+  response.set(http::field::cache_control, "no-store");
+  if (request.find(http::field::origin) != request.end()) {
+    response.result(http::status::forbidden);
+    response.set(http::field::content_type, "text/plain; charset=utf-8");
+    response.body() = "not from a web page\n";
+  } else {
+    auto reloaded = co_await self->sources.reload();
+    response.result(reloaded.done ? http::status::ok : http::status::unprocessable_entity);
+    response.set(http::field::content_type, "application/json");
+    response.body() = std::move(reloaded.page);
+  }
+  response.prepare_payload();
+  co_return response;
+}
+
 Task<void> AdminServer::State::serve(std::shared_ptr<State> self, Socket socket) {
   HttpStream stream(std::move(socket));
   const auto at = self->open.insert(self->open.end(), &stream);
@@ -107,7 +133,13 @@ Task<void> AdminServer::State::serve(std::shared_ptr<State> self, Socket socket)
     stream.expires_after(self->options.timeout);
     const auto [read_error, read_bytes] = co_await http::async_read(stream, buffer, parser, kAwait);
     if (read_error) break;
-    const Response response = self->answer(parser.get());
+    const bool reloads = is_reload(parser.get()) && self->sources.reload;
+    Response response;
+    if (reloads) {
+      response = co_await answer_reload(self, parser.get());
+    } else {
+      response = self->answer(parser.get());
+    }
     http::response_serializer<http::string_body> serializer(response);
     stream.expires_after(self->options.timeout);
     const auto [write_error, written] = co_await http::async_write(stream, serializer, kAwait);

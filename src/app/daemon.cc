@@ -14,6 +14,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "config_check.h"
+#include "config_reload.h"
 #include "config_sources.h"
 #include "engine_choice.h"
 #include "listeners.h"
@@ -75,7 +77,7 @@ void exit_after(Duration limit, int status) {
 
 class Daemon {
  public:
-  Daemon(const CommandLine& line, const ConfigValues& config, std::vector<Listener> listeners,
+  Daemon(const CommandLine& line, ConfigValues& config, std::vector<Listener> listeners,
          HostPort admin_address)
       : line_(line),
         config_(config),
@@ -84,14 +86,17 @@ class Daemon {
         rng_(system_random_seed()),
         shards_(shard_options(config), clock_, metrics_),
         blocking_({}, metrics_),
-        signals_(control_, SIGTERM, SIGINT) {
+        reload_(line, config, blocking_, metrics_,
+                [this](ConfigValues::Changes changes) { return take_over(std::move(changes)); }),
+        signals_(control_, SIGTERM, SIGINT),
+        hangup_(control_, SIGHUP) {
     admin::AdminOptions options;
     options.host = admin_address.host;
     options.port = admin_address.port;
     admin_ = std::make_unique<admin::AdminServer>(
         options,
         admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion),
-                            [this] { return schemas_overview(); }},
+                            [this] { return schemas_overview(); }, [this] { return reload_for_admin(); }},
         shards_.at(0));
   }
 
@@ -114,12 +119,16 @@ class Daemon {
   Task<void> start_and_report();
   Task<void> stop();
   void wait_for_signal();
+  void wait_for_hangup();
+  Task<void> reload_for_signal();
+  Task<admin::AdminSources::Reloaded> reload_for_admin();
+  Task<void> take_over(ConfigValues::Changes changes);
   void begin_stop();
   void print_ready() const;
   void warn_of_open_listeners() const;
 
   const CommandLine& line_;
-  const ConfigValues& config_;
+  ConfigValues& config_;
   std::vector<Listener> listeners_;
   std::string admin_host_;
   SystemClock clock_;
@@ -129,6 +138,7 @@ class Daemon {
   BlockingPool blocking_;
   // Touched on shard 0 only, as readiness() is.
   Phase phase_ = Phase::starting;
+  ConfigReload reload_;
   std::unique_ptr<admin::AdminServer> admin_;
   std::unique_ptr<storage::Engine> engine_;
   std::unique_ptr<storage::StandaloneCluster> alone_;
@@ -149,6 +159,7 @@ class Daemon {
   // The main thread: signals, and the word that all has stopped.
   boost::asio::io_context control_;
   boost::asio::signal_set signals_;
+  boost::asio::signal_set hangup_;
   bool stopping_ = false;
   int status_ = 0;
 };
@@ -350,8 +361,39 @@ void Daemon::wait_for_signal() {
   });
 }
 
+void Daemon::wait_for_hangup() {
+  hangup_.async_wait([this](boost::system::error_code error, int) {
+    if (error) return;
+    if (!stopping_) shards_.at(0).post([this] { shards_.at(0).spawn(reload_for_signal(), "reload"); });
+    wait_for_hangup();
+  });
+}
+
+Task<void> Daemon::reload_for_signal() { static_cast<void>(co_await reload_.run("SIGHUP")); }
+
+Task<admin::AdminSources::Reloaded> Daemon::reload_for_admin() {
+  const auto outcome = co_await reload_.run("admin");
+  admin::AdminSources::Reloaded answer{outcome.has_value(), reload_page(outcome)};
+  co_return answer;
+}
+
+// Everybody else reads a setting when it is needed.
+Task<void> Daemon::take_over(ConfigValues::Changes changes) {
+  if (std::ranges::find(changes.reloaded, "log.level") != changes.reloaded.end()) {
+    static_cast<void>(set_log_level(config_.text("log.level")));  // the table allows levels only
+  }
+  // Files are read again although their names are the same: certificates are renewed in place.
+  if (registry_ && !is_stopping()) {
+    registry_->reconfigure(broker::schema_registry_options(config_),
+                           schema::make_curl_transport(broker::schema_registry_access(config_), blocking_));
+  }
+  if (server_started_ && !is_stopping())
+    co_await server_->set_limits(make_server_options(config_, listeners_));
+}
+
 int Daemon::run() {
   wait_for_signal();
+  wait_for_hangup();
   shards_.start();
   shards_.at(0).post([this] { shards_.at(0).spawn(start_and_report(), "start-up"); });
   control_.run();
@@ -361,8 +403,8 @@ int Daemon::run() {
 
 }  // namespace
 
-int run_daemon(const CommandLine& command_line, const ConfigValues& config) {
-  auto sound = broker::check_server_config(config);
+int run_daemon(const CommandLine& command_line, ConfigValues config) {
+  auto sound = check_config(config);
   auto listeners =
       make_listeners(broker::client_listeners(config), broker::client_advertised_listeners(config));
   auto admin_address = parse_host_port(config.text("admin.listen"), "--admin");

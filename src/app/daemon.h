@@ -9,6 +9,6 @@ namespace tidegate::app {
 
 // Serves until SIGTERM or SIGINT. Returns the exit status: 0 after a drain, 1 when it could not start
 // (one line on standard error says why).
-int run_daemon(const CommandLine& line, const ConfigValues& config);
+int run_daemon(const CommandLine& line, ConfigValues config);
 
 }  // namespace tidegate::app

@@ -130,9 +130,10 @@ int run(int argc, const char* const* argv) {
     case CommandLine::Command::config:
       break;
   }
-  const auto values = load_config(line, table, environ);
+  auto values = load_config(line, table, environ);
   if (!values) return complain(values.error());
-  return line.command == CommandLine::Command::config ? config(line, *values) : run_daemon(line, *values);
+  return line.command == CommandLine::Command::config ? config(line, *values)
+                                                      : run_daemon(line, std::move(*values));
 }
 
 }  // namespace

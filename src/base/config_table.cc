@@ -296,15 +296,16 @@ bool ConfigValues::is_set(std::string_view name) const {
   return values_.contains(name);
 }
 
-ConfigValues::Changes ConfigValues::reload(const ConfigValues& fresh) {
+ConfigValues::Changes ConfigValues::reload(const ConfigValues& fresh, std::string_view kept) {
   TIDEGATE_ASSERT(table_ == fresh.table_);
   Changes changes;
   for (const ConfigKey& key : table_->keys()) {
     const bool same_text = raw(key.name) == fresh.raw(key.name);
     // Without a default, set to nothing and not set are two things.
     const bool same = same_text && (key.has_default || is_set(key.name) == fresh.is_set(key.name));
-    if (!same) (key.reloadable ? changes.reloaded : changes.fixed).push_back(key.name);
-    if (!same && !key.reloadable) continue;
+    const bool may_change = key.reloadable && key.name != kept;
+    if (!same) (may_change ? changes.reloaded : changes.fixed).push_back(key.name);
+    if (!same && !may_change) continue;
     // The source may differ although the value does not.
     const std::unique_lock locked(lock_.mutex);
     const auto at = fresh.values_.find(key.name);

@@ -70,22 +70,22 @@ constexpr ConfigKey kKeys[] = {
 
     // Topics.
     {.name = "auto.create.topics.enable", .type = boolean, .default_value = "true",
-     .doc = "Whether a Metadata request for an unknown topic creates it, when the client allows that too."},
+     .doc = "Whether a Metadata request for an unknown topic creates it, when the client allows that too.", .reloadable = true},
     {.name = "delete.topic.enable", .type = boolean, .default_value = "true",
-     .doc = "Whether DeleteTopics is obeyed; when false it answers TOPIC_DELETION_DISABLED."},
+     .doc = "Whether DeleteTopics is obeyed; when false it answers TOPIC_DELETION_DISABLED.", .reloadable = true},
     {.name = "num.partitions", .type = int32, .default_value = "1",
      .doc = "Partitions of a topic that is created without saying how many.", .min = 1, .max = 10'000},
     {.name = "max.partitions", .type = int32, .default_value = "100000",
      .doc = "Partitions of all topics together; creating more is refused with POLICY_VIOLATION. The engine may set "
             "a lower limit.",
-     .min = 1, .max = 1'000'000},
+     .min = 1, .max = 1'000'000, .reloadable = true},
     {.name = "max.partitions.per.request", .type = int32, .default_value = "10000",
      .doc = "Partitions that one CreateTopics or CreatePartitions request may add; more is refused with "
             "POLICY_VIOLATION.",
-     .min = 1, .max = 100'000},
+     .min = 1, .max = 100'000, .reloadable = true},
     {.name = "max.request.partition.size.limit", .type = int32, .default_value = "2000",
      .doc = "Partitions in one DescribeTopicPartitions answer; the client gets a cursor for the rest.", .min = 1,
-     .max = 100'000},
+     .max = 100'000, .reloadable = true},
     {.name = "min.insync.replicas", .type = int32, .default_value = "1",
      .doc = "In-sync replicas that a produce with acks=all needs. There is one replica: above 1 every such produce "
             "is refused with NOT_ENOUGH_REPLICAS.",
@@ -204,7 +204,7 @@ constexpr ConfigKey kKeys[] = {
     {.name = "topics.refresh.interval.ms", .type = int64, .default_value = "5000",
      .doc = "With the seaweedmq engine: time after which topics that other gateways or SeaweedMQ have made, changed or "
             "removed are looked for again, in milliseconds.",
-     .min = 100, .max = 3'600'000},
+     .min = 100, .max = 3'600'000, .reloadable = true},
     {.name = "quota.window.num", .type = int32, .default_value = "11",
      .doc = "Samples that the rate of a client with a quota is measured over. A client that was quiet may use what its "
             "quota gives in all of them but one at once.",
@@ -216,10 +216,10 @@ constexpr ConfigKey kKeys[] = {
     {.name = "client.quotas.refresh.interval.ms", .type = int64, .default_value = "5000",
      .doc = "With the seaweedmq engine: time after which client quotas that were set on other gateways are looked for "
             "again, in milliseconds.",
-     .min = 100, .max = 3'600'000},
+     .min = 100, .max = 3'600'000, .reloadable = true},
     {.name = "client.quotas.max.entities", .type = int32, .default_value = "10000",
      .doc = "Users and client ids that may have a quota; more are refused with POLICY_VIOLATION.", .min = 0,
-     .max = 1'000'000},
+     .max = 1'000'000, .reloadable = true},
     {.name = "client.quotas.max.rates", .type = int32, .default_value = "10000",
      .doc = "Clients whose rates are kept at once, for each quota. Those that were quiet for all samples are forgotten; "
             "more than that many share one rate.",
@@ -234,7 +234,7 @@ constexpr ConfigKey kKeys[] = {
     {.name = "log.retention.bytes", .type = int64, .default_value = "-1",
      .doc = "Size of a partition above which its oldest closed segments are deleted, in bytes; negative is no limit."},
     {.name = "log.retention.check.interval.ms", .type = int64, .default_value = "300000",
-     .doc = "Time between looks for segments to roll or delete, in milliseconds.", .min = 1},
+     .doc = "Time between looks for segments to roll or delete, in milliseconds.", .min = 1, .reloadable = true},
     {.name = "log.segment.bytes", .type = int32, .default_value = "1073741824",
      .doc = "Size at which a segment is closed and the next begun, in bytes.", .min = 1'048'576},
     {.name = "log.roll.ms", .type = int64,
@@ -339,27 +339,28 @@ constexpr ConfigKey kKeys[] = {
     // Schemas.
     {.name = "schema.registry.url", .type = list, .default_value = "",
      .doc = "Base URLs of a Confluent-compatible schema registry, tried in this order. Topics may ask for schema "
-            "validation when there is one; it need not be there when the server starts."},
+            "validation when there is one; it need not be there when the server starts. A reload is for other ways to "
+            "the same registry: what is known of its ids stays.", .reloadable = true},
     {.name = "schema.registry.basic.auth.user.info", .type = password,
-     .doc = "USER:PASSWORD for the registry's basic authentication.", .has_default = false},
+     .doc = "USER:PASSWORD for the registry's basic authentication.", .reloadable = true, .has_default = false},
     {.name = "schema.registry.bearer.auth.token", .type = password,
-     .doc = "Token for the registry's bearer authentication.", .has_default = false},
+     .doc = "Token for the registry's bearer authentication.", .reloadable = true, .has_default = false},
     {.name = "schema.registry.ssl.ca.location",
      .doc = "PEM file of the authorities that the registry's certificate is checked against; without it the system's.",
-     .has_default = false},
+     .reloadable = true, .has_default = false},
     {.name = "schema.registry.ssl.certificate.location",
-     .doc = "PEM file of the certificate that the registry is shown.", .has_default = false},
-    {.name = "schema.registry.ssl.key.location", .doc = "PEM file of that certificate's key.", .has_default = false},
+     .doc = "PEM file of the certificate that the registry is shown.", .reloadable = true, .has_default = false},
+    {.name = "schema.registry.ssl.key.location", .doc = "PEM file of that certificate's key.", .reloadable = true, .has_default = false},
     {.name = "schema.registry.ssl.key.password", .type = password, .doc = "Password of that key.",
-     .has_default = false},
+     .reloadable = true, .has_default = false},
     {.name = "schema.registry.timeout.ms", .type = int64, .default_value = "3000",
-     .doc = "Time for one look-up at the registry with all its tries, in milliseconds.", .min = 1, .max = 60'000},
+     .doc = "Time for one look-up at the registry with all its tries, in milliseconds.", .min = 1, .max = 60'000, .reloadable = true},
     {.name = "schema.registry.connect.timeout.ms", .type = int64, .default_value = "1000",
-     .doc = "Time for one connection to the registry to come about, in milliseconds.", .min = 1, .max = 60'000},
+     .doc = "Time for one connection to the registry to come about, in milliseconds.", .min = 1, .max = 60'000, .reloadable = true},
     {.name = "schema.registry.tries", .type = int32, .default_value = "3",
-     .doc = "Rounds through the base URLs before a look-up fails.", .min = 1, .max = 10},
+     .doc = "Rounds through the base URLs before a look-up fails.", .min = 1, .max = 10, .reloadable = true},
     {.name = "schema.registry.max.body.bytes", .type = int64, .default_value = "4194304",
-     .doc = "Largest answer of the registry that is read, in bytes.", .min = 1024, .max = 1'073'741'824},
+     .doc = "Largest answer of the registry that is read, in bytes.", .min = 1024, .max = 1'073'741'824, .reloadable = true},
     {.name = "schema.registry.unknown.ids.per.second", .type = int32, .default_value = "50",
      .doc = "Look-ups of ids that turn out unknown, for each subject. Past it further ids of the subject count as not "
             "looked up.",
@@ -413,24 +414,24 @@ constexpr ConfigKey kKeys[] = {
      .doc = "Connections that may wait to be accepted.", .min = 1},
     {.name = "socket.request.max.bytes", .type = int32, .default_value = "104857600",
      .doc = "Largest request, in bytes; a connection that announces more is closed before anything is read.",
-     .min = 1024},
+     .min = 1024, .reloadable = true},
     {.name = "socket.request.max.bytes.unauthenticated", .type = int32, .default_value = "524288",
-     .doc = "The same before a client has authenticated, on a listener that asks for it.", .min = 1024},
+     .doc = "The same before a client has authenticated, on a listener that asks for it.", .min = 1024, .reloadable = true},
     {.name = "queued.max.request.bytes", .type = int64, .default_value = "536870912",
      .doc = "Memory for requests that are being read or handled, in bytes, shared out evenly among the shards. Past "
             "it sockets are not read. A single request larger than a shard's share is admitted alone.",
      .min = 1'048'576},
     {.name = "max.connections", .type = int32, .default_value = "16384",
-     .doc = "Kafka connections at once; further ones are closed at once.", .min = 1},
+     .doc = "Kafka connections at once; further ones are closed at once.", .min = 1, .reloadable = true},
     {.name = "max.connections.per.ip", .type = int32, .default_value = "4096",
-     .doc = "Kafka connections at once from one address.", .min = 1},
+     .doc = "Kafka connections at once from one address.", .min = 1, .reloadable = true},
     {.name = "connections.max.idle.ms", .type = int64, .default_value = "600000",
-     .doc = "Time without a request after which a connection is closed, in milliseconds.", .min = 1},
+     .doc = "Time without a request after which a connection is closed, in milliseconds.", .min = 1, .reloadable = true},
     {.name = "connection.max.in.flight.requests", .type = int32, .default_value = "64",
      .doc = "Requests of one connection that may be unanswered; past it the socket is not read.", .min = 1,
-     .max = 10'000},
+     .max = 10'000, .reloadable = true},
     {.name = "connection.max.queued.response.bytes", .type = int64, .default_value = "67108864",
-     .doc = "Bytes of answers that may wait for one slow reader; past it the socket is not read.", .min = 65'536},
+     .doc = "Bytes of answers that may wait for one slow reader; past it the socket is not read.", .min = 65'536, .reloadable = true},
     {.name = "response.max.queued.bytes", .type = int64, .default_value = "134217728",
      .doc = "Memory for answers that wait to be written, but for Fetch answers with records, in bytes, shared out evenly "
             "among the shards. Past it no connection of the shard is read until an eighth is free. While that lasts, "
@@ -439,11 +440,11 @@ constexpr ConfigKey kKeys[] = {
      .min = 1'048'576},
     {.name = "connection.write.stall.ms", .type = int64, .default_value = "60000",
      .doc = "Time that a client may take no byte of a waiting answer before it is disconnected, in milliseconds.",
-     .min = 1},
+     .min = 1, .reloadable = true},
     {.name = "connection.frame.timeout.ms", .type = int64, .default_value = "60000",
      .doc = "Time that a client may send no byte of a request it has begun before it is disconnected, in "
             "milliseconds.",
-     .min = 1},
+     .min = 1, .reloadable = true},
     {.name = "fetch.max.bytes", .type = int32, .default_value = "57671680",
      .doc = "Most record bytes in one Fetch answer, whatever the client asks for. The first batch is always whole.",
      .min = 1024},
@@ -465,7 +466,7 @@ constexpr ConfigKey kKeys[] = {
             "grows is closed: its client goes on with full requests.",
      .min = 65536},
     {.name = "drain.timeout.ms", .type = int64, .default_value = "3300",
-     .doc = "Time that SIGTERM gives requests under way to finish, in milliseconds.", .min = 0, .max = 3'600'000},
+     .doc = "Time that SIGTERM gives requests under way to finish, in milliseconds.", .min = 0, .max = 3'600'000, .reloadable = true},
 
     // Logs and metrics.
     {.name = "log.level", .default_value = "info", .doc = "Least severe log lines that are written.",
@@ -552,6 +553,13 @@ constexpr ConfigKey kKeys[] = {
 };
 // clang-format on
 
+// As listeners are named, however they are written.
+std::string upper(std::string_view name) {
+  std::string out(name);
+  for (char& c : out) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return out;
+}
+
 // "NAME:PROTOCOL" for each listener. Kafka's own names stand for their protocol without an entry.
 Result<void> check_protocol_map(const ConfigValues& values) {
   std::map<std::string, std::string, std::less<>> protocols{
@@ -562,12 +570,12 @@ Result<void> check_protocol_map(const ConfigValues& values) {
       return fail(ErrorCode::invalid_config,
                   fmt::format("listener.security.protocol.map has '{}', which is not NAME:PROTOCOL.", item));
     }
-    protocols.insert_or_assign(item.substr(0, colon), item.substr(colon + 1));
+    protocols.insert_or_assign(upper(item.substr(0, colon)), upper(item.substr(colon + 1)));
   }
   for (const std::string& listener : client_listeners(values)) {
     const std::size_t scheme = listener.find("://");
     const auto protocol =
-        protocols.find(scheme == std::string::npos ? "PLAINTEXT" : listener.substr(0, scheme));
+        protocols.find(scheme == std::string::npos ? "PLAINTEXT" : upper(listener.substr(0, scheme)));
     if (protocol == protocols.end() || protocol->second == "PLAINTEXT") continue;
     return fail(ErrorCode::invalid_config,
                 fmt::format("Listener '{}' would speak {}; only PLAINTEXT is supported.", listener,
@@ -637,10 +645,6 @@ namespace {
 
 // "[NAME://]HOST:PORT" items whose name is not one of the controllers'.
 std::vector<std::string> without_controllers(const ConfigValues& values, std::string_view key) {
-  const auto upper = [](std::string name) {
-    for (char& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    return name;
-  };
   std::set<std::string> controllers;
   for (const std::string& name : values.list("controller.listener.names")) controllers.insert(upper(name));
   auto items = values.list(key);

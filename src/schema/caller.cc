@@ -32,7 +32,9 @@ RegistryCaller::RegistryCaller(const RegistryOptions& options, std::unique_ptr<H
       breakers_open_(metrics.gauge("tidegate_schema_registry_breakers_open",
                                    "Base URLs of the schema registry that are left alone after failures")),
       endpoints_(options.urls),
-      log_limit_(clock, 1.0 / 6, 5) {}
+      log_limit_(clock, 1.0 / 6, 5) {
+  breakers_open_.set(0);
+}
 
 void RegistryCaller::stop() {
   stopped_ = true;

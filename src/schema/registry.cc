@@ -70,7 +70,11 @@ struct Registry::State {
                                   {{"result", "negative"}})),
         misses(metrics.counter("tidegate_schema_cache_lookups_total", "Look-ups in the schema caches",
                                {{"result", "miss"}})),
-        caller(options, std::move(transport), shard, blocking, c, rng, metrics),
+        make_caller([&shard, &blocking, &c, &rng, &metrics](const RegistryOptions& with,
+                                                            std::unique_ptr<HttpTransport> way) {
+          return std::make_shared<RegistryCaller>(with, std::move(way), shard, blocking, c, rng, metrics);
+        }),
+        caller(make_caller(options, std::move(transport))),
         memberships(options.subject_cache_entries, c, evicted),
         schemas(options.schema_cache_bytes, evicted),
         unknown_ids(options.subject_cache_entries) {}
@@ -103,7 +107,8 @@ struct Registry::State {
   static Task<void> fly(std::shared_ptr<State> self, Flights<T>* flights, std::int32_t id,
                         std::string_view operation, std::string path, Result<T> (*parse)(const std::string&),
                         std::shared_ptr<Flight<T>> flight) {
-    flight->asked = co_await self->caller.ask(operation, std::move(path), parse);
+    const auto caller = self->caller;
+    flight->asked = co_await caller->ask(operation, std::move(path), parse);
     flights->erase(id);
     flight->ended = true;
     flight->done.notify_all();
@@ -118,7 +123,11 @@ struct Registry::State {
   Counter& hits;
   Counter& negatives;
   Counter& misses;
-  RegistryCaller caller;
+  std::function<std::shared_ptr<RegistryCaller>(const RegistryOptions&, std::unique_ptr<HttpTransport>)>
+      make_caller;
+  // Whoever asks holds on to it: reconfigure() puts another one in its place.
+  std::shared_ptr<RegistryCaller> caller;
+  std::vector<std::weak_ptr<RegistryCaller>> earlier;
   SubjectCache memberships;
   SchemaCache schemas;
   UnknownIds unknown_ids;
@@ -228,7 +237,8 @@ Task<SchemaAnswer> Registry::State::schema(std::shared_ptr<State> self, std::int
 Task<SchemaAnswer> Registry::State::version(std::shared_ptr<State> self, std::string subject,
                                             std::int32_t version) {
   // A reference may go to a version that was deleted since.
-  auto asked = co_await self->caller.ask(
+  const auto caller = self->caller;
+  auto asked = co_await caller->ask(
       "schema_by_version",
       fmt::format("/subjects/{}/versions/{}?deleted=true", percent_encoded(subject), version), &parse_schema);
   if (asked.standing == Standing::not_found) co_return SchemaAnswer{.unknown_id = true, .problem = {}};
@@ -239,7 +249,8 @@ Task<SchemaAnswer> Registry::State::version(std::shared_ptr<State> self, std::st
 
 Task<void> Registry::State::keep_subjects(std::shared_ptr<State> self) {
   while (!self->stopped) {
-    auto asked = co_await self->caller.ask("subjects", "/subjects", &parse_subjects);
+    const auto caller = self->caller;
+    auto asked = co_await caller->ask("subjects", "/subjects", &parse_subjects);
     if (asked.standing == Standing::good) {
       self->subjects = std::move(asked.value);
       self->subjects_known = true;
@@ -295,7 +306,7 @@ void Registry::start() { state_->home.start(State::keep_subjects(state_), "schem
 
 RegistryState Registry::state() const {
   RegistryState told;
-  const Endpoints& endpoints = state_->caller.endpoints();
+  const Endpoints& endpoints = state_->caller->endpoints();
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     told.endpoints.push_back(
         {without_credentials(endpoints.url(i)), endpoints.is_open(i), endpoints.last_problem(i)});
@@ -308,9 +319,19 @@ RegistryState Registry::state() const {
   return told;
 }
 
+void Registry::reconfigure(RegistryOptions options, std::unique_ptr<HttpTransport> transport) {
+  if (state_->stopped) return;
+  std::erase_if(state_->earlier, [](const auto& each) { return each.expired(); });
+  state_->earlier.push_back(state_->caller);
+  state_->caller = state_->make_caller(options, std::move(transport));
+}
+
 void Registry::stop() {
   state_->stopped = true;
-  state_->caller.stop();
+  state_->caller->stop();
+  for (const auto& each : state_->earlier) {
+    if (const auto caller = each.lock()) caller->stop();
+  }
   state_->stop_event.notify_all();
 }
 

@@ -17,7 +17,11 @@ constexpr Duration kRetryAccept = std::chrono::milliseconds(100);
 }  // namespace
 
 Acceptors::Acceptors(ShardPool& pool, std::shared_ptr<ServerShared> shared)
-    : pool_(pool), shared_(std::move(shared)), per_shard_(pool.size()), log_limit_(shared_->clock, 1, 5) {}
+    : pool_(pool),
+      shared_(std::move(shared)),
+      options_(shared_->options),
+      per_shard_(pool.size()),
+      log_limit_(shared_->clock, 1, 5) {}
 
 void Acceptors::set_shards(std::vector<std::shared_ptr<ShardServer>> shards) { shards_ = std::move(shards); }
 
@@ -93,7 +97,7 @@ void Acceptors::take(AcceptedSocket accepted, std::size_t listener) {
 }
 
 bool Acceptors::refuse(const AcceptedSocket& accepted) {
-  const auto& options = shared_->options;
+  const auto& options = options_;
   const auto at = per_address_.find(accepted.peer_address);
   const bool address_full = at != per_address_.end() && at->second >= options.max_connections_per_address;
   if (!address_full && connections() < options.max_connections) return false;

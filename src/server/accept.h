@@ -25,6 +25,7 @@ class Acceptors : public std::enable_shared_from_this<Acceptors> {
   // Opens every listener, or none. On shard 0, as all that follows.
   Result<std::vector<Endpoint>> open();
   void start();
+  void set_options(const ServerOptions& options) { options_ = options; }
   void close();
   // Why a listener takes no connections any more although nobody closed it; empty when all is well.
   const std::string& trouble() const { return trouble_; }
@@ -44,6 +45,7 @@ class Acceptors : public std::enable_shared_from_this<Acceptors> {
 
   ShardPool& pool_;
   std::shared_ptr<ServerShared> shared_;
+  ServerOptions options_;  // with the limits as they are now
   std::vector<std::shared_ptr<ShardServer>> shards_;
   std::vector<std::unique_ptr<TcpListener>> listeners_;
   std::vector<std::size_t> per_shard_;

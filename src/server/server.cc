@@ -99,6 +99,15 @@ void Server::serve(broker::Broker* broker) {
   state_->shared->serving = true;
 }
 
+Task<void> Server::set_limits(ServerOptions options) {
+  const auto state = state_;
+  state->acceptors->set_options(options);
+  for (const auto& part : state->shard_servers) {
+    auto take = [part, options] { part->set_options(options); };
+    co_await submit_to(part->shard(), take);
+  }
+}
+
 const std::vector<Endpoint>& Server::endpoints() const { return state_->shared->endpoints; }
 
 Task<void> Server::drain(MonoTime deadline) {

@@ -23,6 +23,7 @@ ShardServer::ShardServer(Shard& shard, std::shared_ptr<ServerShared> shared, std
                          std::size_t response_bytes, std::function<void(const std::string&)> connection_gone)
     : shard_(shard),
       shared_(std::move(shared)),
+      options_(shared_->options),
       api_metrics_(shared_->metrics, shared_->apis.rows()),
       budget_(memory_bytes),
       responses_(response_bytes, shared_->metrics.response_memory_bytes,

@@ -63,7 +63,9 @@ class ShardServer : public std::enable_shared_from_this<ShardServer> {
   std::size_t size() const { return connections_.size(); }
 
   Shard& shard() { return shard_; }
-  const ServerOptions& options() const { return shared_->options; }
+  // The limits as they are now; the rest is what the server started with.
+  const ServerOptions& options() const { return options_; }
+  void set_options(const ServerOptions& options) { options_ = options; }
   ServerShared& shared() { return *shared_; }
   ServerMetrics& metrics() { return shared_->metrics; }
   ApiMetrics& api_metrics() { return api_metrics_; }
@@ -85,6 +87,7 @@ class ShardServer : public std::enable_shared_from_this<ShardServer> {
 
   Shard& shard_;
   std::shared_ptr<ServerShared> shared_;
+  ServerOptions options_;
   ApiMetrics api_metrics_;
   MemoryBudget budget_;
   ResponseMemory responses_;

@@ -181,6 +181,10 @@ TEST(ConfigValues, Reload_TakesOnlyWhatIsReloadable) {
   changes = values.reload(fresh);
   EXPECT_THAT(changes.reloaded, IsEmpty());
   EXPECT_THAT(changes.fixed, ElementsAre("num.partitions")) << "told until the restart";
+  changes = values.reload(ConfigValues(table()), "auto.create");
+  EXPECT_THAT(changes.reloaded, IsEmpty());
+  EXPECT_THAT(changes.fixed, ElementsAre("auto.create", "num.partitions"));
+  EXPECT_FALSE(values.boolean("auto.create")) << "kept this time";
 }
 
 TEST(ConfigValues, Set_NeverLetsAWeakerSourceWin) {

@@ -82,6 +82,9 @@ TEST(ServerConfig, Check_RefusesListenersThatWouldNotBePlaintext) {
   EXPECT_FALSE(good("127.0.0.1:9092", "PLAINTEXT:SSL")) << "a listener without a name is called PLAINTEXT";
   EXPECT_FALSE(good("SSL://127.0.0.1:9092", "PLAINTEXT:PLAINTEXT"));
   EXPECT_FALSE(good("SASL_PLAINTEXT://127.0.0.1:9092", ""));
+  EXPECT_FALSE(good("ssl://127.0.0.1:9092", "")) << "names do not differ by case";
+  EXPECT_FALSE(good("Out://127.0.0.1:9092", "OUT:SSL"));
+  EXPECT_TRUE(good("Out://127.0.0.1:9092", "out:PLAINTEXT"));
 }
 
 TEST(ServerConfig, KafkasOtherNames_AreUnderstood) {

@@ -198,6 +198,33 @@ TEST_F(RegistryTest, RetryAfter_IsWaitedForUnlessItIsTooLong) {
       << "at once: it would be past the time for a look-up";
 }
 
+TEST_F(RegistryTest, Reconfigured_AsksOtherUrlsAndKeepsWhatItKnows) {
+  make();
+  script->id_of(7, {"a-value"});
+  script->id_of(8, {"a-value"});
+  script->id_of(9, {"a-value"});
+  EXPECT_EQ(member("a-value", 7), Membership::registered);
+  script->held = true;
+  auto under_way = begin("a-value", 8);
+  shards.call([&] {
+    registry->reconfigure({.urls = {"http://b"}}, std::make_unique<test::ScriptedTransport>(script));
+  });
+  auto behind = begin("a-value", 9);
+  shards.call([&] {
+    script->held = false;
+    script->released.notify_all();
+  });
+  EXPECT_EQ(under_way.get().membership, Membership::registered) << "ends as it began";
+  EXPECT_EQ(behind.get().membership, Membership::registered);
+  EXPECT_EQ(member("a-value", 7), Membership::registered);
+  std::vector<std::string> urls;
+  for (const auto& request : script->asked()) urls.push_back(request.url.substr(0, 9));
+  EXPECT_THAT(urls, ElementsAre("http://a/", "http://a/", "http://b/"));
+  const auto state = shards.call([&] { return registry->state(); });
+  ASSERT_EQ(state.endpoints.size(), 1U);
+  EXPECT_EQ(state.endpoints[0].url, "http://b");
+}
+
 TEST_F(RegistryTest, BaseUrls_AreTriedInOrderWithAShareOfTheTime) {
   make({.urls = {"http://a", "http://b", "http://c"}});
   script->answer("http://a" + std::string(kVersionsOf7), http_failure());

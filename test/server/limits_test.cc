@@ -75,6 +75,25 @@ TEST_F(LimitsTest, TotalConnections_FurtherOnesAreClosedUntilOneLeaves) {
   EXPECT_TRUE(echoes(fourth));
 }
 
+TEST_F(LimitsTest, SetLimits_GoForNewConnectionsAndOpenOnes) {
+  start(with([](auto& o) { o.max_connections = 1; }));
+  auto first = connect();
+  EXPECT_TRUE(echoes(first));
+  EXPECT_TRUE(connect().wait_closed());
+  harness.run([this] {
+    return server->set_limits(with([](auto& o) {
+      o.max_connections = 2;
+      o.max_request_bytes = 1000;
+    }));
+  });
+  auto second = connect();
+  EXPECT_TRUE(echoes(second));
+  EXPECT_TRUE(connect().wait_closed());
+  ASSERT_TRUE(first.send(length_only(1001)));
+  EXPECT_TRUE(first.wait_closed());
+  EXPECT_TRUE(closed_for("bad_frame_size"));
+}
+
 TEST_F(LimitsTest, ConnectionsPerAddress_OnlyThatAddressIsRefused) {
   start(with([](auto& o) {
     o.max_connections_per_address = 1;

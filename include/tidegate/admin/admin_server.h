@@ -1,4 +1,5 @@
-// The admin HTTP endpoint: /metrics, /healthz, /livez, /readyz, /version, /schemas. Runs on one shard;
+// The admin HTTP endpoint: /metrics, /healthz, /livez, /readyz, /version, /schemas; POST
+// /config/reload. Runs on one shard;
 // app/ makes it. Only this module knows Boost.Beast and prometheus-cpp.
 #pragma once
 
@@ -34,6 +35,12 @@ struct AdminSources {
   std::string version;
   // Asked for every /schemas, on the shard.
   std::function<broker::SchemaOverview()> schemas;
+  // Asked for every POST /config/reload, on the shard: whether it was done, and the JSON to answer.
+  struct Reloaded {
+    bool done = false;
+    std::string page;
+  };
+  std::function<Task<Reloaded>()> reload;
 };
 
 class AdminServer {

@@ -87,12 +87,12 @@ class ConfigValues {
   const ConfigTable& table() const { return *table_; }
 
   // What differs from `fresh`, which is of the same table. The reloadable ones of these have its values
-  // afterwards.
+  // afterwards; `kept` counts as one that is not.
   struct Changes {
     std::vector<std::string_view> reloaded;
     std::vector<std::string_view> fixed;
   };
-  Changes reload(const ConfigValues& fresh);
+  Changes reload(const ConfigValues& fresh, std::string_view kept = {});
 
  private:
   // A copy has a lock of its own.

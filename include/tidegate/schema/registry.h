@@ -109,6 +109,10 @@ class Registry {
   void start();
   // On the home shard.
   RegistryState state() const;
+  // From now on asks other base URLs of the same registry, with other credentials, or as patiently as
+  // `options` say; what is under way ends as it began, and the caches stay. Of `options` only what is about
+  // one look-up counts. On the home shard.
+  void reconfigure(RegistryOptions options, std::unique_ptr<HttpTransport> transport);
   // Ends requests under way. Look-ups afterwards say unavailable. On the home shard.
   void stop();
 

@@ -69,6 +69,9 @@ class Server {
   Task<Result<void>> start();
   // With waits_for_broker: from now on requests are served. Any thread; once.
   void serve(broker::Broker* broker);
+  // Takes over every limit that is not a share of memory: new connections and what comes on open ones go by
+  // it, a timer that runs already by what it was armed with. On shard 0.
+  Task<void> set_limits(ServerOptions options);
   // In the order of the options. Valid after start().
   const std::vector<Endpoint>& endpoints() const;
 
