@@ -116,9 +116,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
 
   auto* docs = app.add_subcommand("docs", "Print a page of the documentation that is made from the tables");
   docs->callback([&line] { line.command = CommandLine::Command::docs; });
-  docs->add_option("PAGE", line.docs_page, "configuration or compatibility")
+  docs->add_option("PAGE", line.docs_page, "configuration, compatibility, man or completion")
       ->required()
-      ->check(CLI::IsMember({"configuration", "compatibility"}));
+      ->check(CLI::IsMember({"configuration", "compatibility", "man", "completion"}));
 
   try {  // CLI11 reports by exception; none leaves this function
     app.parse(argc, argv);
@@ -127,6 +127,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
     out.exit_status = status == 0 ? 0 : 2;
     return out;
   }
+  if (line.command == CommandLine::Command::docs) out.commands = command_tree(app);
   line.check_only = check->count() > 0;
   if (!checked.empty()) line.config_file = checked;
   return out;

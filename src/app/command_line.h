@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "command_tree.h"
 #include "tidegate/base/config_table.h"
 
 namespace tidegate::app {
@@ -36,7 +37,7 @@ struct CommandLine {
 
   std::string plan_file;  // groups plan; - is the standard input
 
-  std::string docs_page;  // docs: configuration or compatibility
+  std::string docs_page;  // docs: configuration, compatibility, man or completion
 };
 
 // The command line, or the status to exit with when the parser has said all there is to say (--help,
@@ -44,6 +45,7 @@ struct CommandLine {
 struct ParsedCommandLine {
   CommandLine line;
   std::optional<int> exit_status;
+  CommandNode commands;  // of docs: all that there are
 };
 ParsedCommandLine parse_command_line(int argc, const char* const* argv, const ConfigTable& table);
 

@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -21,6 +22,8 @@
 #include "listeners.h"
 #include "logging.h"
 #include "server_options.h"
+#include "service_manager.h"
+#include "shard_watch.h"
 #include "tidegate/admin/admin_server.h"
 #include "tidegate/api/api_table.h"
 #include "tidegate/base/clock.h"
@@ -89,7 +92,9 @@ class Daemon {
         reload_(line, config, blocking_, metrics_,
                 [this](ConfigValues::Changes changes) { return take_over(std::move(changes)); }),
         signals_(control_, SIGTERM, SIGINT),
-        hangup_(control_, SIGHUP) {
+        hangup_(control_, SIGHUP),
+        shard_watch_(shards_),
+        watchdog_(control_) {
     admin::AdminOptions options;
     options.host = admin_address.host;
     options.port = admin_address.port;
@@ -120,6 +125,7 @@ class Daemon {
   Task<void> stop();
   void wait_for_signal();
   void wait_for_hangup();
+  void watch_shards();
   Task<void> reload_for_signal();
   Task<admin::AdminSources::Reloaded> reload_for_admin();
   Task<void> take_over(ConfigValues::Changes changes);
@@ -160,6 +166,9 @@ class Daemon {
   boost::asio::io_context control_;
   boost::asio::signal_set signals_;
   boost::asio::signal_set hangup_;
+  ServiceManager manager_{[](const char* name) -> const char* { return std::getenv(name); }};
+  ShardWatch shard_watch_;
+  boost::asio::steady_timer watchdog_;
   bool stopping_ = false;
   int status_ = 0;
 };
@@ -286,6 +295,7 @@ Task<void> Daemon::start_and_report() {
                  to_text({endpoint.advertised_host, endpoint.advertised_port}));
   }
   spdlog::info("ready version={} engine={} admin={}", kVersion, engine_->name(), admin_->endpoint());
+  manager_.tell("READY=1");
   if (line_.ready_json) print_ready();
 }
 
@@ -342,6 +352,7 @@ Task<void> Daemon::stop() {
 void Daemon::begin_stop() {
   if (stopping_) return;
   stopping_ = true;
+  manager_.tell("STOPPING=1");
   exit_after(std::chrono::milliseconds(config_.integer("drain.timeout.ms")) + kExitGrace, status_);
   shards_.at(0).post([this] { shards_.at(0).spawn(stop(), "shutdown"); });
 }
@@ -366,6 +377,17 @@ void Daemon::wait_for_hangup() {
     if (error) return;
     if (!stopping_) shards_.at(0).post([this] { shards_.at(0).spawn(reload_for_signal(), "reload"); });
     wait_for_hangup();
+  });
+}
+
+// A service manager restarts a process whose shards hang.
+void Daemon::watch_shards() {
+  if (manager_.watchdog() == Duration::zero()) return;
+  if (shard_watch_.all_moved()) manager_.tell("WATCHDOG=1");
+  constexpr int kLooksPerLimit = 4;  // a ping takes two of them at least
+  watchdog_.expires_after(manager_.watchdog() / kLooksPerLimit);
+  watchdog_.async_wait([this](boost::system::error_code error) {
+    if (!error) watch_shards();
   });
 }
 
@@ -395,6 +417,7 @@ int Daemon::run() {
   wait_for_signal();
   wait_for_hangup();
   shards_.start();
+  watch_shards();
   shards_.at(0).post([this] { shards_.at(0).spawn(start_and_report(), "start-up"); });
   control_.run();
   shards_.stop();

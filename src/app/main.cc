@@ -6,6 +6,7 @@
 #include <string>
 
 #include "command_line.h"
+#include "command_pages.h"
 #include "config_check.h"
 #include "config_sources.h"
 #include "daemon.h"
@@ -76,10 +77,15 @@ int config(const CommandLine& line, const ConfigValues& values) {
   return 0;
 }
 
-int docs(const CommandLine& line) {
-  const auto page =
-      line.docs_page == "configuration" ? broker::configuration_markdown() : api::compatibility_markdown();
-  std::fputs(page.c_str(), stdout);
+std::string docs_page(const ParsedCommandLine& parsed, const ConfigTable& table) {
+  const auto& page = parsed.line.docs_page;
+  if (page == "man") return manual_page(parsed.commands, table, kVersion);
+  if (page == "completion") return bash_completion(parsed.commands, table);
+  return page == "configuration" ? broker::configuration_markdown() : api::compatibility_markdown();
+}
+
+int docs(const ParsedCommandLine& parsed, const ConfigTable& table) {
+  std::fputs(docs_page(parsed, table).c_str(), stdout);
   return 0;
 }
 
@@ -121,7 +127,7 @@ int run(int argc, const char* const* argv) {
     case CommandLine::Command::health:
       return health(line, table);
     case CommandLine::Command::docs:
-      return docs(line);
+      return docs(parsed, table);
     case CommandLine::Command::offsets_import:
       return import_offsets(line);
     case CommandLine::Command::groups_plan:

@@ -128,7 +128,7 @@ class Drain(unittest.TestCase):
         port = free_port()
         address = f"127.0.0.1:{port}"
         settings = ("--set", "group.initial.rebalance.delay.ms=0")
-        producer, consumers = None, []
+        daemon, producer, consumers = None, None, []
         with tempfile.TemporaryDirectory() as place:
             try:
                 daemon = Daemon(*settings, data_dir=place, kafka=address).__enter__()
@@ -162,14 +162,15 @@ class Drain(unittest.TestCase):
                 dump = subprocess.run([KCAT, "-C", "-b", address, "-t", "t", "-e", "-q", "-o", "beginning"],
                                       capture_output=True, text=True, timeout=60, check=True)
                 self.assertEqual(sorted(map(int, dump.stdout.split())), list(range(RECORDS)), "each of them once")
+                self.assertEqual(daemon.stop(), 0)
             finally:
                 for each in consumers:
                     each.close()
                 if producer and producer.poll() is None:
                     producer.kill()
                     producer.wait()
-                self.assertEqual(daemon.stop(), 0)
-                daemon.__exit__()
+                if daemon:
+                    daemon.__exit__()
 
 
 if __name__ == "__main__":
