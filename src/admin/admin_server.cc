@@ -8,11 +8,11 @@
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <cctype>
 #include <list>
-#include <nlohmann/json.hpp>
 
-#include "metrics_text.h"
-#include "schemas_page.h"
+#include "basic_routes.h"
+#include "http_routes.h"
 #include "tidegate/runtime/event.h"
 
 namespace tidegate::admin {
@@ -24,7 +24,7 @@ namespace http = boost::beast::http;
 using tcp = asio::ip::tcp;
 using Socket = asio::basic_stream_socket<tcp, Executor>;
 using HttpStream = beast::basic_stream<tcp, Executor>;
-using Request = http::request<http::empty_body>;
+using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable_t<Executor>{});
@@ -34,15 +34,25 @@ std::string describe(const tcp::endpoint& endpoint) {
   return (endpoint.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port());
 }
 
-bool is_reload(const Request& request) {
-  return request.method() == http::verb::post && request.target() == "/config/reload";
+AccessRules rules_of(const AdminOptions& options) {
+  AccessRules rules{options.allowed_hosts, options.allow_changes};
+  rules.hosts.push_back(options.host);
+  for (auto& host : rules.hosts)
+    for (char& c : host) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return rules;
 }
 
 }  // namespace
 
 struct AdminServer::State {
   State(AdminOptions o, AdminSources s, Shard& where)
-      : options(std::move(o)), sources(std::move(s)), shard(where), acceptor(where.executor()) {}
+      : options(std::move(o)),
+        sources(std::move(s)),
+        shard(where),
+        acceptor(where.executor()),
+        routes(rules_of(options)) {
+    routes.add_all(basic_routes(sources));
+  }
 
   AdminOptions options;
   AdminSources sources;
@@ -54,8 +64,12 @@ struct AdminServer::State {
   std::size_t running = 0;  // accept loop and connections
   Event ended;
 
-  Response answer(const Request& request) const;
-  static Task<Response> answer_reload(std::shared_ptr<State> self, Request request);
+  HttpRoutes routes;
+
+  static HttpRequest plain(Request& request);
+  // `known`: the etag that the asker has.
+  static Response made(HttpResponse answer, const Request& request, std::string_view known);
+  static int status_of(const boost::system::error_code& error);
   static Task<void> accept_loop(std::shared_ptr<State> self);
   static Task<void> serve(std::shared_ptr<State> self, Socket socket);
   void end_one() {
@@ -64,82 +78,87 @@ struct AdminServer::State {
   }
 };
 
-Response AdminServer::State::answer(const Request& request) const {
+// Nothing of the admin port runs code or loads parts from elsewhere, and no other site may frame it.
+constexpr std::string_view kContentPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+HttpRequest AdminServer::State::plain(Request& request) {
+  HttpRequest out;
+  const std::string_view target(request.target().data(), request.target().size());
+  const auto question = target.find('?');
+  out.path = std::string(target.substr(0, question));
+  if (question != std::string_view::npos) out.query = parse_query(target.substr(question + 1));
+  const auto method =
+      request.method() == http::verb::head ? http::to_string(http::verb::get) : request.method_string();
+  out.method = std::string(method.data(), method.size());
+  for (const auto& field : request) {
+    std::string name(field.name_string().data(), field.name_string().size());
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    out.headers.emplace(std::move(name), std::string(field.value().data(), field.value().size()));
+  }
+  out.body = std::move(request.body());
+  return out;
+}
+
+Response AdminServer::State::made(HttpResponse answer, const Request& request, std::string_view known) {
   Response response;
   response.version(request.version());
   response.keep_alive(request.keep_alive());
   response.set(http::field::server, "tidegate");
-  response.set(http::field::cache_control, "no-store");
-  response.set(http::field::content_type, "text/plain; charset=utf-8");
-  const auto target = std::string_view(request.target().data(), request.target().size());
-  const auto path = target.substr(0, target.find('?'));
-
-  if (request.method() != http::verb::get && request.method() != http::verb::head) {
-    response.result(http::status::method_not_allowed);
-    response.set(http::field::allow, "GET, HEAD");
-    response.body() = "only GET and HEAD\n";
-  } else if (path == "/metrics") {
-    response.set(http::field::content_type, "text/plain; version=0.0.4; charset=utf-8");
-    response.body() = metrics_text(sources.metrics, sources.version);
-  } else if (path == "/healthz" || path == "/livez") {
-    response.body() = "ok\n";
-  } else if (path == "/readyz") {
-    const auto health = sources.readiness();
-    if (!health.ready) response.result(http::status::service_unavailable);
-    response.body() = (health.ready ? std::string("ok") : health.reason) + "\n";
-  } else if (path == "/schemas") {
-    response.set(http::field::content_type, "application/json");
-    response.body() = schemas_page(sources.schemas());
-  } else if (path == "/version") {
-    response.set(http::field::content_type, "application/json");
-    response.body() = nlohmann::json{{"name", "tidegate"}, {"version", sources.version}}.dump() + "\n";
-  } else {
-    response.result(http::status::not_found);
-    response.body() = "no such page; there are /metrics /healthz /livez /readyz /version /schemas\n";
-  }
+  response.set(http::field::content_type, answer.content_type);
+  response.set("X-Content-Type-Options", "nosniff");
+  response.set("X-Frame-Options", "DENY");
+  response.set("Referrer-Policy", "no-referrer");
+  response.set("Cross-Origin-Resource-Policy", "same-origin");
+  response.set("Content-Security-Policy", beast::string_view(kContentPolicy.data(), kContentPolicy.size()));
+  response.set(http::field::cache_control, answer.etag.empty() ? "no-store" : "no-cache");
+  if (!answer.etag.empty()) response.set(http::field::etag, answer.etag);
+  if (!answer.allow.empty()) response.set(http::field::allow, answer.allow);
+  const bool unchanged = !answer.etag.empty() && known == answer.etag;
+  response.result(unchanged ? 304U : static_cast<unsigned>(answer.status));
+  if (!unchanged) response.body() = std::move(answer.body);
   response.prepare_payload();
   if (request.method() == http::verb::head) response.body().clear();
   return response;
 }
 
-// No page of another site may have a browser do it: those name their origin.
-Task<Response> AdminServer::State::answer_reload(std::shared_ptr<State> self, Request request) {
-  Response response;
-  response.version(request.version());
-  response.keep_alive(request.keep_alive());
-  response.set(http::field::server, "tidegate");
-  response.set(http::field::cache_control, "no-store");
-  if (request.find(http::field::origin) != request.end()) {
-    response.result(http::status::forbidden);
-    response.set(http::field::content_type, "text/plain; charset=utf-8");
-    response.body() = "not from a web page\n";
-  } else {
-    auto reloaded = co_await self->sources.reload();
-    response.result(reloaded.done ? http::status::ok : http::status::unprocessable_entity);
-    response.set(http::field::content_type, "application/json");
-    response.body() = std::move(reloaded.page);
+// What is left to say to a request that could not be read; 0: nothing.
+int AdminServer::State::status_of(const boost::system::error_code& error) {
+  if (error == http::error::body_limit) return 413;
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
+  if (error.category() == http::make_error_code(http::error::bad_target).category() &&
+      error != http::error::end_of_stream && error != http::error::partial_message) {
+    return 400;
   }
-  response.prepare_payload();
-  co_return response;
+  return 0;
 }
 
 Task<void> AdminServer::State::serve(std::shared_ptr<State> self, Socket socket) {
   HttpStream stream(std::move(socket));
   const auto at = self->open.insert(self->open.end(), &stream);
-  beast::flat_buffer buffer(self->options.max_request_bytes);
+  beast::flat_buffer buffer(self->options.max_request_bytes + self->options.max_body_bytes);
   while (!self->stopping) {
-    http::request_parser<http::empty_body> parser;
+    http::request_parser<http::string_body> parser;
     parser.header_limit(static_cast<std::uint32_t>(self->options.max_request_bytes));
+    parser.body_limit(self->options.max_body_bytes);
     stream.expires_after(self->options.timeout);
     const auto [read_error, read_bytes] = co_await http::async_read(stream, buffer, parser, kAwait);
-    if (read_error) break;
-    const bool reloads = is_reload(parser.get()) && self->sources.reload;
-    Response response;
-    if (reloads) {
-      response = co_await answer_reload(self, parser.get());
+    HttpResponse answer;
+    std::string known;
+    if (read_error) {
+      const int status = status_of(read_error);
+      if (status == 0 || self->stopping) break;
+      answer = HttpResponse::text(status, "bad request\n");
     } else {
-      response = self->answer(parser.get());
+      stream.expires_never();
+      HttpRequest request = plain(parser.get());
+      known = std::string(request.header("if-none-match"));
+      answer = co_await self->routes.answer(std::move(request));
     }
+    if (self->stopping) break;
+    Response response = made(std::move(answer), parser.get(), known);
+    if (read_error) response.keep_alive(false);
     http::response_serializer<http::string_body> serializer(response);
     stream.expires_after(self->options.timeout);
     const auto [write_error, written] = co_await http::async_write(stream, serializer, kAwait);

@@ -98,6 +98,8 @@ class Daemon {
     admin::AdminOptions options;
     options.host = admin_address.host;
     options.port = admin_address.port;
+    options.allowed_hosts = config.list("admin.allowed.hosts");
+    options.allow_changes = config.boolean("admin.allow.changes");
     admin_ = std::make_unique<admin::AdminServer>(
         options,
         admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion),

@@ -67,6 +67,11 @@ constexpr ConfigKey kKeys[] = {
      .has_default = false},
     {.name = "admin.listen", .default_value = "127.0.0.1:9644",
      .doc = "HOST:PORT of the HTTP listener with /metrics, /healthz and /readyz."},
+    {.name = "admin.allowed.hosts", .type = list, .default_value = "",
+     .doc = "Names under which browsers may open the admin listener, beside localhost, loopback addresses and the address "
+            "of admin.listen; * is any. /metrics and the health probes answer under every name."},
+    {.name = "admin.allow.changes", .type = boolean, .default_value = "false",
+     .doc = "Whether the admin page and its API may change anything. There is no authentication on that listener."},
 
     // Topics.
     {.name = "auto.create.topics.enable", .type = boolean, .default_value = "true",

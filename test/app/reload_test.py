@@ -146,7 +146,7 @@ class Reload(unittest.TestCase):
     def test_web_pages_and_other_methods_are_refused(self):
         with Daemon() as daemon:
             self.assertEqual(ask(daemon.admin, "POST", "/config/reload", {"Origin": "http://example.com"})[0], 403)
-            self.assertEqual(ask(daemon.admin, "GET", "/config/reload")[0], 404)
+            self.assertEqual(ask(daemon.admin, "GET", "/config/reload")[0], 405)
             self.assertEqual(ask(daemon.admin, "POST", "/metrics")[0], 405)
             self.assertEqual(reloads(daemon, "reloaded"), 0)
 

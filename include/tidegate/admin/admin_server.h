@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tidegate/base/clock.h"
 #include "tidegate/base/metrics.h"
@@ -23,7 +24,12 @@ struct AdminOptions {
   std::uint16_t port = 9644;
   // Connections beyond this are closed at once.
   std::size_t max_connections = 64;
+  // Of a request's head, and of its body; larger ones are answered with 431 and 413.
   std::size_t max_request_bytes = 16U << 10;
+  std::size_t max_body_bytes = 64U << 10;
+  // admin.allowed.hosts: names of the Host header beside `host`, localhost and loopback addresses.
+  std::vector<std::string> allowed_hosts = {};
+  bool allow_changes = false;  // admin.allow.changes
   // For a whole request, and for its response.
   Duration timeout = std::chrono::seconds(10);
 };
