@@ -33,6 +33,7 @@
 #include "tidegate/broker/schema_config.h"
 #include "tidegate/broker/schema_overview.h"
 #include "tidegate/broker/server_config.h"
+#include "tidegate/broker/typed_topics.h"
 #include "tidegate/runtime/blocking_pool.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/shard.h"
@@ -148,6 +149,7 @@ class Daemon {
   Phase phase_ = Phase::starting;
   ConfigReload reload_;
   std::unique_ptr<admin::AdminServer> admin_;
+  std::unique_ptr<broker::TypedTopics> typed_;  // nullptr: the engine keeps no columns
   std::unique_ptr<storage::Engine> engine_;
   std::unique_ptr<storage::StandaloneCluster> alone_;
   storage::Cluster* cluster_ = nullptr;
@@ -202,8 +204,9 @@ Task<Result<void>> Daemon::start() {
     cluster_ = alone_.get();
   }
   start_schemas();
-  broker_ = std::make_unique<broker::Broker>(broker::BrokerParts{
-      *engine_, *cluster_, shards_, blocking_, clock_, rng_, metrics_, config_, schemas_.get()});
+  broker_ = std::make_unique<broker::Broker>(
+      broker::BrokerParts{*engine_, *cluster_, shards_, blocking_, clock_, rng_, metrics_, config_,
+                          schemas_.get(), typed_ ? &typed_->values() : nullptr});
   auto broker_up = co_await broker_->start();
   if (!broker_up) co_return fail(std::move(broker_up.error()));
   broker_started_ = true;
@@ -231,6 +234,8 @@ Task<Result<void>> Daemon::start_engine() {
   auto chosen = make_engine(config_, shards_, blocking_, clock_, rng_, metrics_);
   if (!chosen) co_return fail(std::move(chosen.error()));
   engine_ = std::move(chosen->engine);
+  typed_ = broker::TypedTopics::make(*engine_, shards_, blocking_, broker::schema_validation_options(config_),
+                                     metrics_);
   if (!chosen->durability.empty()) spdlog::info("storage engine={} {}", engine_->name(), chosen->durability);
   if (chosen->stop_waiting) {
     // Until its storage is there clients are told to try again, instead of finding nobody.

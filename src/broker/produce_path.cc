@@ -146,6 +146,13 @@ Task<ProduceOutcome> produce(const BrokerParts& parts, PartitionTable& table, Pa
       }
       co_return refused(std::move(*refusal));
     }
+    auto stored = co_await typed_values(parts, partition->topic, accepted->batch);
+    if (!stored) {
+      const ErrorCode reason = told_to_producer(stored.error().code);
+      partition->producers.turned_away(accepted->batch.header, reason, parts.clock.now());
+      co_return storage_failed(std::move(stored.error()));
+    }
+    accepted->batch.stored_values = std::move(*stored);
   }
   co_await slot.turn();
   if (partition->removed) co_return ProduceOutcome{.error = partition->gone_error()};

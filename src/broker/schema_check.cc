@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "tidegate/schema/batch_validator.h"
+#include "tidegate/schema/typed_values.h"
 
 namespace tidegate::broker {
 
@@ -21,6 +22,17 @@ Task<std::optional<ProduceRefusal>> check_schemas(const BrokerParts& parts, Cata
   for (auto& problem : verdict.problems)
     refusal.record_errors.push_back({problem.index, std::move(problem.message)});
   co_return refusal;
+}
+
+Task<Result<protocol::StoredValuesPtr>> typed_values(const BrokerParts& parts, CatalogueTopicPtr topic,
+                                                     protocol::RecordBatch batch) {
+  const schema::FieldPolicy& policy = topic->settings.schema.value;
+  const bool typed = parts.typed != nullptr && policy.validation == schema::Validation::full &&
+                     parts.engine.may_have_columns(topic->topic.id);
+  if (!typed) co_return protocol::StoredValuesPtr();
+  const protocol::RecordLimits limits = record_limits(batch, topic->settings);
+  co_return co_await parts.typed->convert(parts.schemas, topic->topic.id, std::move(batch), limits,
+                                          !policy.accept_unchecked);
 }
 
 }  // namespace tidegate::broker

@@ -17,4 +17,8 @@ namespace tidegate::broker {
 Task<std::optional<ProduceRefusal>> check_schemas(const BrokerParts& parts, CatalogueTopicPtr topic,
                                                   protocol::RecordBatch batch);
 
+// What is to be stored of the values of a batch that was checked; nothing where the topic has no columns.
+Task<Result<protocol::StoredValuesPtr>> typed_values(const BrokerParts& parts, CatalogueTopicPtr topic,
+                                                     protocol::RecordBatch batch);
+
 }  // namespace tidegate::broker

@@ -168,6 +168,12 @@ BatchValidator::BatchValidator(Registry* registry, BlockingPool& blocking, Metri
 BatchValidator::~BatchValidator() = default;
 Registry* BatchValidator::registry() const { return state_->registry; }
 
+Task<std::string> BatchValidator::schema_text(std::int32_t id) {
+  if (!state_->loader) co_return std::string();
+  const LoadedSchema loaded = co_await state_->loader->load(id);
+  co_return loaded.text ? *loaded.text : std::string();
+}
+
 Task<BatchVerdict> BatchValidator::check(TopicPolicy policy, std::string topic, protocol::RecordBatch batch,
                                          protocol::RecordLimits limits) {
   Judgement judgement = co_await state_->pass(policy, topic, batch, limits, {});

@@ -106,8 +106,9 @@ std::optional<LoadedSchema> CompiledCache::find(std::int32_t id) {
 
 std::size_t CompiledCache::put(std::int32_t id, LoadedSchema loaded, MonoTime good_until) {
   constexpr std::size_t kEntryBytes = 256;
-  const std::size_t bytes =
-      kEntryBytes + loaded.problem.size() + (loaded.schema ? loaded.schema->size_bytes() : 0);
+  const std::size_t bytes = kEntryBytes + loaded.problem.size() +
+                            (loaded.schema ? loaded.schema->size_bytes() : 0) +
+                            (loaded.text ? loaded.text->size() : 0);
   const std::lock_guard lock(mutex_);
   if (const auto at = entries_.find(id); at != entries_.end()) remove(at->second);
   by_use_.push_front({id, std::move(loaded), good_until, bytes});

@@ -8,6 +8,7 @@
 
 #include "cache.h"
 #include "excerpt.h"
+#include "schema_text.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/submit.h"
 
@@ -171,11 +172,12 @@ Task<std::optional<LoadedSchema>> SchemaLoader::State::gather(std::shared_ptr<St
 Task<LoadedSchema> SchemaLoader::State::compile(std::shared_ptr<State> self, RegisteredSchemaPtr schema,
                                                 std::vector<ReferencedSchema> references) {
   auto work = [schema = std::move(schema), references = std::move(references), options = self->options] {
-    return compile_schema(*schema, references, options);
+    return std::pair(compile_schema(*schema, references, options),
+                     std::make_shared<const std::string>(encode_schema(*schema, references)));
   };
-  auto compiled = co_await self->blocking.run(Lane::cpu, std::move(work));
+  auto [compiled, text] = co_await self->blocking.run(Lane::cpu, std::move(work));
   if (!compiled) co_return unusable(compiled.error().message);
-  co_return LoadedSchema{std::move(*compiled), false, {}};
+  co_return LoadedSchema{std::move(*compiled), false, {}, std::move(text)};
 }
 
 SchemaLoader::SchemaLoader(Registry& registry, BlockingPool& blocking, ValidationOptions options,

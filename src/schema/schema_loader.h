@@ -19,6 +19,7 @@ struct LoadedSchema {
   CompiledSchemaPtr schema;  // nullptr: see `problem`
   bool unusable = false;     // with a problem; false: nobody can tell now
   std::string problem;
+  std::shared_ptr<const std::string> text = nullptr;  // of a schema: encode_schema()
 };
 
 class SchemaLoader {

@@ -14,6 +14,7 @@ PlacedBatch place_batch(const protocol::RecordBatch& batch, Offset base_offset, 
   const BatchPosition position{.base_offset = base_offset, .leader_epoch = epoch};
   PlacedBatch placed;
   placed.header = batch.header;
+  placed.stored_values = batch.stored_values;
   placed.header.base_offset = base_offset;
   placed.header.partition_leader_epoch = epoch;
   const std::size_t size = batch.bytes.size();

@@ -14,7 +14,8 @@
 
 namespace tidegate::schema {
 class BatchValidator;  // tidegate/schema/batch_validator.h
-}
+class TypedValues;     // tidegate/schema/typed_values.h
+}  // namespace tidegate::schema
 
 namespace tidegate::broker {
 
@@ -37,6 +38,7 @@ struct BrokerParts {
   MetricRegistry& metrics;
   const ConfigValues& config;
   schema::BatchValidator* schemas = nullptr;  // nullptr: schemas cannot be looked up
+  schema::TypedValues* typed = nullptr;       // nullptr: the engine keeps no columns
 };
 
 class Broker {

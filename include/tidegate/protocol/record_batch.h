@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -70,10 +71,19 @@ std::uint32_t crc32c(ByteView bytes, std::uint32_t seed = 0);
 std::uint32_t batch_crc(ByteView batch);
 bool batch_crc_is_valid(ByteView batch, const BatchHeader& header);
 
+// Forms in which storage is to keep the values of a batch's records, in their order; nullopt: the value
+// itself.
+struct StoredValues {
+  std::vector<std::optional<std::string>> values;
+};
+using StoredValuesPtr = std::shared_ptr<const StoredValues>;
+
 // A batch on its way: parsed header, and all its bytes (size() == header.size_bytes()).
 struct RecordBatch {
   BatchHeader header;
   SharedBuffer bytes;
+  // For engines that keep columns, which give back the values themselves. nullptr: the values.
+  StoredValuesPtr stored_values = nullptr;
 };
 
 // Splits bytes that hold whole batches one after the other. A cut last batch is left out and

@@ -46,6 +46,9 @@ class BatchValidator {
   Task<BatchVerdict> check(TopicPolicy policy, std::string topic, protocol::RecordBatch batch,
                            protocol::RecordLimits limits);
   Registry* registry() const;
+  // A schema with all that it refers to, as TypedValues keeps it; from the cache or the registry, within
+  // seconds. Empty: nobody can tell now.
+  Task<std::string> schema_text(std::int32_t id);
 
  private:
   struct State;

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "tidegate/base/columns.h"
 #include "tidegate/base/ids.h"
 #include "tidegate/base/result.h"
 #include "tidegate/base/shared_buffer.h"
@@ -190,7 +191,13 @@ class TopicStore {
   // The whole new set of configs, kept for list(); unknown_topic_id. What an open log is to do
   // differently reaches it by Engine::apply_config.
   virtual Task<Result<void>> set_config(TopicId id, std::map<std::string, std::string> configs) = 0;
+  // Adds what the topic's values do not have yet (tidegate::add_columns), durably, and returns all. Of a
+  // topic that may have columns (Engine::may_have_columns); else invalid_request.
+  virtual Task<Result<DeclaredColumns>> add_columns(TopicId id, DeclaredColumns more);
 };
+inline Task<Result<DeclaredColumns>> TopicStore::add_columns(TopicId, DeclaredColumns) {
+  co_return fail(ErrorCode::invalid_request, "the topic has no columns");
+}
 
 // ------------------------------------------------------------------------------------- meta store
 
@@ -262,8 +269,8 @@ class Cluster {
   // Whether other nodes may own, and change, what this one does not.
   virtual bool has_peers() const { return false; }
   virtual Owner owner_of(const PartitionId& partition) const = 0;
-  // Whether what an open log says of itself is still true: with a lease that has run out somebody else may have
-  // written more. Asked before a reader is told anything. Appends ask on their own.
+  // Whether what an open log says of itself is still true: with a lease that has run out somebody else may
+  // have written more. Asked before a reader is told anything. Appends ask on their own.
   virtual bool may_tell(const PartitionId& /*partition*/) const { return true; }
   virtual Owner owner_of_group(std::string_view group) const = 0;
   // Told when this node no longer owns what it did.
@@ -293,6 +300,17 @@ struct Health {
   std::string reason;  // empty when ready
 };
 
+// Gives back the values of batches that came with stored_values. Any shard.
+class ValueRebuilder {
+ public:
+  virtual ~ValueRebuilder() = default;
+  // Awaited before a partition of a topic that may have columns is opened: value_of() knows then what it
+  // needs of everything that was stored before.
+  virtual Task<Result<void>> prepare(TopicId topic) = 0;
+  // corrupt_message when there is no such value.
+  virtual Result<std::string> value_of(const TopicId& topic, ByteView stored) const = 0;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -305,6 +323,13 @@ class Engine {
   virtual Capabilities capabilities() const = 0;
   // Made once when the data directory was; stable afterwards. Valid after start().
   virtual std::string cluster_id() const = 0;
+
+  // How records of columns are written, for stored_values. nullptr: the engine keeps values as they are.
+  virtual const ColumnFormat* column_format() const { return nullptr; }
+  // Whether batches of the topic may come with stored_values. Any shard.
+  virtual bool may_have_columns(const TopicId& /*topic*/) const { return false; }
+  // Before start(); outlives the engine's use.
+  virtual void set_rebuilder(ValueRebuilder* /*rebuilder*/) {}
 
   virtual TopicStore& topics() = 0;
   virtual MetaStore& meta() = 0;

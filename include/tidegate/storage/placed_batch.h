@@ -10,10 +10,11 @@
 namespace tidegate::storage {
 
 struct PlacedBatch {
-  protocol::BatchHeader header;  // as stored: with its offset and leader epoch
-  SharedBuffer front;            // the patched header, or the whole batch
-  SharedBuffer rest;             // what follows; empty when `front` is everything
-  std::uint64_t begin = 0;       // bytes appended to this log before it since it was opened
+  protocol::BatchHeader header;                       // as stored: with its offset and leader epoch
+  SharedBuffer front;                                 // the patched header, or the whole batch
+  SharedBuffer rest;                                  // what follows; empty when `front` is everything
+  protocol::StoredValuesPtr stored_values = nullptr;  // until it is stored
+  std::uint64_t begin = 0;  // bytes appended to this log before it since it was opened
 
   std::size_t size() const { return front.size() + rest.size(); }
   // Memory that it keeps alive.

@@ -51,7 +51,8 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
       }),
       topics_(
           source_->backend().filer, entries_, clock, with_brokers(options.topics, *source_),
-          [this] { return random_uuid(rng_); }, [this](TopicId id) { return close_topic(id); }),
+          [this] { return random_uuid(rng_); }, [this](TopicId id) { return close_topic(id); },
+          [this](TopicRecord record) { return configure_topic(std::move(record)); }),
       meta_(source_->backend().filer, entries_, shards, std::move(options.positions)) {
   const Backend backend = source_->backend();
   for (unsigned i = 0; i < shards.size(); ++i) {
@@ -63,6 +64,11 @@ SeaweedmqEngine::SeaweedmqEngine(EngineOptions options, std::unique_ptr<BackendS
 }
 
 SeaweedmqEngine::~SeaweedmqEngine() = default;
+
+void SeaweedmqEngine::set_rebuilder(ValueRebuilder* rebuilder) {
+  rebuilder_ = rebuilder;
+  for (const auto& on : on_shards_) on->logs_of->chunks.use(rebuilder);
+}
 
 Health SeaweedmqEngine::health() const {
   if (!ready_.load()) return {.ready = false, .reason = not_ready_};
@@ -236,6 +242,11 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_log(PartitionId id, LogConf
   if (!record) co_return fail(ErrorCode::unknown_topic_or_partition, "there is no such partition");
   auto ownership = co_await fences_.acquire(id);
   if (!ownership) co_return fail(std::move(ownership.error()));
+  // Whoever owned it before has stored by now whatever it did, and before that what it takes to read it.
+  if (rebuilder_ != nullptr && topics_.may_have_columns(id.topic)) {
+    if (auto prepared = co_await rebuilder_->prepare(id.topic); !prepared)
+      co_return fail(std::move(prepared.error()));
+  }
   if (record->path == WritePath::broker && !record->by_others)
     co_return co_await open_broker_log(*record, id, config, std::move(*ownership));
   LogPlace place{.id = id,

@@ -18,6 +18,7 @@
 #include "cluster/seaweed_cluster.h"
 #include "cluster/session.h"
 #include "foreign_gateway.h"
+#include "format/record_value.h"
 #include "log/direct_log.h"
 #include "meta/scope_store.h"
 #include "tidegate/base/rng.h"
@@ -72,6 +73,9 @@ class SeaweedmqEngine final : public Engine {
   Health health() const override;
   Capabilities capabilities() const override;
   std::string cluster_id() const override { return cluster_id_; }
+  const ColumnFormat* column_format() const override { return &column_format_; }
+  bool may_have_columns(const TopicId& id) const override { return topics_.may_have_columns(id); }
+  void set_rebuilder(ValueRebuilder* rebuilder) override;
   TopicStore& topics() override { return topics_; }
   MetaStore& meta() override { return meta_; }
   Task<Result<std::shared_ptr<PartitionLog>>> partition(PartitionId id, LogConfig config) override;
@@ -108,6 +112,7 @@ class SeaweedmqEngine final : public Engine {
   Task<Opening> open_broker_log(TopicRecord record, PartitionId id, LogConfig config,
                                 std::shared_ptr<Ownership> ownership);
   Task<Result<void>> mend_topic(TopicId topic);
+  Task<Result<void>> configure_topic(TopicRecord record);
   Task<void> let_go_of_removed(std::string name);
   Task<void> let_go_on(unsigned index, std::string name);
   Task<void> keep_streams();
@@ -126,6 +131,8 @@ class SeaweedmqEngine final : public Engine {
   std::int64_t age_now_ms() const;
 
   const std::unique_ptr<BackendSource> source_;
+  const RecordValueFormat column_format_;
+  ValueRebuilder* rebuilder_ = nullptr;
   const bool patient_;
   const bool shares_;
   const std::string process_;

@@ -47,6 +47,7 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_broker_log(TopicRecord reco
                               .range = range,
                               .slots = record.slots},
                        .layout = record.layout};
+  brokers->remember(record.topic.name, record.columns.columns);
   auto mend = [this](TopicId topic) { return mend_topic(topic); };
   const BrokerPath path{
       .brokers = *brokers, .watch = stream_watch_, .mend_topic = mend, .options = broker_options_};
@@ -59,6 +60,14 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_broker_log(TopicRecord reco
 Task<Result<void>> SeaweedmqEngine::mend_topic(TopicId topic) {
   auto mend = [this, topic] { return topics_.mend_conf(topic); };
   co_return co_await submit_to(shards_.at(0), mend);
+}
+
+Task<Result<void>> SeaweedmqEngine::configure_topic(TopicRecord record) {
+  BrokerClient* const brokers = source_->brokers();
+  if (brokers == nullptr)
+    co_return fail(ErrorCode::kafka_storage_error, "no broker of SeaweedMQ is looked for");
+  BrokerPlace place{.topic = record.topic.name, .generation_ns = record.generation_ns, .slots = record.slots};
+  co_return co_await brokers->declare(std::move(place), record.columns.columns);
 }
 
 Task<void> SeaweedmqEngine::let_go_of_removed(std::string name) {

@@ -25,8 +25,9 @@ std::optional<BatchMessage> read_on(RecordMessageReader& reader, const SharedBuf
 }
 
 // The batch that begins in `begun` and goes on in `behind`. nullopt when it misses records.
-std::optional<BatchMessage> join(const SharedBuffer& begun, const std::vector<SharedBuffer>& behind) {
-  RecordMessageReader reader;
+std::optional<BatchMessage> join(const SharedBuffer& begun, const std::vector<SharedBuffer>& behind,
+                                 ValueOfStored value_of) {
+  RecordMessageReader reader(std::move(value_of));
   auto batch = read_on(reader, begun);
   for (std::size_t i = 0; i < behind.size() && !batch && reader.is_open(); ++i)
     batch = read_on(reader, behind[i]);
@@ -36,7 +37,7 @@ std::optional<BatchMessage> join(const SharedBuffer& begun, const std::vector<Sh
 }  // namespace
 
 Task<Result<std::vector<ChunkPtr>>> BrokerLog::read_messages(std::vector<Chunk> chunks) {
-  const ChunkForm form{.layout = place_.layout, .messages = true};
+  const ChunkForm form{.layout = place_.layout, .messages = true, .topic = place_.id.topic};
   std::vector<ChunkReader::Asked> asked;
   // Behind them the chunks that their last batches reach into.
   std::vector<std::size_t> reach;
@@ -56,7 +57,7 @@ Task<Result<std::vector<ChunkPtr>>> BrokerLog::read_messages(std::vector<Chunk> 
     if (reach[i] == 0 || !open) continue;
     std::vector<SharedBuffer> behind;
     for (std::size_t k = begin; k < next && (*opened)[k]; ++k) behind.push_back((*opened)[k]->leading);
-    auto batch = join(open->unfinished, behind);
+    auto batch = join(open->unfinished, behind, home_.chunks.values_of(place_.id.topic));
     if (!batch) {
       // Gone, or another replica's that is damaged.
       open.reset();
@@ -253,7 +254,7 @@ Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr ope
                              .chunk = index_.find(name)->chunks.back().stored,
                              .index = open->batches.size(),
                              .begun = open->unfinished,
-                             .reader = {},
+                             .reader = RecordMessageReader(home_.chunks.values_of(place_.id.topic)),
                              .behind = {},
                              .whole = {}};
     read_on(unfinished_->reader, unfinished_->begun);

@@ -206,7 +206,8 @@ void BrokerLog::send_one(Sent& sent) {
   sent.sent_at = home_.clock.now();
   sent.sent_bytes = sent.batch.size();
   if (place_.layout == Layout::record) {
-    auto made = record_messages(sent.batch.header, sent.batch.front, sent.batch.rest, session_);
+    auto made = record_messages(sent.batch.header, sent.batch.front, sent.batch.rest, session_, {},
+                                sent.batch.stored_values.get());
     if (made.opaque) home_.metrics.opaque_batches.add();
     sent.messages = sent.unanswered = made.messages.size();
     sent.sent_bytes = 0;
@@ -319,6 +320,7 @@ void BrokerLog::commit(Sent& sent, std::vector<Resume>& resumes) {
   sent.committed = true;
   committed_end_ = sent.batch.header.next_offset();
   PlacedBatch batch = sent.batch;
+  batch.stored_values.reset();
   batch.begin = committed_bytes_;
   committed_bytes_ += batch.size();
   home_.tails.add(tail_, std::move(batch));

@@ -25,7 +25,9 @@ enum Flag : std::uint8_t {
   kValueNull = 8,    // rather than empty
   kHeaders = 16,     // follow the timestamp
   kWholeBatch = 32,  // follows, and nothing else
+  kStored = 64,      // the data stands for the value
 };
+constexpr std::uint8_t kAllFlags = 127;
 constexpr std::size_t kCrcBytes = 4;
 constexpr std::size_t kWindow = 1024;
 constexpr std::int64_t kNsPerMs = 1'000'000;
@@ -63,7 +65,7 @@ Result<Extra> parse_extra(const LogEntry& entry) {
   BigEndianReader reader(entry.extra);
   const auto version = reader.integer<std::uint8_t>();
   Extra extra{.flags = reader.integer<std::uint8_t>()};
-  if (!reader.ok() || version != kVersion || extra.flags >= 2 * kWholeBatch)
+  if (!reader.ok() || version != kVersion || extra.flags > kAllFlags)
     return damaged(entry.offset, "of a later version, or of somebody else");
   if (extra.flags == kWholeBatch) {
     extra.whole_batch = reader.take(reader.remaining());
@@ -83,7 +85,8 @@ Result<Extra> parse_extra(const LogEntry& entry) {
   static constexpr std::uint8_t kNoHeaders[] = {0};
   extra.headers = (extra.flags & kHeaders) != 0 ? rest : ByteView(kNoHeaders);
   const bool headers_fit = (extra.flags & kHeaders) != 0 ? protocol::are_record_headers(rest) : rest.empty();
-  const bool value_fits = (extra.flags & kValueNull) == 0 || entry.data.empty();
+  const bool value_fits =
+      (extra.flags & kValueNull) == 0 || (entry.data.empty() && (extra.flags & kStored) == 0);
   if (!headers_fit || !value_fits || (extra.flags & kWholeBatch) != 0)
     return damaged(entry.offset, "contradicts itself");
   return extra;
@@ -94,13 +97,14 @@ Result<Extra> parse_extra(const LogEntry& entry) {
 // ------------------------------------------------------------------------------------------ writing
 
 std::int64_t RecordChunkBuilder::add(const BatchHeader& header, const SharedBuffer& front,
-                                     const SharedBuffer& rest, std::int64_t ts_ns) {
+                                     const SharedBuffer& rest, std::int64_t ts_ns,
+                                     const protocol::StoredValues* stored) {
   const std::size_t before = bytes_.size();
   const SharedBuffer section =
       rest.empty() ? front.slice(protocol::kBatchHeaderBytes, front.size() - protocol::kBatchHeaderBytes)
                    : rest;
   if (!header.is_control() && header.records_count > 0) {
-    if (add_records(header, section, ts_ns)) return header.records_count;
+    if (add_records(header, section, ts_ns, stored)) return header.records_count;
     bytes_.resize(before);
     ++opaque_;
   }
@@ -111,8 +115,10 @@ std::int64_t RecordChunkBuilder::add(const BatchHeader& header, const SharedBuff
 }
 
 bool RecordChunkBuilder::add_records(const BatchHeader& header, const SharedBuffer& section,
-                                     std::int64_t ts_ns) {
+                                     std::int64_t ts_ns, const protocol::StoredValues* stored) {
   if (!is_possible(header)) return false;
+  if (stored != nullptr && stored->values.size() != static_cast<std::size_t>(header.records_count))
+    return false;
   SharedBuffer plain = section;
   if (header.compression() != protocol::Compression::none) {
     auto inflated = protocol::decompress(header.compression(), section, max_inflated_bytes_);
@@ -124,6 +130,7 @@ bool RecordChunkBuilder::add_records(const BatchHeader& header, const SharedBuff
   std::string stand_in;
   const std::size_t before = bytes_.size();
   bool first = true;
+  std::size_t index = 0;
   const auto each = [&](const protocol::RecordView& record) {
     const Offset offset = header.base_offset + record.offset_delta;
     std::uint8_t flags = first ? kFirst : 0;
@@ -131,11 +138,16 @@ bool RecordChunkBuilder::add_records(const BatchHeader& header, const SharedBuff
     if (record.key && record.key->empty()) flags |= kKeyEmpty;
     if (!record.value) flags |= kValueNull;
     if (!record.headers.empty()) flags |= kHeaders;
+    const std::optional<std::string>* const other = stored != nullptr ? &stored->values[index++] : nullptr;
+    const bool stands_in = other != nullptr && *other && record.value;
+    if (stands_in) flags |= kStored;
     extra.assign({static_cast<char>(kVersion), static_cast<char>(flags)});
     if (first) put_shape(extra, header);
     protocol::put_varlong(extra, record.timestamp_delta);
     if (!record.headers.empty()) protocol::put_record_headers(extra, record.headers);
-    LogEntry entry{.ts_ns = ts_ns++, .offset = offset, .data = record.value.value_or(ByteView())};
+    LogEntry entry{.ts_ns = ts_ns++,
+                   .offset = offset,
+                   .data = stands_in ? as_bytes(**other) : record.value.value_or(ByteView())};
     if ((flags & (kKeyNull | kKeyEmpty)) != 0) {
       // Each its own: subscribers of SeaweedMQ wait for an acknowledgement between two of one key.
       stand_in = std::to_string(offset);
@@ -243,6 +255,14 @@ RecordChunkReader::Batch RecordChunkReader::batch_of_ours() {
                                  .headers = extra->headers};
     if ((extra->flags & kKeyNull) == 0) record.key = (extra->flags & kKeyEmpty) != 0 ? ByteView() : entry.key;
     if ((extra->flags & kValueNull) == 0) record.value = entry.data;
+    std::string value;
+    if ((extra->flags & kStored) != 0) {
+      auto made = options_.value_of ? options_.value_of(entry.data)
+                                    : Result<std::string>(damaged(entry.offset, "nobody knows its value"));
+      if (!made) return damaged(entry.offset, made.error().message.c_str());
+      value = std::move(*made);
+      record.value = as_bytes(value);
+    }
     protocol::put_record(records, record);
   }
   if (options_.headers_only) return protocol::RecordBatch{.header = shape};
@@ -297,6 +317,7 @@ std::optional<RecordChunkReader::Batch> RecordChunkReader::batch_of_others() {
     if (!one.key.empty()) record.key = one.key;
     if (!one.data.empty()) record.value = one.data;
     protocol::put_record(records, record);
+    ++of_others_;
     ++header.records_count;
   }
   if (header.records_count == 0) return std::nullopt;

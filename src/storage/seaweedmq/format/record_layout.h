@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,6 +19,9 @@
 
 namespace tidegate::storage::seaweedmq {
 
+// The value that was stored in another form.
+using ValueOfStored = std::function<Result<std::string>(ByteView stored)>;
+
 // Batches on their way into a chunk.
 class RecordChunkBuilder {
  public:
@@ -27,8 +31,9 @@ class RecordChunkBuilder {
 
   // `front` and `rest` together are the batch, as it is to be stored. The entries get ts_ns from `ts_ns` on,
   // one more each; returns how many there are.
+  // Of `stored` what stands for a record's value is kept in its place.
   std::int64_t add(const protocol::BatchHeader& header, const SharedBuffer& front, const SharedBuffer& rest,
-                   std::int64_t ts_ns);
+                   std::int64_t ts_ns, const protocol::StoredValues* stored = nullptr);
   std::size_t size_bytes() const { return bytes_.size(); }
   // Of the batches so far: those that were kept whole because they could not be taken apart.
   std::size_t opaque() const { return opaque_; }
@@ -36,7 +41,8 @@ class RecordChunkBuilder {
   std::vector<SharedBuffer> take();
 
  private:
-  bool add_records(const protocol::BatchHeader& header, const SharedBuffer& section, std::int64_t ts_ns);
+  bool add_records(const protocol::BatchHeader& header, const SharedBuffer& section, std::int64_t ts_ns,
+                   const protocol::StoredValues* stored);
   std::size_t max_inflated_bytes_;
   std::string bytes_;
   std::size_t opaque_ = 0;
@@ -56,6 +62,8 @@ class RecordChunkReader {
     std::size_t max_batch_bytes = 1U << 20;
     // Batches of ours have no bytes, and their headers neither length nor CRC: for whoever only looks.
     bool headers_only = false;
+    // The values that others are stored for.
+    ValueOfStored value_of = {};
   };
   explicit RecordChunkReader(SharedBuffer chunk) : RecordChunkReader(std::move(chunk), Options{}) {}
   RecordChunkReader(SharedBuffer chunk, Options options)
@@ -66,6 +74,8 @@ class RecordChunkReader {
   // Others' entries whose offset had been given before; they are left out. A broker that went on from an old
   // counter makes such.
   std::size_t passed_over() const { return passed_over_; }
+  // Others' entries that were given back.
+  std::size_t of_others() const { return of_others_; }
 
  private:
   using Batch = Result<protocol::RecordBatch>;
@@ -87,6 +97,7 @@ class RecordChunkReader {
   std::map<Offset, LogEntry> window_;
   Offset next_offset_ = 0;
   std::size_t passed_over_ = 0;
+  std::size_t of_others_ = 0;
   std::optional<Error> damage_;
 };
 

@@ -29,7 +29,13 @@ enum Flag : std::uint8_t {
   kKeyEmpty = 2,   // or for one of no bytes
   kValueNull = 4,  // rather than empty
   kHeaders = 8,    // follow the timestamp
+  kStored = 16,    // the message's value stands for the record's
 };
+constexpr std::uint8_t kAllFlags = 31;
+// In front of an envelope, where what follows it is a RecordValue: readers of those take it for a field that
+// they do not know.
+constexpr std::array<std::uint8_t, 2> kFieldTag{0xA2, 0x06};  // 100, with a length
+
 constexpr std::size_t kEnvelopeBytes = kMagic.size() + 2;
 
 void put_envelope(std::string& out, Kind kind) {
@@ -38,7 +44,23 @@ void put_envelope(std::string& out, Kind kind) {
   out.push_back(static_cast<char>(kind));
 }
 
+// Without what makes a field of the envelope.
+ByteView without_field(ByteView value) {
+  ByteView rest = value;
+  if (rest.size() < kFieldTag.size() || !std::ranges::equal(rest.first(kFieldTag.size()), kFieldTag))
+    return value;
+  rest = rest.subspan(kFieldTag.size());
+  std::size_t length_bytes = 0;
+  while (length_bytes < rest.size() && length_bytes < 5 && rest[length_bytes] >= 0x80) ++length_bytes;
+  if (length_bytes >= rest.size()) return value;
+  rest = rest.subspan(length_bytes + 1);
+  const bool is_envelope =
+      rest.size() >= kMagic.size() && std::ranges::equal(rest.first(kMagic.size()), kMagic);
+  return is_envelope ? rest : value;
+}
+
 bool begins_as_envelope(ByteView value) {
+  value = without_field(value);
   return value.size() >= kMagic.size() && std::ranges::equal(value.first(kMagic.size()), kMagic);
 }
 
@@ -60,8 +82,8 @@ std::uint32_t crc_of(ByteView key, ByteView value, ByteView front = {}) {
 }
 
 // What a record has beside key and value.
-void put_facts(std::string& out, const protocol::RecordView& record) {
-  std::uint8_t flags = 0;
+void put_facts(std::string& out, const protocol::RecordView& record, bool is_stored) {
+  std::uint8_t flags = is_stored ? kStored : 0;
   if (!record.key) flags |= kKeyNull;
   if (record.key && record.key->empty()) flags |= kKeyEmpty;
   if (!record.value) flags |= kValueNull;
@@ -84,10 +106,13 @@ bool can_be_apart(const BatchHeader& header) {
 struct Apart {
   std::vector<RecordMessage> messages;
   std::string facts;
+  bool first_is_stored = false;
 };
 
 std::optional<Apart> take_apart(const BatchHeader& header, const SharedBuffer& section,
-                                const RecordMessageLimits& limits) {
+                                const RecordMessageLimits& limits, const protocol::StoredValues* stored) {
+  if (stored != nullptr && stored->values.size() != static_cast<std::size_t>(header.records_count))
+    return std::nullopt;
   if (!can_be_apart(header) || static_cast<std::size_t>(header.records_count) > limits.max_messages)
     return std::nullopt;
   const std::size_t limit = limits.max_bytes;
@@ -111,11 +136,17 @@ std::optional<Apart> take_apart(const BatchHeader& header, const SharedBuffer& s
       // an acknowledgement between two of one key.
       message.key = std::to_string(header.base_offset + index);
     }
-    if (record.value) {
+    const std::optional<std::string>* const other =
+        stored != nullptr ? &stored->values[static_cast<std::size_t>(index)] : nullptr;
+    const bool is_stored = other != nullptr && *other && record.value;
+    if (is_stored) {
+      message.value = **other;
+    } else if (record.value) {
       if (index > 0 && begins_as_envelope(*record.value)) put_envelope(message.value, kEscaped);
       message.value.append(as_text(*record.value));
     }
-    put_facts(apart.facts, record);
+    put_facts(apart.facts, record, is_stored);
+    if (index == 0) apart.first_is_stored = is_stored;
     if (index > 0) put_be(apart.facts, crc_of(as_bytes(message.key), as_bytes(message.value)));
     bytes += message.key.size() + message.value.size();
     apart.messages.push_back(std::move(message));
@@ -133,7 +164,8 @@ std::optional<Apart> take_apart(const BatchHeader& header, const SharedBuffer& s
 // ------------------------------------------------------------------------------------------ writing
 
 RecordMessages record_messages(const BatchHeader& header, const SharedBuffer& front, const SharedBuffer& rest,
-                               std::uint32_t session, RecordMessageLimits limits) {
+                               std::uint32_t session, RecordMessageLimits limits,
+                               const protocol::StoredValues* stored) {
   RecordMessages made;
   const SharedBuffer section =
       rest.empty() ? front.slice(protocol::kBatchHeaderBytes, front.size() - protocol::kBatchHeaderBytes)
@@ -141,7 +173,7 @@ RecordMessages record_messages(const BatchHeader& header, const SharedBuffer& fr
   const bool has_records = !header.is_control() && header.records_count > 0;
   std::string envelope;
   if (has_records) {
-    if (auto apart = take_apart(header, section, limits)) {
+    if (auto apart = take_apart(header, section, limits, stored)) {
       put_envelope(envelope, kFirst);
       put_be(envelope, session);
       put_shape(envelope, header);
@@ -151,6 +183,13 @@ RecordMessages record_messages(const BatchHeader& header, const SharedBuffer& fr
       RecordMessage& first = made.messages.front();
       put_be(envelope,
              crc_of(as_bytes(first.key), as_bytes(first.value), as_bytes(envelope).subspan(kEnvelopeBytes)));
+      if (apart->first_is_stored) {
+        std::string field(as_text(kFieldTag));
+        std::size_t length = envelope.size();
+        for (; length > 0x7f; length >>= 7) field.push_back(static_cast<char>(length | 0x80));
+        field.push_back(static_cast<char>(length));
+        envelope.insert(0, field);
+      }
       first.value.insert(0, envelope);
       return made;
     }
@@ -194,7 +233,7 @@ std::optional<RecordMessageReader::RecordFacts> RecordMessageReader::take_facts(
   RecordFacts facts{.flags = from.front(), .headers = kNoHeaders};
   from = from.subspan(1);
   const auto delta = protocol::take_varlong(from);
-  if (!delta || facts.flags >= 2 * kHeaders) return std::nullopt;
+  if (!delta || facts.flags > kAllFlags) return std::nullopt;
   facts.timestamp_delta = *delta;
   if ((facts.flags & kHeaders) != 0) {
     const auto size = protocol::take_varlong(from);
@@ -239,7 +278,10 @@ bool RecordMessageReader::may_begin(const MessageRank& rank) const {
   return !begun_ || rank >= begun_->mark.rank;
 }
 
-RecordMessageReader::Taken RecordMessageReader::take(const LogEntry& entry, const SharedBuffer& chunk) {
+RecordMessageReader::Taken RecordMessageReader::take(const LogEntry& message, const SharedBuffer& chunk) {
+  LogEntry entry = message;
+  const ByteView sent = message.data;
+  entry.data = without_field(sent);
   const bool in_envelope = begins_as_envelope(entry.data);
   const auto kind = in_envelope ? kind_of(entry.data) : std::nullopt;
   if (in_envelope && !kind) return {};
@@ -254,31 +296,43 @@ RecordMessageReader::Taken RecordMessageReader::take(const LogEntry& entry, cons
     auto first = parse_first(record);
     if (!first || !may_begin(first->mark.rank)) return {};
     begun_ = std::move(first);
-    return {.batch = add(record), .begins = true};
+    Taken taken = add(record);
+    taken.begins = true;
+    return taken;
   }
   // Somebody else's, or of a batch whose first record is not here.
-  if (!begun_ || crc_of(entry.key, entry.data) != begun_->next.crc) return {};
+  if (!begun_ || crc_of(entry.key, sent) != begun_->next.crc) return {};
   if (kind == kEscaped) record.data = entry.data.subspan(kEnvelopeBytes);
-  return {.batch = add(record)};
+  return add(record);
 }
 
-std::optional<BatchMessage> RecordMessageReader::add(const LogEntry& plain) {
+RecordMessageReader::Taken RecordMessageReader::add(const LogEntry& plain) {
   const RecordFacts& own = begun_->next;
   protocol::PlainRecord record{
       .timestamp_delta = own.timestamp_delta, .offset_delta = begun_->count, .headers = own.headers};
   if ((own.flags & kKeyNull) == 0) record.key = (own.flags & kKeyEmpty) != 0 ? ByteView() : plain.key;
   if ((own.flags & kValueNull) == 0) record.value = plain.data;
+  std::string value;
+  if ((own.flags & kStored) != 0) {
+    auto made = value_of_ ? value_of_(plain.data)
+                          : Result<std::string>(fail(ErrorCode::corrupt_message, "nobody knows its value"));
+    // Its records are counted all the same: the batch ends where it ends.
+    if (!made && !begun_->damage) begun_->damage = std::move(made.error());
+    if (made) value = std::move(*made);
+    record.value = as_bytes(value);
+  }
   protocol::put_record(begun_->records, record);
   if (++begun_->count < begun_->shape.records_count) {
     begun_->next = take_facts(begun_->facts, false).value_or(RecordFacts());
-    return std::nullopt;
+    return {};
   }
   const Begun done = std::move(*std::exchange(begun_, std::nullopt));
+  if (done.damage) return {.batch = {}, .damage = done.damage};
   auto batch = protocol::pack_batch(done.shape, as_bytes(done.records));
-  if (!batch) return std::nullopt;
+  if (!batch) return {};
   BatchMessage found{.batch = std::move(*batch), .mark = done.mark};
   found.mark.message = plain.offset;
-  return found;
+  return {.batch = std::move(found)};
 }
 
 }  // namespace tidegate::storage::seaweedmq

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "broker_message.h"
+#include "record_layout.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -37,20 +38,27 @@ struct RecordMessageLimits {
   std::size_t max_messages = 100'000;
 };
 
-// `front` and `rest` together are the batch, as it is to be stored.
+// `front` and `rest` together are the batch, as it is to be stored. Of `stored` what stands for a record's
+// value is sent in its place.
 RecordMessages record_messages(const protocol::BatchHeader& header, const SharedBuffer& front,
                                const SharedBuffer& rest, std::uint32_t session,
-                               RecordMessageLimits limits = {});
+                               RecordMessageLimits limits = {},
+                               const protocol::StoredValues* stored = nullptr);
 
 // Puts batches together again from the messages of a partition, in the order of its files. Memory is bounded
 // by the messages', whatever they claim.
 class RecordMessageReader {
  public:
+  RecordMessageReader() = default;
+  explicit RecordMessageReader(ValueOfStored value_of) : value_of_(std::move(value_of)) {}
+
   struct Taken {
     // The batch that the message completes.
     std::optional<BatchMessage> batch;
     // It is the first one of a batch; what was not complete before is not there.
     bool begins = false;
+    // The batch that the message completes has a value that cannot be given back.
+    std::optional<Error> damage;
   };
   // `chunk` has the bytes of `entry`; where a batch begins, it has to outlive the reader or the batch.
   Taken take(const LogEntry& entry, const SharedBuffer& chunk);
@@ -71,14 +79,16 @@ class RecordMessageReader {
     ByteView facts;          // and of those behind it
     std::int32_t count = 0;  // of the records that were here
     std::string records;
+    std::optional<Error> damage;
   };
   static std::optional<RecordFacts> take_facts(ByteView& from, bool first);
   // nullopt when it is damaged. `first` is left with its own value.
   static std::optional<Begun> parse_first(LogEntry& first);
   // Whether a batch of that rank may begin: nobody else's does, once there is one of a higher rank.
   bool may_begin(const MessageRank& rank) const;
-  std::optional<BatchMessage> add(const LogEntry& plain);
+  Taken add(const LogEntry& plain);
 
+  ValueOfStored value_of_;
   std::optional<Begun> begun_;
 };
 

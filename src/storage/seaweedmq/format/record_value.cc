@@ -1,11 +1,14 @@
 #include "record_value.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <limits>
 
 #include <google/protobuf/arena.h>
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/util/json_util.h>
 
 #include "seaweedfs/schema.pb.h"
 
@@ -145,7 +148,75 @@ ColumnRecord taken_record(const schema_pb::RecordValue& from) {
   return made;
 }
 
+// In the order of ColumnKind.
+constexpr std::array<schema_pb::ScalarType, 11> kScalarTypes = {
+    schema_pb::BOOL,   schema_pb::INT32,   schema_pb::INT64,  schema_pb::FLOAT,
+    schema_pb::DOUBLE, schema_pb::BYTES,   schema_pb::STRING, schema_pb::TIMESTAMP,
+    schema_pb::DATE,   schema_pb::DECIMAL, schema_pb::TIME};
+
+void put_type(schema_pb::Type& to, const ColumnType& type) {
+  if (type.kind == ColumnKind::record) return put_record_type(*to.mutable_record_type(), type.parts);
+  if (type.kind != ColumnKind::list)
+    return to.set_scalar_type(kScalarTypes.at(static_cast<std::size_t>(type.kind)));
+  schema_pb::Type& item = *to.mutable_list_type()->mutable_element_type();
+  if (!type.parts.empty()) put_type(item, type.parts.front().type);
+}
+
+bool take_columns(const schema_pb::RecordType& from, std::vector<Column>& columns, int depth);
+
+bool take_type(const schema_pb::Type& from, ColumnType& type, int depth) {
+  if (depth > RecordValueFormat::kMaxDepth) return false;
+  if (from.has_record_type()) {
+    type.kind = ColumnKind::record;
+    return take_columns(from.record_type(), type.parts, depth + 1);
+  }
+  if (from.has_list_type()) {
+    type.kind = ColumnKind::list;
+    type.parts.emplace_back();
+    return take_type(from.list_type().element_type(), type.parts.front().type, depth + 1);
+  }
+  const auto* const at = std::find(kScalarTypes.begin(), kScalarTypes.end(), from.scalar_type());
+  type.kind = static_cast<ColumnKind>(at - kScalarTypes.begin());
+  return from.kind_case() == schema_pb::Type::kScalarType && at != kScalarTypes.end();
+}
+
+bool take_columns(const schema_pb::RecordType& from, std::vector<Column>& columns, int depth) {
+  for (const auto& field : from.fields()) {
+    Column& column = columns.emplace_back();
+    column.name = field.name();
+    if (!take_type(field.type(), column.type, depth)) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+void put_record_type(schema_pb::RecordType& to, const std::vector<Column>& columns) {
+  for (const Column& column : columns) {
+    schema_pb::Field& field = *to.add_fields();
+    field.set_name(column.name);
+    field.set_field_index(to.fields_size() - 1);
+    put_type(*field.mutable_type(), column.type);
+  }
+}
+
+std::string record_type_json(const std::vector<Column>& columns) {
+  schema_pb::RecordType type;
+  put_record_type(type, columns);
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(type, &json).ok()) return "{}";
+  return json;
+}
+
+Result<std::vector<Column>> parse_record_type(std::string_view json) {
+  schema_pb::RecordType type;
+  const std::string text(json);
+  const auto parsed = google::protobuf::util::JsonStringToMessage(text, &type);
+  std::vector<Column> columns;
+  if (!parsed.ok() || !take_columns(type, columns, 0))
+    return fail(ErrorCode::corrupt_message, "no record type");
+  return columns;
+}
 
 std::string RecordValueFormat::encode(const ColumnRecord& record) const {
   google::protobuf::Arena arena;

@@ -11,6 +11,7 @@
 
 #include "coding.h"
 #include "names.h"
+#include "record_value.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -79,7 +80,10 @@ std::string encode_topic_conf(const TopicConf& conf) {
                            {"leaderBroker", ""},
                            {"followerBroker", ""}});
   }
-  return Json{{"brokerPartitionAssignments", std::move(assignments)}}.dump(2);
+  Json json{{"brokerPartitionAssignments", std::move(assignments)}};
+  if (!conf.columns.columns.empty())
+    json["messageRecordType"] = Json::parse(record_type_json(conf.columns.columns), nullptr, false);
+  return json.dump(2);
 }
 
 Result<TopicConf> parse_topic_conf(std::string_view json) {
@@ -136,6 +140,11 @@ std::string encode_topic_record(const TopicRecord& record) {
                  {"layout", layout_name(record.layout)},
                  {"by_others", record.by_others},
                  {"configs", std::move(configs)}});
+    if (!record.columns.columns.empty()) {
+      json["record_type"] = {
+          {"name", record.columns.record_name},
+          {"columns", Json::parse(record_type_json(record.columns.columns), nullptr, false)}};
+    }
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
@@ -166,6 +175,12 @@ Result<TopicRecord> parse_topic_record(std::string_view json) {
     record.path = *path;
     record.layout = *layout;
     record.by_others = from.value("by_others", false);
+    if (const auto type = from.find("record_type"); type != from.end()) {
+      record.columns.record_name = type->at("name").get<std::string>();
+      auto columns = parse_record_type(type->at("columns").dump());
+      if (!columns) throw std::runtime_error(columns.error().message);
+      record.columns.columns = std::move(*columns);
+    }
     return record;
   });
 }

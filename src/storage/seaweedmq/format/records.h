@@ -19,6 +19,8 @@ namespace tidegate::storage::seaweedmq {
 struct TopicConf {
   std::int32_t slots = 0;
   std::int64_t generation_ns = 0;
+  // What SeaweedMQ's SQL engine finds in values; written alone.
+  DeclaredColumns columns = {};
 };
 std::string encode_topic_conf(const TopicConf& conf);
 // What a topic.conf says, ours or SeaweedMQ's own. corrupt_message too when its parts are not of one
@@ -41,6 +43,8 @@ struct TopicRecord {
   // SeaweedMQ's own, or its Kafka gateway's: its topic.conf says what there is of it, and we never write
   // that.
   bool by_others = false;
+  // What its values have for columns, once one was stored so.
+  DeclaredColumns columns;
   // Of removed topics of this name: their files are still to be deleted.
   struct Remains {
     TopicId id;

@@ -181,7 +181,7 @@ Task<Result<ChunkPtr>> ChunkReader::fetch(Asked asked) {
   if (!*bytes) co_return ChunkPtr();
   OpenChunk opened;
   if (form.messages && form.layout == Layout::record) {
-    opened = co_await open_record_messages(std::move(**bytes));
+    opened = co_await open_record_messages(std::move(**bytes), form);
   } else if (form.messages) {
     opened = open_messages(**bytes);
   } else if (form.layout == Layout::batch) {
@@ -212,7 +212,8 @@ Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes, ChunkForm form) {
   OpenChunk chunk;
   RecordChunkReader reader(bytes, {.others = form.others_from.has_value(),
                                    .from = form.others_from.value_or(0),
-                                   .headers_only = form.headers_only});
+                                   .headers_only = form.headers_only,
+                                   .value_of = values_of(form.topic)});
   std::size_t since = 0;
   while (auto batch = reader.next()) {
     if (!*batch) {
@@ -226,13 +227,19 @@ Task<OpenChunk> ChunkReader::open_records(SharedBuffer bytes, ChunkForm form) {
     since = 0;
     co_await give_way();
   }
+  of_others_.add(reader.of_others());
   co_return chunk;
 }
 
-Task<OpenChunk> ChunkReader::open_record_messages(SharedBuffer bytes) {
+ValueOfStored ChunkReader::values_of(TopicId topic) const {
+  if (rebuilder_ == nullptr) return {};
+  return [rebuilder = rebuilder_, topic](ByteView stored) { return rebuilder->value_of(topic, stored); };
+}
+
+Task<OpenChunk> ChunkReader::open_record_messages(SharedBuffer bytes, ChunkForm form) {
   OpenChunk chunk;
   FrameReader frames(bytes);
-  RecordMessageReader reader;
+  RecordMessageReader reader(values_of(form.topic));
   std::size_t begun_at = bytes.size();  // the last batch
   std::size_t first_begun_at = bytes.size();
   std::size_t since = 0;
@@ -244,6 +251,10 @@ Task<OpenChunk> ChunkReader::open_record_messages(SharedBuffer bytes) {
     chunk.last_message = (*entry)->offset;
     since += (*entry)->data.size() + (*entry)->key.size() + sizeof(LogEntry);
     auto taken = reader.take(**entry, bytes);
+    if (taken.damage) {
+      chunk.damage = std::move(taken.damage);
+      break;
+    }
     if (taken.begins) {
       begun_at = frames.position();
       first_begun_at = std::min(first_begun_at, begun_at);

@@ -15,9 +15,12 @@
 #include "backend.h"
 #include "format/broker_message.h"
 #include "format/file_facts.h"
+#include "format/record_layout.h"
+#include "tidegate/base/metrics.h"
 #include "tidegate/protocol/record_batch.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/shard.h"
+#include "tidegate/storage/engine.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -46,6 +49,8 @@ struct ChunkForm {
   std::optional<Offset> others_from = std::nullopt;
   // Batches of layout record need no bytes and are not put together; nothing of it is kept.
   bool headers_only = false;
+  // Whose records they are, for values that are stored in another form.
+  TopicId topic = {};
 };
 
 class ChunkReader {
@@ -57,9 +62,14 @@ class ChunkReader {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
   };
-  ChunkReader(Volumes& volumes, Shard& shard, std::size_t cache_bytes)
-      : volumes_(volumes), shard_(shard), budget_(cache_bytes) {}
+  // `of_others` counts records that others have stored.
+  ChunkReader(Volumes& volumes, Shard& shard, std::size_t cache_bytes, Counter& of_others)
+      : volumes_(volumes), shard_(shard), of_others_(of_others), budget_(cache_bytes) {}
 
+  // On the shard, before anything is read. `rebuilder` may be nullptr: there are no values in another form.
+  void use(const ValueRebuilder* rebuilder) { rebuilder_ = rebuilder; }
+  // For records of the topic; outlives this.
+  ValueOfStored values_of(TopicId topic) const;
   // In the order asked for, several at a time. What is found can begin before and end behind what was asked
   // for, and be the same for several. nullptr: the needle is gone.
   Task<Result<std::vector<ChunkPtr>>> read(std::vector<Asked> asked);
@@ -85,7 +95,7 @@ class ChunkReader {
   Task<Result<ChunkPtr>> fetch(Asked asked);
   Task<Result<std::optional<SharedBuffer>>> fetch_plain(Chunk chunk, std::uint64_t begin, std::uint64_t end);
   Task<OpenChunk> open_records(SharedBuffer bytes, ChunkForm form);
-  Task<OpenChunk> open_record_messages(SharedBuffer bytes);
+  Task<OpenChunk> open_record_messages(SharedBuffer bytes, ChunkForm form);
   Task<void> give_way();
   static Task<void> read_into(ChunkReader* self, std::shared_ptr<Several> all, std::size_t first,
                               std::size_t behind);
@@ -94,6 +104,8 @@ class ChunkReader {
   void keep(const Place& place, ChunkPtr chunk);
   Volumes& volumes_;
   Shard& shard_;
+  Counter& of_others_;
+  const ValueRebuilder* rebuilder_ = nullptr;
   const std::size_t budget_;
   std::size_t used_ = 0;
   std::map<Place, Kept> kept_;

@@ -21,7 +21,7 @@ class ChunkWriter {
   // Entries of the batch get ts_ns from `ts_ns` on, one more each; returns how many there are.
   std::int64_t add(const PlacedBatch& batch, std::int64_t ts_ns) {
     if (auto* const records = std::get_if<RecordChunkBuilder>(&builder_))
-      return records->add(batch.header, batch.front, batch.rest, ts_ns);
+      return records->add(batch.header, batch.front, batch.rest, ts_ns, batch.stored_values.get());
     std::get<ChunkBuilder>(builder_).add(batch.header, batch.front, batch.rest, ts_ns);
     return 1;
   }

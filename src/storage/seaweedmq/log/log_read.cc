@@ -113,10 +113,11 @@ void DirectLog::read_ahead(Offset from) {
 Task<Result<std::vector<ChunkPtr>>> DirectLog::open_parts(std::vector<LogPart> parts, bool headers_only) {
   std::vector<ChunkReader::Asked> asked;
   for (const LogPart& part : parts) {
-    asked.push_back({.chunk = part.stored,
-                     .form = {.layout = place_.layout, .headers_only = headers_only},
-                     .begin = part.begin,
-                     .end = part.until});
+    asked.push_back(
+        {.chunk = part.stored,
+         .form = {.layout = place_.layout, .headers_only = headers_only, .topic = place_.id.topic},
+         .begin = part.begin,
+         .end = part.until});
   }
   auto opened = co_await home_.chunks.read(std::move(asked));
   if (!opened) co_return fail(std::move(opened.error()));

@@ -88,7 +88,8 @@ Task<Result<void>> DirectLog::write_replacement(LogFile* file, LogFile old, Batc
                                                                batch.header.base_offset, next, old.end));
       }
       next = batch.header.next_offset();
-      ts_ns = chunk->add({.header = batch.header, .front = batch.bytes}, ts_ns);
+      ts_ns = chunk->add({.header = batch.header, .front = batch.bytes, .stored_values = batch.stored_values},
+                         ts_ns);
     }
     const bool full = chunk->writer.size_bytes() >= home_.options.max_chunk_bytes;
     if (chunk->batches.empty() || (more && !full)) continue;

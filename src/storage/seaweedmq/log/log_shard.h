@@ -81,6 +81,8 @@ struct DirectMetrics {
             registry.counter("tidegate_seaweedmq_ring_changes_total",
                              "Times that filers with stores of their own came or went, and leases were "
                              "taken anew")),
+        others_records(registry.counter("tidegate_seaweedmq_others_records_total",
+                                        "Records read that others have stored, as they are")),
         lost_ranges(registry.counter("tidegate_seaweedmq_lost_ranges_total",
                                      "Log files that went away without us, by which a log became shorter")) {}
   Gauge& cache_bytes;
@@ -95,6 +97,7 @@ struct DirectMetrics {
   Counter& stretched;
   Counter& append_failures;
   Counter& ring_changes;
+  Counter& others_records;
   Counter& lost_ranges;
 };
 
@@ -110,7 +113,7 @@ struct LogShard {
         metrics(the_metrics),
         budget(the_budget),
         tails(tail_bytes, the_metrics.cache_bytes),
-        chunks(the_backend.volumes, the_shard, chunk_bytes),
+        chunks(the_backend.volumes, the_shard, chunk_bytes, the_metrics.others_records),
         failure_lines(the_clock, 0.1, 3) {}
 
   // Waits somewhat longer than `backoff`, and doubles it.

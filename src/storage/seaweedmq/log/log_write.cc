@@ -178,6 +178,7 @@ std::int64_t DirectLog::NewChunk::add(PlacedBatch batch, std::int64_t ts_ns) {
   facts.max_timestamp = std::max(facts.max_timestamp, batch.header.max_timestamp);
   facts.record_bytes += static_cast<std::uint32_t>(batch.size());
   const std::int64_t behind = ts_ns + writer.add(batch, ts_ns);
+  batch.stored_values.reset();
   last_ts_ns = behind - 1;
   batches.push_back(std::move(batch));
   return behind;

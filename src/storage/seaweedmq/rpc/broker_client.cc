@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "format/record_value.h"
+
 namespace tidegate::storage::seaweedmq {
 namespace {
 
@@ -117,6 +119,38 @@ Task<Result<std::string>> BrokerClient::leader_of(BrokerPlace place) {
                  fmt::format("no broker leads {} {}-{}", place.topic, place.range.start, place.range.stop));
 }
 
+void BrokerClient::remember(const std::string& topic, const std::vector<Column>& columns) {
+  const std::lock_guard lock(mutex_);
+  if (columns.empty()) {
+    columns_.erase(topic);
+  } else {
+    columns_[topic] = columns;
+  }
+}
+
+messaging_pb::ConfigureTopicRequest BrokerClient::configuration_of(const BrokerPlace& place) {
+  messaging_pb::ConfigureTopicRequest request;
+  *request.mutable_topic() = topic_of(place);
+  request.set_partition_count(place.slots);
+  const std::lock_guard lock(mutex_);
+  const auto columns = columns_.find(place.topic);
+  if (columns != columns_.end()) put_record_type(*request.mutable_message_record_type(), columns->second);
+  return request;
+}
+
+Task<Result<void>> BrokerClient::declare(BrokerPlace place, std::vector<Column> columns) {
+  remember(place.topic, columns);
+  const auto broker = pick();
+  if (!broker) {
+    metrics_.refused_by_breaker(EndpointKind::broker);
+    co_return storage_error(missing());
+  }
+  auto told = co_await call<messaging_pb::ConfigureTopicRequest, messaging_pb::ConfigureTopicResponse>(
+      Method::configure_topic, broker, &Async::ConfigureTopic, configuration_of(place));
+  if (!told) co_return fail(std::move(told.error()));
+  co_return Result<void>{};
+}
+
 // Only a change makes a broker forget what it has cached: a retention that is not in force serves.
 Task<void> BrokerClient::look_again(BrokerPlace place) {
   {
@@ -127,9 +161,7 @@ Task<void> BrokerClient::look_again(BrokerPlace place) {
   }
   const auto broker = pick();
   if (!broker) co_return;
-  messaging_pb::ConfigureTopicRequest request;
-  *request.mutable_topic() = topic_of(place);
-  request.set_partition_count(place.slots);
+  messaging_pb::ConfigureTopicRequest request = configuration_of(place);
   request.mutable_retention()->set_retention_seconds(clock_.wall_ms() / 1000);
   static_cast<void>(co_await call<messaging_pb::ConfigureTopicRequest, messaging_pb::ConfigureTopicResponse>(
       Method::configure_topic, broker, &Async::ConfigureTopic, std::move(request)));

@@ -13,6 +13,7 @@
 #include "rpc/call.h"
 #include "rpc/options.h"
 #include "rpc/publish_stream.h"
+#include "tidegate/base/columns.h"
 #include "tidegate/base/result.h"
 
 namespace tidegate::storage::seaweedmq {
@@ -40,6 +41,9 @@ class BrokerClient {
   // Makes the brokers forget what they remember of the topic; once a second at most. Not for a topic whose
   // topic.conf they cannot read: they would write another one.
   Task<void> look_again(BrokerPlace place);
+  // Columns of a topic's values. What is told to a broker of the topic without them would take them away.
+  void remember(const std::string& topic, const std::vector<Column>& columns);
+  Task<Result<void>> declare(BrokerPlace place, std::vector<Column> columns);
   // Behind the last offset that `broker` has assigned, as far as it knows after a restart.
   Task<Result<Offset>> high_water_mark(std::string broker, BrokerPlace place);
   // nullptr when its breaker is open, or the client closed.
@@ -52,6 +56,7 @@ class BrokerClient {
 
  private:
   std::shared_ptr<Endpoint> endpoint(const std::string& address);
+  messaging_pb::ConfigureTopicRequest configuration_of(const BrokerPlace& place);
   // The next one whose breaker lets a call through.
   std::shared_ptr<Endpoint> pick();
   template <class Request, class Response>
@@ -67,7 +72,8 @@ class BrokerClient {
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Endpoint>> endpoints_;
   std::size_t turn_ = 0;
-  std::map<std::string, MonoTime> looked_;  // by topic
+  std::map<std::string, MonoTime> looked_;              // by topic
+  std::map<std::string, std::vector<Column>> columns_;  // by topic
 };
 
 }  // namespace tidegate::storage::seaweedmq

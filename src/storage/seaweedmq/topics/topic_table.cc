@@ -89,10 +89,7 @@ Result<Made> makeable(const std::map<std::string, std::string>& configs, const T
 class TopicTable::Busy {
  public:
   explicit Busy(TopicTable& table) : table_(table) {}
-  ~Busy() {
-    table_.busy_ = false;
-    table_.idle_.notify_all();
-  }
+  ~Busy() { table_.unlock(); }
   Busy(const Busy&) = delete;
 
  private:
@@ -100,13 +97,20 @@ class TopicTable::Busy {
 };
 
 TopicTable::TopicTable(Filer& filer, VersionedEntries& entries, const Clock& clock, TopicDefaults defaults,
-                       std::function<TopicId()> new_id, std::function<Task<void>(TopicId)> closed)
+                       std::function<TopicId()> new_id, std::function<Task<void>(TopicId)> closed,
+                       std::function<Task<Result<void>>(TopicRecord)> configure)
     : filer_(filer),
       entries_(entries),
       clock_(clock),
       defaults_(defaults),
       new_id_(std::move(new_id)),
-      closed_(std::move(closed)) {}
+      closed_(std::move(closed)),
+      configure_(std::move(configure)) {}
+
+void TopicTable::unlock() {
+  busy_ = false;
+  idle_.notify_all();
+}
 
 Task<void> TopicTable::lock() {
   while (busy_) co_await idle_.wait();
@@ -351,8 +355,9 @@ Task<Result<void>> TopicTable::put_conf(Known known) {
   if (known.record.removed) {
     change.kind = FencedChange::Kind::erase;
   } else {
-    change.entry.content =
-        encode_topic_conf({.slots = known.record.slots, .generation_ns = known.record.generation_ns});
+    change.entry.content = encode_topic_conf({.slots = known.record.slots,
+                                              .generation_ns = known.record.generation_ns,
+                                              .columns = known.record.columns});
     change.entry.size_bytes = change.entry.content.size();
   }
   Result<void> result;

@@ -34,9 +34,11 @@ struct TopicDefaults {
 class TopicTable final : public TopicStore {
  public:
   // `closed` runs on shard 0 once a topic has been removed.
+  // `configure` tells the brokers the columns of a topic of theirs.
   // `new_id` makes an id for a topic that others have made, there too.
   TopicTable(Filer& filer, VersionedEntries& entries, const Clock& clock, TopicDefaults defaults,
-             std::function<TopicId()> new_id, std::function<Task<void>(TopicId)> closed);
+             std::function<TopicId()> new_id, std::function<Task<void>(TopicId)> closed,
+             std::function<Task<Result<void>>(TopicRecord)> configure);
 
   Task<Result<void>> create(std::vector<Topic> topics) override;
   // A record each: one that cannot be changed keeps no other from it.
@@ -45,6 +47,10 @@ class TopicTable final : public TopicStore {
   Task<Result<std::vector<Topic>>> list() override;
   Task<std::vector<Result<void>>> add_partitions(std::vector<Growth> growths) override;
   Task<Result<void>> set_config(TopicId id, std::map<std::string, std::string> configs) override;
+
+  Task<Result<DeclaredColumns>> add_columns(TopicId id, DeclaredColumns more) override;
+  // Any shard: those of ours in layout record.
+  bool may_have_columns(const TopicId& id) const;
 
   // Any shard; nullopt when there is no such partition.
   std::optional<TopicRecord> find(const PartitionId& id) const;
@@ -70,6 +76,7 @@ class TopicTable final : public TopicStore {
   class Busy;
 
   Task<void> lock();
+  void unlock();
   Task<Result<void>> create_locked(std::vector<Topic> topics);
   Task<Result<void>> create_one(Topic topic);
   // A time that no version directory of the topic has, above all of them; topic_already_exists when others
@@ -78,6 +85,7 @@ class TopicTable final : public TopicStore {
   Task<Result<void>> put_conf(Known known);
   Task<Result<void>> remove_locked(TopicId id);
   Task<Result<void>> grow_locked(Growth growth);
+  Task<Result<DeclaredColumns>> add_columns_locked(TopicId id, DeclaredColumns more);
   // Reads the record, changes it and writes it back, again when somebody else was faster.
   Task<Result<void>> change(TopicId id, Change change);
   struct Stored {
@@ -112,6 +120,7 @@ class TopicTable final : public TopicStore {
   const TopicDefaults defaults_;
   const std::function<TopicId()> new_id_;
   const std::function<Task<void>(TopicId)> closed_;
+  const std::function<Task<Result<void>>(TopicRecord)> configure_;
   bool busy_ = false;  // one change at a time; on shard 0
   Event idle_;
   std::map<std::string, std::string> warned_;  // names that cannot be served, and why
