@@ -35,7 +35,8 @@ ConfigReload::ConfigReload(const CommandLine& line, ConfigValues& live, Blocking
       apply_(std::move(apply)) {}
 
 Task<Result<ConfigValues::Changes>> ConfigReload::reload() {
-  auto read = [this] { return read_again(line_, live_.table()); };
+  // A file that hangs may outlive this; the line and the table live as long as the process.
+  auto read = [&line = line_, &table = live_.table()] { return read_again(line, table); };
   auto fresh = co_await blocking_.run(Lane::metadata, std::move(read));
   if (!fresh) co_return fail(std::move(fresh.error()));
   // The client of the registry is made at the start, or not.

@@ -21,7 +21,8 @@ class ConfigReload {
   // Hands what changed to those who keep copies of it. On shard 0, after `live` has the values.
   using Apply = std::function<Task<void>(ConfigValues::Changes)>;
 
-  // What is passed by reference outlives this and every run().
+  // What is passed by reference outlives this and every run(); `line` also what a run() has left to
+  // `blocking`.
   ConfigReload(const CommandLine& line, ConfigValues& live, BlockingPool& blocking, MetricRegistry& metrics,
                Apply apply);
 

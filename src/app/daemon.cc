@@ -170,6 +170,7 @@ class Daemon {
   boost::asio::io_context control_;
   boost::asio::signal_set signals_;
   boost::asio::signal_set hangup_;
+  const bool had_terminal_ = isatty(STDIN_FILENO) != 0;
   ServiceManager manager_{[](const char* name) -> const char* { return std::getenv(name); }};
   ShardWatch shard_watch_;
   boost::asio::steady_timer watchdog_;
@@ -382,6 +383,11 @@ void Daemon::wait_for_signal() {
 void Daemon::wait_for_hangup() {
   hangup_.async_wait([this](boost::system::error_code error, int) {
     if (error) return;
+    // The terminal that it ran in is gone: nobody asked for a reload.
+    if (had_terminal_ && isatty(STDIN_FILENO) == 0) {
+      spdlog::info("stopping reason=\"the terminal was closed\"");
+      return begin_stop();
+    }
     if (!stopping_) shards_.at(0).post([this] { shards_.at(0).spawn(reload_for_signal(), "reload"); });
     wait_for_hangup();
   });

@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
 """SIGHUP and POST /config/reload: what takes effect, what needs a restart, what is refused."""
+import fcntl
 import http.client
 import http.server
 import json
 import os
+import pty
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import unittest
 
 sys.path[:0] = [os.path.join(os.path.dirname(__file__), "..", "support"), os.path.dirname(__file__)]
 import unittest_report
-from daemon_process import Daemon, api_versions, wait_until
+from daemon_process import BINARY, Daemon, api_versions, clean_environment, wait_until
 
 
 def ask(address, method, path, headers=None):
@@ -142,6 +146,33 @@ class Reload(unittest.TestCase):
             page = json.loads(ask(daemon.admin, "POST", "/config/reload")[1])
             self.assertIn("schema.registry.url", page["needs_restart"])
             self.assertEqual(daemon.stop(), 0)
+
+    def test_the_end_of_its_terminal_is_no_reload(self):
+        ours, terminal = pty.openpty()
+        with tempfile.TemporaryFile(mode="w+") as log:
+            command = [BINARY, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--engine", "memory",
+                       "--ready-json"]
+
+            def take_terminal():
+                os.setsid()
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+            with subprocess.Popen(command, stdin=terminal, stdout=subprocess.PIPE, stderr=log, text=True,
+                                  env=clean_environment(), preexec_fn=take_terminal) as process:
+                os.close(terminal)
+                try:
+                    self.assertTrue(json.loads(process.stdout.readline())["ready"])
+                    process.send_signal(signal.SIGHUP)
+
+                    def told():
+                        log.seek(0)
+                        return log.read()
+                    self.assertTrue(wait_until(lambda: "event=config_reloaded reason=SIGHUP" in told()), told())
+                    os.close(ours)
+                    self.assertEqual(process.wait(30), 0)
+                    self.assertIn("the terminal was closed", told())
+                finally:
+                    if process.poll() is None:
+                        process.kill()
 
     def test_web_pages_and_other_methods_are_refused(self):
         with Daemon() as daemon:
