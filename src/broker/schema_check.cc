@@ -35,4 +35,10 @@ Task<Result<protocol::StoredValuesPtr>> typed_values(const BrokerParts& parts, C
                                           !policy.accept_unchecked);
 }
 
+Task<Result<protocol::StoredValuesPtr>> retyped_values(const BrokerParts& parts, TopicId topic,
+                                                       protocol::RecordBatch batch) {
+  if (parts.typed == nullptr || !parts.engine.may_have_columns(topic)) co_return protocol::StoredValuesPtr();
+  co_return co_await parts.typed->convert(nullptr, topic, std::move(batch), {}, false);
+}
+
 }  // namespace tidegate::broker

@@ -21,4 +21,9 @@ Task<std::optional<ProduceRefusal>> check_schemas(const BrokerParts& parts, Cata
 Task<Result<protocol::StoredValuesPtr>> typed_values(const BrokerParts& parts, CatalogueTopicPtr topic,
                                                      protocol::RecordBatch batch);
 
+// The same for batches that compaction writes anew: by what the topic has already, whatever its settings say
+// now.
+Task<Result<protocol::StoredValuesPtr>> retyped_values(const BrokerParts& parts, TopicId topic,
+                                                       protocol::RecordBatch batch);
+
 }  // namespace tidegate::broker

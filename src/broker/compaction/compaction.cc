@@ -5,6 +5,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "schema_check.h"
 #include "tidegate/runtime/let_others_run.h"
 #include "tidegate/runtime/submit.h"
 
@@ -260,6 +261,9 @@ Task<Result<bool>> Compaction::clean_once(PartitionPtr partition) {
   if (!dirty) co_return fail(std::move(dirty.error()));
   if (!*dirty) co_return true;
   const DirtyStretch stretch = (*dirty)->stretch;
+  const StoredValuesOf stored_values = [this, topic = partition->id.topic](protocol::RecordBatch batch) {
+    return retyped_values(parts_, topic, std::move(batch));
+  };
   const CleaningMeans means{
       .blocking = parts_.blocking,
       .throttle = throttle_,
@@ -267,7 +271,8 @@ Task<Result<bool>> Compaction::clean_once(PartitionPtr partition) {
           static_cast<std::size_t>(parts_.config.integer("log.cleaner.dedupe.buffer.size")) / workers_,
       .map_load = parts_.config.number("log.cleaner.io.buffer.load.factor"),
       .secret = secret_,
-      .read_bytes = static_cast<std::size_t>(parts_.config.integer("log.cleaner.io.buffer.size"))};
+      .read_bytes = static_cast<std::size_t>(parts_.config.integer("log.cleaner.io.buffer.size")),
+      .stored_values = stored_values};
   const LeaderEpoch epoch = partition->log->leader_epoch();
   auto report = co_await clean_partition(partition->log, stretch, rules_for(*partition), means);
   if (!report) co_return fail(std::move(report.error()));

@@ -136,6 +136,12 @@ class Pass {
       for (const RecordBatch& batch : *left) bytes += batch.bytes.size();
       report_.bytes_written += bytes;
       if (!co_await means_.throttle.spend(bytes)) co_return stopped();
+      if (!means_.stored_values) co_return left;
+      for (RecordBatch& batch : *left) {
+        auto stored = co_await means_.stored_values(batch);
+        if (!stored) co_return fail(std::move(stored.error()));
+        batch.stored_values = std::move(*stored);
+      }
       co_return left;
     }
     co_return Batches();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "compaction/io_throttle.h"
@@ -20,6 +21,9 @@ struct DirtyStretch {
   Offset end = 0;
 };
 
+// What is to be stored of a batch's values; nullptr: the values.
+using StoredValuesOf = std::function<Task<Result<protocol::StoredValuesPtr>>(protocol::RecordBatch batch)>;
+
 struct CleaningMeans {
   BlockingPool& blocking;
   IoThrottle& throttle;
@@ -27,6 +31,7 @@ struct CleaningMeans {
   double map_load = 0.9;
   HashSecret secret;
   std::size_t read_bytes = 0;
+  StoredValuesOf stored_values = {};
 };
 
 struct CleaningReport {
