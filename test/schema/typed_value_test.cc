@@ -87,10 +87,8 @@ TEST(TypedValue, GoldenRecordOfEveryColumn) {
   EXPECT_EQ(topic.column(made, "maybe")->number, 7);
   EXPECT_EQ(topic.column(made, "f")->number, 0x3fc00000);
   EXPECT_EQ(topic.column(made, "day")->number, 2);
-  EXPECT_EQ(topic.column(made, "at")->number, 3000);
-  EXPECT_TRUE(topic.column(made, "at")->is_utc);
-  EXPECT_EQ(topic.column(made, "amount")->bytes, bytes({0xfe, 0xa2}));
-  EXPECT_EQ(topic.column(made, "amount")->scale, 2);
+  EXPECT_EQ(topic.column(made, "at")->number, 3);
+  EXPECT_EQ(topic.column(made, "amount")->bytes, "-3.50");
   EXPECT_EQ(topic.column(made, "color")->bytes, "BLUE");
   EXPECT_EQ(topic.column(made, "tags")->parts.at(0).value.bytes, "x");
   EXPECT_EQ(topic.column(made, "one_of")->parts.at(0).name, "a.Sub");
@@ -179,13 +177,31 @@ TEST(TypedValue, SchemaNamedInAHeaderHasNoPrefix) {
   EXPECT_EQ(topic.back(made.stored), value);
 }
 
-TEST(TypedValue, MillisecondsBeyondMicrosecondsAreKept) {
+TEST(TypedValue, DecimalsAreTextOrKept) {
   Topic topic;
-  topic.add(7, compiled(R"({"type":"long","logicalType":"timestamp-millis"})"));
-  const std::string value = kPrefix7 + bytes({0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1});
-  const TypedValue made = topic.store(value);
-  EXPECT_FALSE(made.proved);
-  EXPECT_EQ(topic.back(made.stored), value);
+  topic.add(7, compiled(R"({"type":"bytes","logicalType":"decimal","precision":30,"scale":2})"));
+  const std::pair<std::string, std::string> proved[] = {
+      {bytes({2, 0}), "0.00"},          {bytes({2, 5}), "0.05"},
+      {bytes({2, 0xff}), "-0.01"},      {bytes({4, 0, 0x80}), "1.28"},
+      {bytes({2, 0x80}), "-1.28"},      {bytes({4, 0xff, 0x7f}), "-1.29"},
+      {bytes({4, 0x01, 0x00}), "2.56"}, {bytes({4, 0x80, 0x00}), "-327.68"}};
+  for (const auto& [body, text] : proved) {
+    const TypedValue made = topic.store(kPrefix7 + body);
+    EXPECT_TRUE(made.proved) << text;
+    EXPECT_EQ(topic.column(made, "value")->bytes, text);
+    EXPECT_EQ(topic.back(made.stored), kPrefix7 + body);
+  }
+  // Longer than it has to be, none at all, and more than there is text for.
+  for (const std::string& body : {bytes({4, 0, 5}), bytes({0}), bytes({34}) + std::string(17, '\1')}) {
+    const TypedValue made = topic.store(kPrefix7 + body);
+    EXPECT_FALSE(made.proved);
+    EXPECT_EQ(topic.back(made.stored), kPrefix7 + body);
+  }
+  topic = Topic();
+  topic.add(7, compiled(R"({"type":"fixed","name":"D","size":4,"logicalType":"decimal","precision":9})"));
+  const TypedValue made = topic.store(kPrefix7 + bytes({0xff, 0xff, 0xff, 0xfe}));
+  EXPECT_TRUE(made.proved);
+  EXPECT_EQ(topic.column(made, "value")->bytes, "-2");
 }
 
 TEST(TypedValue, WhatWouldTakeMuchMoreThanTheValueIsKeptAlone) {

@@ -109,14 +109,6 @@ ColumnValue ColumnPlan::Reader::scalar(const Type& type) {
     case Kind::int32:
     case Kind::int64:
       made.number = number();
-      if (is_millis(type.logical)) {
-        // What does not fit is in no column.
-        if (__builtin_mul_overflow(made.number, kMicrosPerMilli, &made.number)) {
-          exact_ = false;
-          return {};
-        }
-      }
-      made.is_utc = type.logical == Logical::timestamp_millis || type.logical == Logical::timestamp_micros;
       return made;
     case Kind::float32:
     case Kind::float64: {
@@ -137,8 +129,14 @@ ColumnValue ColumnPlan::Reader::scalar(const Type& type) {
     }
     default:
       made.bytes = std::string(as_text(type.kind == Kind::fixed ? take(type.size) : sized()));
-      made.precision = type.precision;
-      made.scale = type.scale;
+      if (type.logical == Logical::decimal) {
+        made.bytes = decimal_text(as_bytes(made.bytes), type.scale);
+        // What does not fit is in no column.
+        if (made.bytes.empty()) {
+          exact_ = false;
+          return {};
+        }
+      }
       return made;
   }
 }

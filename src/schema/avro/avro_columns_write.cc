@@ -29,20 +29,21 @@ class ColumnPlan::Writer {
 
 bool ColumnPlan::Writer::scalar(const Type& type, const ColumnValue& value) {
   if (value.kind != kind_of(type)) return false;
+  if (type.logical == Logical::decimal) {
+    std::string unscaled;
+    if (!decimal_bytes(value.bytes, type.scale, type.size, unscaled)) return false;
+    if (type.kind == Kind::bytes) number(static_cast<std::int64_t>(unscaled.size()));
+    out_ += unscaled;
+    return true;
+  }
   switch (type.kind) {
     case Kind::boolean:
       out_.push_back(value.number != 0 ? '\1' : '\0');
       return true;
     case Kind::int32:
-    case Kind::int64: {
-      std::int64_t stored = value.number;
-      if (is_millis(type.logical)) {
-        if (stored % kMicrosPerMilli != 0) return false;
-        stored /= kMicrosPerMilli;
-      }
-      number(stored);
+    case Kind::int64:
+      number(value.number);
       return true;
-    }
     case Kind::float32:
     case Kind::float64:
       for (int i = 0; i < (type.kind == Kind::float32 ? 4 : 8); ++i)

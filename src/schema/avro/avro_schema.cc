@@ -73,21 +73,8 @@ const std::string* text_member(const json& object, const char* name) {
 
 // Leaves `type` as it is where the logical type is none of ours, or not for it.
 void take_logical(const json& node, Type& type) {
-  static const std::map<std::string, std::pair<Kind, Logical>, std::less<>> kLogical = {
-      {"date", {Kind::int32, Logical::date}},
-      {"time-millis", {Kind::int32, Logical::time_millis}},
-      {"time-micros", {Kind::int64, Logical::time_micros}},
-      {"timestamp-millis", {Kind::int64, Logical::timestamp_millis}},
-      {"timestamp-micros", {Kind::int64, Logical::timestamp_micros}},
-      {"local-timestamp-millis", {Kind::int64, Logical::local_timestamp_millis}},
-      {"local-timestamp-micros", {Kind::int64, Logical::local_timestamp_micros}}};
   const std::string* name = text_member(node, "logicalType");
-  if (name == nullptr) return;
-  if (*name != "decimal") {
-    const auto at = kLogical.find(*name);
-    if (at != kLogical.end() && at->second.first == type.kind) type.logical = at->second.second;
-    return;
-  }
+  if (name == nullptr || *name != "decimal") return;
   const auto digits = [&](const char* what, std::int64_t otherwise) {
     const json* found = member(node, what);
     if (found == nullptr) return otherwise;

@@ -30,18 +30,8 @@ enum class Kind : std::uint8_t {
   fixed
 };
 
-// How programs see a value, as far as columns have a type for it.
-enum class Logical : std::uint8_t {
-  none,
-  date,
-  time_millis,
-  time_micros,
-  timestamp_millis,
-  timestamp_micros,
-  local_timestamp_millis,
-  local_timestamp_micros,
-  decimal
-};
+// How programs see a value, as far as columns make a difference. Dates and times are their numbers there.
+enum class Logical : std::uint8_t { none, decimal };
 
 struct Type {
   Kind kind = Kind::null;

@@ -1,35 +1,22 @@
 // Which column a scalar type of Avro has. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "avro_schema.h"
+#include "tidegate/base/bytes.h"
 #include "tidegate/base/columns.h"
 
 namespace tidegate::schema::avro {
 
-inline constexpr std::int64_t kMicrosPerMilli = 1000;
 // Of a root that is no record.
 inline constexpr std::string_view kRootColumn = "value";
 
 inline ColumnKind kind_of(const Type& type) {
-  switch (type.logical) {
-    case Logical::none:
-      break;
-    case Logical::date:
-      return ColumnKind::date;
-    case Logical::time_millis:
-    case Logical::time_micros:
-      return ColumnKind::time;
-    case Logical::timestamp_millis:
-    case Logical::timestamp_micros:
-    case Logical::local_timestamp_millis:
-    case Logical::local_timestamp_micros:
-      return ColumnKind::timestamp;
-    case Logical::decimal:
-      return ColumnKind::decimal;
-  }
+  if (type.logical == Logical::decimal) return ColumnKind::string;
   switch (type.kind) {
     case Kind::int32:
       return ColumnKind::int32;
@@ -56,9 +43,9 @@ inline ColumnKind kind_of(const Type& type) {
   return ColumnKind::boolean;
 }
 
-inline bool is_millis(Logical logical) {
-  return logical == Logical::time_millis || logical == Logical::timestamp_millis ||
-         logical == Logical::local_timestamp_millis;
-}
+// A decimal as text ("-3.50"), of up to 16 bytes; empty: it is longer, or no bytes at all.
+std::string decimal_text(ByteView unscaled, std::int32_t scale);
+// Inverse, in as few bytes as there can be, or in `size` of them where that is not 0. False: no such text.
+bool decimal_bytes(std::string_view text, std::int32_t scale, std::size_t size, std::string& unscaled);
 
 }  // namespace tidegate::schema::avro
