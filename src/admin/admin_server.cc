@@ -11,8 +11,10 @@
 #include <cctype>
 #include <list>
 
+#include "api_routes.h"
 #include "basic_routes.h"
 #include "http_routes.h"
+#include "page_files.h"
 #include "tidegate/runtime/event.h"
 
 namespace tidegate::admin {
@@ -26,6 +28,9 @@ using Socket = asio::basic_stream_socket<tcp, Executor>;
 using HttpStream = beast::basic_stream<tcp, Executor>;
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
+
+// Two pages of messages at a time.
+constexpr std::size_t kBrowsingBytes = std::size_t{48} << 20;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
@@ -52,6 +57,9 @@ struct AdminServer::State {
         acceptor(where.executor()),
         routes(rules_of(options)) {
     routes.add_all(basic_routes(sources));
+    for (auto* view : {overview_routes, topic_routes, message_routes, group_routes})
+      routes.add_all(view(api));
+    routes.add_all(page_routes());
   }
 
   AdminOptions options;
@@ -65,6 +73,12 @@ struct AdminServer::State {
   Event ended;
 
   HttpRoutes routes;
+  Samples samples;
+  TimerId sampling = kNoTimer;
+  MemoryBudget browsing{kBrowsingBytes};
+  ApiParts api{sources, options, shard.clock(), samples, browsing};
+
+  void sample();
 
   static HttpRequest plain(Request& request);
   // `known`: the etag that the asker has.
@@ -169,6 +183,11 @@ Task<void> AdminServer::State::serve(std::shared_ptr<State> self, Socket socket)
   self->end_one();
 }
 
+void AdminServer::State::sample() {
+  samples.take(sources.metrics, shard.clock().wall_ms(), shard.clock().now());
+  sampling = shard.timers().arm(shard.clock().now() + options.sample_every, [this] { sample(); });
+}
+
 Task<void> AdminServer::State::accept_loop(std::shared_ptr<State> self) {
   while (!self->stopping) {
     auto [error, socket] = co_await self->acceptor.async_accept(kAwait);
@@ -204,6 +223,7 @@ Result<void> AdminServer::start() {
   if (!error) state.acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error) return fail(ErrorCode::invalid_config, "admin address " + name + ": " + error.message());
   state.endpoint = describe(state.acceptor.local_endpoint());
+  state.sample();
   ++state.running;
   state.shard.spawn(State::accept_loop(state_), "admin listener");
   return {};
@@ -214,6 +234,7 @@ std::string AdminServer::endpoint() const { return state_->endpoint; }
 Task<void> AdminServer::stop() {
   auto state = state_;
   state->stopping = true;
+  state->shard.timers().cancel(state->sampling);
   boost::system::error_code ignored;
   state->acceptor.close(ignored);
   for (auto* stream : state->open) stream->close();

@@ -104,7 +104,8 @@ class Daemon {
     admin_ = std::make_unique<admin::AdminServer>(
         options,
         admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion),
-                            [this] { return schemas_overview(); }, [this] { return reload_for_admin(); }},
+                            [this] { return schemas_overview(); }, [this] { return reload_for_admin(); },
+                            [this] { return phase_ == Phase::ready ? broker_.get() : nullptr; }},
         shards_.at(0));
   }
 

@@ -17,6 +17,10 @@
 #include "tidegate/runtime/task.h"
 #include "tidegate/storage/engine.h"
 
+namespace tidegate::broker {
+class Broker;
+}
+
 namespace tidegate::admin {
 
 struct AdminOptions {
@@ -30,6 +34,8 @@ struct AdminOptions {
   // admin.allowed.hosts: names of the Host header beside `host`, localhost and loopback addresses.
   std::vector<std::string> allowed_hosts = {};
   bool allow_changes = false;  // admin.allow.changes
+  // Of the last hour's charts.
+  Duration sample_every = std::chrono::seconds(10);
   // For a whole request, and for its response.
   Duration timeout = std::chrono::seconds(10);
 };
@@ -47,6 +53,8 @@ struct AdminSources {
     std::string page;
   };
   std::function<Task<Reloaded>()> reload;
+  // nullptr while there is none to ask: at the start, and once the daemon drains. On the shard.
+  std::function<broker::Broker*()> broker = {};
 };
 
 class AdminServer {
