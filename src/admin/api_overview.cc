@@ -76,6 +76,19 @@ HttpResponse overview(const ApiParts& parts) {
   return answer_json(json);
 }
 
+Task<HttpResponse> clients(const ApiParts& parts) {
+  Json rows = Json::array();
+  std::vector<AdminSources::Client> all;
+  if (parts.sources.clients) all = co_await parts.sources.clients();
+  for (const auto& client : all) {
+    rows.push_back({{"address", client.address},
+                    {"listener", client.listener},
+                    {"software_name", client.software_name},
+                    {"software_version", client.software_version}});
+  }
+  co_return answer_json(Json{{"clients", std::move(rows)}});
+}
+
 }  // namespace
 
 std::vector<Route> overview_routes(const ApiParts& parts) {
@@ -84,6 +97,7 @@ std::vector<Route> overview_routes(const ApiParts& parts) {
              HttpResponse response = overview(parts);
              co_return response;
            }},
+          {"GET", "/api/v1/clients", Access::page, [&parts](HttpRequest) { return clients(parts); }},
           {"GET", "/api/v1/schemas", Access::page, [&parts](HttpRequest) -> Task<HttpResponse> {
              HttpResponse response = HttpResponse::json(200, schemas_page(parts.sources.schemas()));
              co_return response;

@@ -105,7 +105,8 @@ class Daemon {
         options,
         admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion),
                             [this] { return schemas_overview(); }, [this] { return reload_for_admin(); },
-                            [this] { return phase_ == Phase::ready ? broker_.get() : nullptr; }},
+                            [this] { return phase_ == Phase::ready ? broker_.get() : nullptr; },
+                            [this] { return clients_for_admin(); }},
         shards_.at(0));
   }
 
@@ -132,6 +133,7 @@ class Daemon {
   void watch_shards();
   Task<void> reload_for_signal();
   Task<admin::AdminSources::Reloaded> reload_for_admin();
+  Task<std::vector<admin::AdminSources::Client>> clients_for_admin();
   Task<void> take_over(ConfigValues::Changes changes);
   void begin_stop();
   void print_ready() const;
@@ -411,6 +413,16 @@ Task<admin::AdminSources::Reloaded> Daemon::reload_for_admin() {
   const auto outcome = co_await reload_.run("admin");
   admin::AdminSources::Reloaded answer{outcome.has_value(), reload_page(outcome)};
   co_return answer;
+}
+
+Task<std::vector<admin::AdminSources::Client>> Daemon::clients_for_admin() {
+  constexpr std::size_t kEachShard = 500;
+  std::vector<admin::AdminSources::Client> out;
+  if (!server_started_ || is_stopping()) co_return out;
+  const auto connected = co_await server_->clients(kEachShard);
+  for (const auto& client : connected)
+    out.push_back({client.address, client.listener, client.software_name, client.software_version});
+  co_return out;
 }
 
 // Everybody else reads a setting when it is needed.

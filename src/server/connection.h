@@ -42,6 +42,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void open_read_gate();
   // Lets go of the parked read loop without running it: the shard's thread has stopped.
   void abandon() { read_gate_ = nullptr; }
+  const api::ClientSession& session() const { return *session_; }
 
  private:
   // A frame whose body is still coming.

@@ -2,6 +2,8 @@
 #include "tidegate/server/server.h"
 
 #include <spdlog/spdlog.h>
+#include <algorithm>
+#include <iterator>
 
 #include <utility>
 
@@ -106,6 +108,17 @@ Task<void> Server::set_limits(ServerOptions options) {
     auto take = [part, options] { part->set_options(options); };
     co_await submit_to(part->shard(), take);
   }
+}
+
+Task<std::vector<ConnectedClient>> Server::clients(std::size_t limit) const {
+  const auto state = state_;
+  std::vector<ConnectedClient> all;
+  for (const auto& part : state->shard_servers) {
+    auto tell = [part, limit] { return part->clients(limit); };
+    auto some = co_await submit_to(part->shard(), tell);
+    std::ranges::move(some, std::back_inserter(all));
+  }
+  co_return all;
 }
 
 const std::vector<Endpoint>& Server::endpoints() const { return state_->shared->endpoints; }

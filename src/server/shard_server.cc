@@ -129,4 +129,17 @@ void ShardServer::forget(std::uint64_t id, const std::string& address) {
   connection_gone_(address);
 }
 
+std::vector<ConnectedClient> ShardServer::clients(std::size_t limit) const {
+  std::vector<ConnectedClient> out;
+  for (const auto& [id, connection] : connections_) {
+    if (out.size() == limit) break;
+    const auto& session = connection->session();
+    out.push_back({.address = session.peer_address,
+                   .listener = session.listener,
+                   .software_name = session.software_name,
+                   .software_version = session.software_version});
+  }
+  return out;
+}
+
 }  // namespace tidegate::server

@@ -61,6 +61,7 @@ class ShardServer : public std::enable_shared_from_this<ShardServer> {
   // Lets go of connections that are still there when the shard's thread has stopped.
   void abandon();
   std::size_t size() const { return connections_.size(); }
+  std::vector<ConnectedClient> clients(std::size_t limit) const;
 
   Shard& shard() { return shard_; }
   // The limits as they are now; the rest is what the server started with.

@@ -173,6 +173,20 @@ class Page(unittest.TestCase):
         self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
         self.assertEqual(ask(self.daemon, "GET", "/", {"If-None-Match": headers["ETag"]})[:2], (304, ""))
 
+    def test_clients_are_shown_with_their_software(self):
+        with subprocess.Popen(["kcat", "-q", "-u", "-C", "-b", "%s:%d" % self.daemon.kafka, "-t", "orders", "-o", "end"], stdout=subprocess.DEVNULL) as consumer:
+            try:
+                self.assertTrue(wait_until(lambda: any(one["software_name"] == "librdkafka" for one in api(self.daemon, "clients")["clients"])))
+                self.browser.size(1280, 860)
+                self.open("clients", "librdkafka")
+                self.browser.shot(os.path.join(SHOTS, "clients-1280.png"))
+                self.browser.size(360, 740)
+                self.open("clients", "127.0.0.1")
+                self.assertLessEqual(self.browser.js("document.body.scrollWidth"), 360)
+                self.assertEqual(self.browser.troubles(), [])
+            finally:
+                consumer.terminate()
+
     def test_topics_come_and_go(self):
         create(self.daemon, "short-lived", partitions=4)
         self.assertEqual(api(self.daemon, "topics/short-lived")["partition_count"], 4)

@@ -55,6 +55,14 @@ struct AdminSources {
   std::function<Task<Reloaded>()> reload;
   // nullptr while there is none to ask: at the start, and once the daemon drains. On the shard.
   std::function<broker::Broker*()> broker = {};
+  // Connected Kafka clients, at most a few thousand; asked for every /api/v1/clients, on the shard.
+  struct Client {
+    std::string address;
+    std::string listener;
+    std::string software_name;
+    std::string software_version;
+  };
+  std::function<Task<std::vector<Client>>()> clients = {};
 };
 
 class AdminServer {

@@ -56,6 +56,14 @@ struct Endpoint {
   std::uint16_t advertised_port = 0;
 };
 
+// A connection, for people.
+struct ConnectedClient {
+  std::string address;  // without port
+  std::string listener;
+  std::string software_name;  // as it says (KIP-511); "unknown"
+  std::string software_version;
+};
+
 class Server {
  public:
   // `rows`, `broker`, `shards`, `clock` and `metrics` outlive the server. `broker` is only handed on.
@@ -83,6 +91,9 @@ class Server {
 
   // Why a listener has stopped by itself, in one line; empty when all accept. On shard 0.
   const std::string& trouble() const;
+
+  // At most `limit` connections of each shard, in no order. On shard 0, after start().
+  Task<std::vector<ConnectedClient>> clients(std::size_t limit) const;
 
   // Open connections, for tests and the admin page. From any thread.
   std::size_t connections() const;

@@ -3,7 +3,7 @@ import {chart, make} from "/page/charts.js";
 
 const count = (value) => value == null || value < 0 ? "–" : Number(value).toLocaleString("en");
 const short = (value) => value >= 1e6 ? (value / 1e6).toFixed(1) + " M" : value >= 1e4 ? (value / 1e3).toFixed(0) + " k"
-    : value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1);
+    : value < 1 ? String(+value.toPrecision(2)) : value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1);
 const bytes = (value) => {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
@@ -209,6 +209,19 @@ async function groups({api, rest: [name], reload}) {
   ];
 }
 
+async function clients({api}) {
+  const told = (await api("clients")).clients;
+  const kinds = new Map();
+  for (const one of told) {
+    const key = JSON.stringify([one.software_name, one.software_version, one.address, one.listener]);
+    kinds.set(key, (kinds.get(key) ?? 0) + 1);
+  }
+  const rows = [...kinds].map(([key, connections]) => [...JSON.parse(key), connections]).sort((a, b) => b[4] - a[4]);
+  const list = table([["Software", (row) => row[0]], ["Version", (row) => row[1]], ["Address", (row) => row[2]], ["Listener", (row) => row[3]],
+                      ["Connections", (row) => count(row[4]), true]], rows, "Nobody is connected.");
+  return [make("h1", {}, "Clients"), make("div", {class: "bar"}, filterBox("clients", list), make("span", {class: "quiet"}, `${count(told.length)} connections`)), list];
+}
+
 async function schemas({api}) {
   const told = await api("schemas");
   const part = (field) => `${field.validation} · ${field.subject}`;
@@ -227,5 +240,6 @@ export const views = [
   {name: "overview", title: "Overview", render: overview, every: () => 10000},
   {name: "topics", title: "Topics", render: topics},
   {name: "groups", title: "Groups", render: groups, every: (rest) => rest.length && 5000},
+  {name: "clients", title: "Clients", render: clients},
   {name: "schemas", title: "Schemas", render: schemas},
 ];
