@@ -5,6 +5,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "tidegate/schema/typed_values.h"
+
 namespace tidegate::broker {
 
 PartitionTables::PartitionTables(const BrokerParts& parts, TopicCatalogue& catalogue) {
@@ -171,6 +173,7 @@ Task<void> PartitionTable::forget_states() {
 Task<void> PartitionTable::forget_state(TopicId topic) {
   co_await erase_key(ProducerLog::scope_prefix(topic), ProducerLog::kSnapshotKey);
   co_await erase_key(checkpoint_scope_prefix(topic), kCheckpointKey);
+  if (parts_.typed != nullptr) co_await parts_.typed->forget(topic);
 }
 
 Task<void> PartitionTable::erase_key(std::string scope_prefix, std::string key) {

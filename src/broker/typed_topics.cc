@@ -52,6 +52,17 @@ Task<Result<void>> TypedTopics::add_schema(TopicId topic, std::int32_t id, std::
                                               storage::MetaDurability::synced);
 }
 
+// What fails leaves something small behind that nobody reads again.
+Task<void> TypedTopics::forget(TopicId topic) {
+  auto found = co_await schemas(topic);
+  if (!found || found->empty()) co_return;
+  std::vector<storage::MetaOp> ops;
+  for (const auto& [id, text] : *found)
+    ops.push_back({.kind = storage::MetaOp::Kind::erase, .key = std::to_string(id), .value = {}});
+  static_cast<void>(co_await engine_.meta().put_batch(scope_of(topic), kNoFence, std::move(ops),
+                                                      storage::MetaDurability::policy));
+}
+
 Task<Result<DeclaredColumns>> TypedTopics::add_columns(TopicId topic, DeclaredColumns more) {
   auto add = [this, topic, columns = std::move(more)]() mutable {
     return engine_.topics().add_columns(topic, std::move(columns));

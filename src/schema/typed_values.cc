@@ -250,6 +250,14 @@ TypedValues::~TypedValues() = default;
 
 Task<Result<void>> TypedValues::prepare(TopicId topic) { return state_->load(topic); }
 
+Task<void> TypedValues::forget(TopicId topic) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->topics.erase(topic);
+  }
+  co_await state_->store.forget(topic);
+}
+
 Task<Result<protocol::StoredValuesPtr>> TypedValues::convert(BatchValidator* validator, TopicId topic,
                                                              protocol::RecordBatch batch,
                                                              protocol::RecordLimits limits, bool validated) {

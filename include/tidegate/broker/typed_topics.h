@@ -31,6 +31,7 @@ class TypedTopics final : public storage::ValueRebuilder, private schema::Column
               schema::ValidationOptions options, MetricRegistry& metrics);
   Task<Result<std::map<std::int32_t, std::string>>> schemas(TopicId topic) override;
   Task<Result<void>> add_schema(TopicId topic, std::int32_t id, std::string schema) override;
+  Task<void> forget(TopicId topic) override;
   Task<Result<DeclaredColumns>> add_columns(TopicId topic, DeclaredColumns more) override;
 
   storage::Engine& engine_;

@@ -37,6 +37,8 @@ class ColumnStore {
   virtual Task<Result<std::map<std::int32_t, std::string>>> schemas(TopicId topic) = 0;
   // Durable before it returns. What an id has never changes.
   virtual Task<Result<void>> add_schema(TopicId topic, std::int32_t id, std::string schema) = 0;
+  // Of a topic that is gone.
+  virtual Task<void> forget(TopicId topic) = 0;
   // Adds what is not there; returns all that is.
   virtual Task<Result<DeclaredColumns>> add_columns(TopicId topic, DeclaredColumns more) = 0;
 };
@@ -56,6 +58,8 @@ class TypedValues {
   Task<Result<protocol::StoredValuesPtr>> convert(BatchValidator* validator, TopicId topic,
                                                   protocol::RecordBatch batch, protocol::RecordLimits limits,
                                                   bool validated);
+  // Of a topic that is gone: its schemas, here and where they are kept.
+  Task<void> forget(TopicId topic);
   // Of what convert() has made, by any gateway before prepare(). corrupt_message when it is none. Any thread.
   Result<std::string> value_of(const TopicId& topic, ByteView stored) const;
 
