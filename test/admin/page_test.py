@@ -82,7 +82,7 @@ class Page(unittest.TestCase):
 
     def test_every_view_wide_and_narrow_light_and_dark(self):
         views = {"topics": "payments.settled", "topics/orders": "retention.ms",
-                 "topics/orders/messages": "web-shop", "groups": "billing", "groups/billing": "Lag in seconds", "schemas": "No registry", "overview": "Produce latency"}
+                 "topics/orders/messages": "web-shop", "groups": "billing", "groups/billing": "Lag in seconds", "schemas": "No registry", "clients": "Nobody is connected", "overview": "Produce latency"}
         for path, ready in views.items():
             if path == "overview":
                 self.assertTrue(wait_until(self.has_history, 60))

@@ -34,7 +34,7 @@ const clock = (ms) => new Date(ms).toLocaleTimeString([], {hour: "2-digit", minu
 export function chart(title, times, series, format) {
   const [width, height, left, right, top, bottom] = [480, 132, 58, 8, 8, 18];
   const picture = svg("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title,
-                              preserveAspectRatio: "none"});
+                              preserveAspectRatio: "xMinYMid meet"});
   const most = ceiling(Math.max(0, ...series.flatMap((one) => one.values)));
   const first = times[0] ?? 0, span = Math.max(1, (times.at(-1) ?? 1) - first);
   const x = (ms) => left + ((ms - first) / span) * (width - left - right);
@@ -50,7 +50,8 @@ export function chart(title, times, series, format) {
   }
   series.forEach((one, index) => {
     const points = one.values.map((value, i) => `${i ? "L" : "M"}${x(times[i]).toFixed(1)} ${y(value).toFixed(1)}`);
-    picture.append(svg("path", {class: "ab"[index], d: points.join("")}));
+    // One sample alone is a dot.
+    picture.append(svg("path", {class: "ab"[index], "stroke-width": 2, d: points.join("") + (points.length === 1 ? "h.01" : "")}));
   });
   const latest = series.map((one, index) => make("span", {class: "ab"[index]},
       `${one.name} ${one.values.length ? format(one.values.at(-1)) : "–"}`));

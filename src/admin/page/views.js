@@ -22,7 +22,7 @@ function table(columns, rows, nothing) {
   if (!rows.length) return make("p", {class: "quiet"}, nothing);
   return make("div", {class: "scroll", tabindex: 0}, make("table", {},
       make("thead", {}, make("tr", {}, columns.map(([title, , number]) => make("th", {class: number && "number", scope: "col"}, title)))),
-      make("tbody", {}, rows.map((row) => make("tr", {}, columns.map(([, cell, number]) => make("td", {class: number && "number"}, cell(row))))))));
+      make("tbody", {}, rows.map((row) => make("tr", {}, columns.map(([title, cell, number]) => make("td", {class: number ? "number" : title.includes("(UTC)") && "short"}, cell(row))))))));
 }
 
 /** A box that hides the rows of `of` without its text; its text outlives a reload. */
@@ -219,7 +219,7 @@ async function clients({api}) {
   const rows = [...kinds].map(([key, connections]) => [...JSON.parse(key), connections]).sort((a, b) => b[4] - a[4]);
   const list = table([["Software", (row) => row[0]], ["Version", (row) => row[1]], ["Address", (row) => row[2]], ["Listener", (row) => row[3]],
                       ["Connections", (row) => count(row[4]), true]], rows, "Nobody is connected.");
-  return [make("h1", {}, "Clients"), make("div", {class: "bar"}, filterBox("clients", list), make("span", {class: "quiet"}, `${count(told.length)} connections`)), list];
+  return [make("h1", {}, "Clients"), make("div", {class: "bar"}, filterBox("clients", list), make("span", {class: "quiet"}, `${count(told.length)} open`)), list];
 }
 
 async function schemas({api}) {
