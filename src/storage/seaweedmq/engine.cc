@@ -247,15 +247,23 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_log(PartitionId id, LogConf
     if (auto prepared = co_await rebuilder_->prepare(id.topic); !prepared)
       co_return fail(std::move(prepared.error()));
   }
-  if (record->path == WritePath::broker && !record->by_others)
+  if (record->path == WritePath::broker && (!record->by_others || record->shared))
     co_return co_await open_broker_log(*record, id, config, std::move(*ownership));
   LogPlace place{.id = id,
                  .directory = paths::partition_dir(record->topic.name, record->generation_ns,
                                                    ring_range(id.index, record->slots)),
                  .layout = record->layout};
   LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
-  if (record->by_others)
-    co_return co_await OthersLog::open(home, std::move(place.directory), std::move(*ownership));
+  if (record->by_others) {
+    OthersLog::Options options;
+    if (source_->brokers() != nullptr) {
+      options.wants_to_write = [this, topic = id.topic] {
+        Shard::current()->spawn(share_topic(topic), "seaweedmq share");
+      };
+    }
+    co_return co_await OthersLog::open(home, std::move(place.directory), std::move(*ownership),
+                                       std::move(options));
+  }
   auto opened = co_await DirectLog::open(home, std::move(place), config, std::move(*ownership));
   if (!opened) co_return fail(std::move(opened.error()));
   co_return std::move(*opened);
@@ -336,7 +344,7 @@ Task<void> SeaweedmqEngine::stop() {
   ready_ = false;
   not_ready_ = "stopped";
   meta_.set_open(false);
-  while (share_round_ || streams_round_) co_await share_round_ended_.wait();
+  while (share_round_ || streams_round_ || topic_shares_ > 0) co_await share_round_ended_.wait();
   for (unsigned i = 0; i < shards_.size(); ++i) {
     auto close = [this, i] { return close_shard(i); };
     co_await submit_to(shards_.at(i), close);

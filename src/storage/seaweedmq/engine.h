@@ -113,6 +113,9 @@ class SeaweedmqEngine final : public Engine {
                                 std::shared_ptr<Ownership> ownership);
   Task<Result<void>> mend_topic(TopicId topic);
   Task<Result<void>> configure_topic(TopicRecord record);
+  // A topic of others is published to from now on: its partitions are opened anew for that.
+  Task<void> share_topic(TopicId topic);
+  Task<void> open_anew(unsigned index, TopicId topic);
   Task<void> let_go_of_removed(std::string name);
   Task<void> let_go_on(unsigned index, std::string name);
   Task<void> keep_streams();
@@ -166,6 +169,7 @@ class SeaweedmqEngine final : public Engine {
   bool share_round_ = false;  // one is under way
   Event share_round_ended_;
   bool streams_round_ = false;
+  std::size_t topic_shares_ = 0;  // share_topic() is under way; on shard 0
   std::string not_ready_ = "not started";
   // Rules of the filer that would let our files expire, made since the start; empty: none.
   mutable std::mutex rules_mutex_;

@@ -46,15 +46,64 @@ Task<SeaweedmqEngine::Opening> SeaweedmqEngine::open_broker_log(TopicRecord reco
                               .generation_ns = record.generation_ns,
                               .range = range,
                               .slots = record.slots},
-                       .layout = record.layout};
-  brokers->remember(record.topic.name, record.columns.columns);
+                       .layout = record.layout,
+                       .shared = record.by_others};
+  // Which columns a topic of others has is theirs to say.
+  if (!place.shared) brokers->remember(record.topic.name, record.columns.columns);
   auto mend = [this](TopicId topic) { return mend_topic(topic); };
-  const BrokerPath path{
+  BrokerPath path{
       .brokers = *brokers, .watch = stream_watch_, .mend_topic = mend, .options = broker_options_};
+  // Where others' messages are between ours is known once they are flushed.
+  if (place.shared) path.options.flushed = true;
   LogShard& home = *on_shards_[Shard::current()->index()]->logs_of;
   auto opened = co_await BrokerLog::open(home, path, std::move(place), config, std::move(ownership));
   if (!opened) co_return fail(std::move(opened.error()));
   co_return std::move(*opened);
+}
+
+namespace {
+Task<Result<void>> nothing_to_share() {
+  co_return fail(ErrorCode::kafka_storage_error, "the engine is stopping");
+}
+}  // namespace
+
+Task<void> SeaweedmqEngine::share_topic(TopicId topic) {
+  auto share = [this, topic]() -> Task<Result<void>> {
+    ++topic_shares_;
+    return ready_.load() ? topics_.share(topic) : nothing_to_share();
+  };
+  auto shared = co_await submit_to(shards_.at(0), share);
+  if (!shared) {
+    spdlog::warn("event=topic_of_others_not_opened_for_writing topic_id={} error=\"{}\"", topic.to_string(),
+                 shared.error().message);
+  }
+  for (unsigned i = 0; shared && i < shards_.size(); ++i) {
+    auto open = [this, i, topic] { return open_anew(i, topic); };
+    co_await submit_to(shards_.at(i), open);
+  }
+  auto done = [this] {
+    --topic_shares_;
+    share_round_ended_.notify_all();
+  };
+  co_await submit_to(shards_.at(0), done);
+}
+
+Task<void> SeaweedmqEngine::open_anew(unsigned index, TopicId topic) {
+  OnShard& on = *on_shards_[index];
+  const auto is_opening = [topic](const PartitionId& id) { return id.topic == topic; };
+  while (std::ranges::any_of(on.opening, is_opening)) co_await on.opened.wait();
+  std::vector<std::shared_ptr<EngineLog>> logs;
+  std::vector<PartitionId> ids;
+  std::erase_if(on.logs, [&](auto& entry) {
+    if (entry.first.topic != topic || !entry.second->is_for_reading_alone()) return false;
+    ids.push_back(entry.first);
+    logs.push_back(entry.second);
+    return true;
+  });
+  for (const PartitionId& id : ids) cluster_.tell_lost(id);
+  for (const auto& log : logs) {
+    co_await log->close({ErrorCode::not_leader_or_follower, "the partition is being opened for writing"});
+  }
 }
 
 Task<Result<void>> SeaweedmqEngine::mend_topic(TopicId topic) {

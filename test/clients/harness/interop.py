@@ -8,7 +8,7 @@ import urllib.request
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from .interop_world import (CHUNK_BYTES, EDGES, PATIENCE_S, Sender, as_read, check_reads, equal,
+from .interop_world import (CHUNK_BYTES, EDGES, PATIENCE_S, Sender, as_read, check_reads, ends, equal,
                             native_records, read_librdkafka, wait_until)
 
 BATCH_KEY_BYTES = 12
@@ -347,6 +347,50 @@ def live_subscriber_of_the_broker_path(world):
         world.restart_gateway()
 
 
+def topic_of_others_is_written(world):
+    """A native publisher had it first and goes on; Kafka clients write to it at the same time. Everything is there
+    once, in its order and at the offset that was told, also after a restart and with the next broker."""
+    broker, topic = world.fresh_broker(), "both"
+    partition, before = broker.configure(topic, 1)[0], native_records(1, 300, 300)
+    publisher, now = broker.publisher(topic, partition), time.time_ns()
+    publisher.publish([(*record, now + n * 10000) for n, record in enumerate(before)])
+    check_reads(world, topic, [as_read(before)])
+    stop, others = threading.Event(), []
+    beside = threading.Thread(target=publish_beside, args=(publisher, stop, others))
+    beside.start()
+    try:
+        sender = Sender(world.bootstrap, **{"compression.type": "zstd", "enable.idempotence": True,
+                                            "batch.num.messages": 500})
+        for n in range(4):
+            sender.send(topic, 0, OURS + native_records(n, 1500, 400), HEADERS)
+            sender.flush()
+    finally:
+        stop.set()
+        beside.join()
+    sent = sorted((offset, record) for (_, offset), record in sender.at.items())
+    total = len(before) + len(others) + len(sent)
+    wait_until("everything is there", lambda: ends(world, topic, 1) == [total])
+    for round_number in range(3):
+        read = read_librdkafka(world, topic, 1)[0]
+        equal([one[0] for one in read], list(range(total)), "offsets")
+        equal([one[1:3] for one in read[:len(before)]], as_read(before), "what was there before")
+        ours = [one for one in read if one[4]]
+        equal([one[0] for one in ours], [offset for offset, _ in sent], "where ours are")
+        equal([one[1:3] for one in ours], [record for _, record in sent], "keys and values of ours")
+        equal([one[4] for one in ours], [HEADERS] * len(sent), "headers of ours")
+        equal([one[1] for one in read[len(before):] if not one[4]], others, "theirs")
+        if round_number == 0:
+            got = broker.subscribe(topic, partition, total + 1)
+            equal([key for key, _, _ in got if key.startswith(b"others-")], others, "theirs, natively")
+        if round_number == 1:
+            broker = world.fresh_broker()
+            broker.publisher(topic, broker.partitions(topic)[0]).publish([(b"others-%d" % len(others), b"", 0)])
+            others.append(b"others-%d" % len(others))
+            total += 1
+        world.restart_gateway()
+        wait_until("everything is there again", lambda: ends(world, topic, 1) == [total])
+
+
 CASES = [native_publisher_is_read, go_gateway_is_read, positions_of_go_gateway_are_taken_over,
          foreign_gateway_is_shown, subscriber_reads_record_layout, subscriber_of_batch_layout, tools_list_topics, made_anew_under_a_broker, growth_under_a_broker,
-         live_subscriber_of_the_broker_path]
+         live_subscriber_of_the_broker_path, topic_of_others_is_written]

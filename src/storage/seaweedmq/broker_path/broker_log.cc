@@ -5,6 +5,10 @@
 
 namespace tidegate::storage::seaweedmq {
 
+namespace {
+constexpr std::int64_t kForgottenMs = 60'000;
+}
+
 BrokerLog::BrokerLog(LogShard& home, BrokerPath path, BrokerLogPlace place, LogConfig config,
                      std::shared_ptr<Ownership> ownership)
     : home_(home),
@@ -15,7 +19,8 @@ BrokerLog::BrokerLog(LogShard& home, BrokerPath path, BrokerLogPlace place, LogC
       place_(std::move(place)),
       config_(config),
       ownership_(std::move(ownership)),
-      writer_(home, ownership_) {}
+      writer_(home, ownership_),
+      asked_(home.clock.now()) {}
 
 BrokerLog::~BrokerLog() {
   home_.tails.clear(*tail_);
@@ -37,6 +42,8 @@ Task<Result<std::shared_ptr<BrokerLog>>> BrokerLog::open(LogShard& home, BrokerP
   }
   log->recovered_ = true;
   log->changed_.notify_all();
+  log->settle_others();
+  log->start_watch();
   co_return log;
 }
 
@@ -53,6 +60,9 @@ Task<Result<void>> BrokerLog::recover() {
   }
   log_start_ = state_.log_start;
   epochs_ = state_.epochs;
+  if (place_.shared) {
+    if (auto opened = co_await open_older(); !opened) co_return opened;
+  }
   if (auto scanned = co_await scan(); !scanned) co_return fail(std::move(scanned.error()));
   flushed_end_ = std::max(flushed_end_, log_start_);
   if (!options_.flushed && flushed_end_ < state_.log_end) {
@@ -74,7 +84,15 @@ Task<Result<void>> BrokerLog::recover() {
   log_end_ = flushed_end_;
   committed_end_ = log_end_;
   const Offset begin = index_.empty() ? log_end_ : index_.begin();
-  if (begin > log_start_) log_start_ = begin;
+  if (begin > log_start_ && !place_.shared) log_start_ = begin;
+  if (place_.shared) {
+    own_committed_end_ = flushed_end_;
+    log_end_ = flushed_end_ + others_.pending();
+    // What an owner of before has sent so long ago is in the files, or nowhere.
+    const bool forgotten =
+        own_seen_ns_ > 0 && home_.clock.wall_ms() - own_seen_ns_ / 1'000'000 > kForgottenMs;
+    if (first_shared_ || forgotten) committed_end_ = log_end_;
+  }
   const LeaderEpoch epoch = ownership_->epoch();
   if (epochs_.empty() || epochs_.back().epoch < epoch) {
     // What began here and never had a batch does not count.
@@ -85,6 +103,7 @@ Task<Result<void>> BrokerLog::recover() {
 }
 
 LogOffsets BrokerLog::offsets() const {
+  asked_ = home_.clock.now();
   return {.log_start = log_start_, .high_watermark = committed_end_, .log_end = log_end_};
 }
 
@@ -93,7 +112,8 @@ std::size_t BrokerLog::size_bytes() const {
   for (const Sent& sent : sent_) {
     if (sent.committed) bytes += sent.batch.size();
   }
-  return bytes;
+  bytes += static_cast<std::size_t>(others_.bytes_between(counted_from(), committed_end_, flushed_end_));
+  return older_ ? bytes + older_->size_bytes() : bytes;
 }
 
 Result<void> BrokerLog::check_usable() const {
@@ -134,6 +154,7 @@ void BrokerLog::remove() {
   writer_.give_up();
   fail_from(log_start_, {ErrorCode::unknown_topic_or_partition, "the topic was deleted"});
   home_.tails.clear(*tail_);
+  if (older_) older_->remove();
   if (stream_ && !keeping_) stream_->cancel();
   changed_.notify_all();
 }
@@ -179,6 +200,7 @@ Task<void> BrokerLog::end(Error why) {
   fail_from(committed_end_, *closed_by_);
   if (stream_) stream_->finish();
   changed_.notify_all();
+  if (older_) co_await older_->close(*closed_by_);
   const MonoTime patience = home_.clock.now() + options_.answer_within;
   while (jobs_ > 0) {
     const bool told = co_await changed_.wait_until(home_.shard.timers(), patience);

@@ -7,9 +7,15 @@
 // asked which of them arrived, and the others are sent again in a new session, whose copies void earlier ones
 // (format/broker_message.h).
 //
+// A partition may be shared with others who publish to it (a topic that they have made). Their messages
+// count, in the order of the files: what was there before we first published is an OthersLog's; behind it
+// they have the offsets between our batches (others_runs.h), as each message of ours that follows some of
+// theirs says (GoesOn). Those behind all of ours are shown when nothing that could get in front of them is on
+// its way: once something of this owner's was seen in a file, and nothing has failed since.
+//
 // Sources: broker_log.cc (life, offsets), broker_log_send.cc (appends, the stream, failures),
 // broker_log_scan.cc (what the files have), broker_log_read.cc (reads and searches), broker_log_trim.cc (log
-// start, retention, state).
+// start, retention, state), shared_log.cc (others' messages).
 #pragma once
 
 #include <deque>
@@ -24,17 +30,21 @@
 
 #include "cluster/ownership.h"
 #include "fenced_writer.h"
+#include "format/message_sieve.h"
 #include "format/record_messages.h"
 #include "format/records.h"
 #include "log/engine_log.h"
 #include "log/file_index.h"
 #include "log/log_shard.h"
+#include "log/others_log.h"
 #include "log/waiting_bytes.h"
+#include "others_runs.h"
 #include "rpc/broker_client.h"
 #include "stream_watch.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/storage/batch_search.h"
 #include "tidegate/storage/engine.h"
+#include "tidegate/storage/read_builder.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -64,6 +74,8 @@ struct BrokerLogPlace {
   std::string directory;  // of its log files
   BrokerPlace at;
   Layout layout = Layout::batch;
+  // Others publish to it, too; in layout record.
+  bool shared = false;
 };
 
 class BrokerLog final : public EngineLog, public std::enable_shared_from_this<BrokerLog> {
@@ -125,6 +137,8 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
     std::size_t sent_bytes = 0;  // and their bytes
     bool answered = false;       // in any session
     bool committed = false;
+    // Set: no batch, but GoesOn.
+    std::optional<Offset> own_end = std::nullopt;
   };
   struct DurableWaiter {
     Offset end = 0;
@@ -215,6 +229,28 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   Offset answered_end() const;
   std::vector<protocol::RecordBatch> batches_in_memory(OffsetRange within) const;
 
+  // What is cold of ours in [*at, end); false when the builder takes no more.
+  Task<Result<bool>> add_cold(ReadBuilder& builder, ReadLimits limits, Offset* at, Offset end);
+
+  // shared_log.cc
+  // What the files had before we first published, and from where on offsets are counted.
+  Task<Result<void>> open_older();
+  void take_others(const Chunk& chunk, const OpenChunk& open);
+  // Shows what nothing can get in front of; sees to it that something of ours tells so.
+  void settle_others();
+  bool needs_goes_on() const;
+  void push_goes_on();
+  void follow_older();
+  bool is_due() const;
+  Task<Result<ReadResult>> read_shared(Offset from, ReadLimits limits);
+  Task<Result<bool>> add_run(OthersRun run, ReadBuilder& builder, ReadLimits limits, Offset* at);
+  // Messages of the run, as batches of about `most_bytes`, the first few of them.
+  Task<Result<std::vector<protocol::RecordBatch>>> batches_of_run(OthersRun run, std::size_t batch_bytes,
+                                                                  std::size_t most_bytes);
+  Task<Result<TimestampedOffset>> others_offset_for_time(std::int64_t timestamp_ms, Offset end);
+  Task<Result<TimestampedOffset>> others_max_timestamp(Offset end);
+  Offset counted_from() const { return state_.shared ? state_.shared->end : 0; }
+
   // broker_log_trim.cc
   Task<Result<void>> put_state(PartitionState next);
   PartitionState state_now() const;
@@ -249,6 +285,20 @@ class BrokerLog final : public EngineLog, public std::enable_shared_from_this<Br
   Offset flushed_end_ = 0;
   Offset last_message_ = -1;  // the broker's number of the last one in the files
   bool scanning_ = false;
+
+  // Of a shared partition.
+  std::shared_ptr<OthersLog> older_;
+  std::optional<LogFileName> counted_in_;  // the file in which counting begins, behind the chunks that it had
+  MessageSieve sieve_;
+  OthersRuns others_;
+  bool first_shared_ = false;     // by this log: nobody has published before
+  std::int64_t own_seen_ns_ = 0;  // when the broker took the last one of ours
+  Offset own_committed_end_ = 0;  // behind our last batch that was committed
+  // Something of ours is in the files behind which nothing comes that was sent before.
+  bool clean_ = false;
+  std::uint32_t dirty_session_ = 0;  // and everything up to it that failed
+  MonoTime scanned_at_{};
+  mutable MonoTime asked_{};  // when somebody wanted to know something
 
   std::deque<Sent> sent_;
   std::size_t next_answer_ = 0;  // in sent_

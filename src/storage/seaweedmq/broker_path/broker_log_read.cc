@@ -22,6 +22,7 @@ Task<Result<ReadResult>> BrokerLog::read(Offset from, ReadLimits limits) {
     nothing.next_offset = from;
     co_return nothing;
   }
+  if (place_.shared) co_return co_await read_shared(from, limits);
   if (tail_->holds(from)) {
     home_.metrics.cache_hits.add();
     ReadBuilder builder(from, limits);
@@ -38,35 +39,44 @@ Task<Result<ReadResult>> BrokerLog::read(Offset from, ReadLimits limits) {
   co_return result;
 }
 
-Task<Result<ReadResult>> BrokerLog::read_cold(Offset from, ReadLimits limits) {
-  ReadBuilder builder(from, limits);
-  Offset at = from;
+Task<Result<bool>> BrokerLog::add_cold(ReadBuilder& builder, ReadLimits limits, Offset* at, Offset end) {
   for (;;) {
     // As many as the limits can take, one at least.
-    std::vector<LogChunk> wanted = index_.chunks_from(at, limits.end, home_.options.parallel_chunks);
+    std::vector<LogChunk> wanted = index_.chunks_from(*at, end, home_.options.parallel_chunks);
     std::size_t planned = builder.size_bytes();
     std::size_t take = 0;
     while (take < wanted.size() && (take == 0 || planned < limits.max_bytes))
       planned += wanted[take++].facts.record_bytes;
     wanted.resize(take);
-    if (wanted.empty()) break;
+    if (wanted.empty()) co_return true;
     auto opened = co_await open_chunks(wanted);
     if (!opened) {
-      if (builder.batches() > 0) co_return builder.take();
+      if (builder.batches() > 0) co_return false;
       co_return fail(std::move(opened.error()));
     }
     for (std::size_t i = 0; i < opened->size(); ++i) {
       const OpenChunk& chunk = *(*opened)[i];
       for (std::size_t k = 0; k < chunk.batches.size(); ++k) {
         const auto& batch = chunk.batches[k];
-        if (batch.header.next_offset() <= at || is_void(wanted[i].stored.file_id, k)) continue;
-        if (!builder.add(batch.header, batch.bytes, {})) co_return builder.take();
-        at = batch.header.next_offset();
+        const bool is_batch = !chunk.marks[k].own_end && !is_void(wanted[i].stored.file_id, k);
+        if (!is_batch || batch.header.next_offset() <= *at) continue;
+        if (batch.header.base_offset >= end) co_return true;
+        if (!builder.add(batch.header, batch.bytes, {})) co_return false;
+        *at = batch.header.next_offset();
       }
-      at = std::max(at, wanted[i].facts.end);
+      *at = std::max(*at, std::min(wanted[i].facts.end, end));
     }
-    if (builder.size_bytes() >= limits.max_bytes || at >= limits.end) co_return builder.take();
+    if (builder.size_bytes() >= limits.max_bytes) co_return false;
+    if (*at >= end) co_return true;
   }
+}
+
+Task<Result<ReadResult>> BrokerLog::read_cold(Offset from, ReadLimits limits) {
+  ReadBuilder builder(from, limits);
+  Offset at = from;
+  auto more = co_await add_cold(builder, limits, &at, limits.end);
+  if (!more) co_return fail(std::move(more.error()));
+  if (!*more || at >= limits.end) co_return builder.take();
   for (const Sent& sent : sent_) {
     if (!sent.committed && !sent.answered) break;
     const auto& header = sent.batch.header;
@@ -94,6 +104,8 @@ std::size_t BrokerLog::readable_bytes(Offset from, Offset end) const {
     const auto& header = sent.batch.header;
     if (sent.committed && header.base_offset < end && header.next_offset() > from) bytes += sent.batch.size();
   }
+  bytes += static_cast<std::size_t>(others_.bytes_between(std::max(from, counted_from()), end, flushed_end_));
+  if (older_ && from < counted_from()) bytes += older_->readable_bytes(from, std::min(end, counted_from()));
   return bytes;
 }
 
@@ -107,7 +119,7 @@ Task<Result<std::vector<protocol::RecordBatch>>> BrokerLog::batches_of(LogChunk 
   std::vector<protocol::RecordBatch> batches;
   const OpenChunk& open = *opened->front();
   for (std::size_t i = 0; i < open.batches.size(); ++i) {
-    if (!is_void(id, i)) batches.push_back(open.batches[i]);
+    if (!open.marks[i].own_end && !is_void(id, i)) batches.push_back(open.batches[i]);
   }
   co_return batches;
 }
@@ -130,9 +142,16 @@ std::vector<protocol::RecordBatch> BrokerLog::batches_in_memory(OffsetRange with
 Task<Result<TimestampedOffset>> BrokerLog::offset_for_time(std::int64_t timestamp_ms, Offset end) {
   const auto self = shared_from_this();
   if (auto owner = check_owner(); !owner) co_return fail(std::move(owner.error()));
+  TimestampedOffset others;
+  if (place_.shared) {
+    auto found = co_await others_offset_for_time(timestamp_ms, end);
+    if (!found) co_return found;
+    others = *found;
+    if (others.offset >= 0 && others.offset < counted_from()) co_return others;
+  }
   const OffsetRange within{.begin = log_start_, .end = std::min(end, committed_end_)};
   auto in_memory = batches_in_memory(within);
-  const auto chunks = index_.chunks_within(within.begin, within.end);
+  const auto chunks = index_.chunks_within(std::max(within.begin, counted_from()), within.end);
   for (std::size_t i = 0; i <= chunks.size(); ++i) {
     if (i < chunks.size() && chunks[i].facts.max_timestamp < timestamp_ms) continue;
     auto batches = std::move(in_memory);
@@ -149,11 +168,12 @@ Task<Result<TimestampedOffset>> BrokerLog::offset_for_time(std::int64_t timestam
         continue;
       // A batch whose records cannot be read has no answer; the next one may.
       const auto found = first_record_at_or_after(batch, timestamp_ms, within);
-      if (found && *found) co_return **found;
+      if (!found || !*found) continue;
+      co_return others.offset >= 0 && others.offset < (*found)->offset ? others : **found;
     }
   }
   if (auto owner = check_owner(); !owner) co_return fail(std::move(owner.error()));
-  co_return TimestampedOffset();
+  co_return others;
 }
 
 Task<Result<TimestampedOffset>> BrokerLog::max_timestamp(Offset end) {
@@ -161,6 +181,11 @@ Task<Result<TimestampedOffset>> BrokerLog::max_timestamp(Offset end) {
   if (auto owner = check_owner(); !owner) co_return fail(std::move(owner.error()));
   const OffsetRange within{.begin = log_start_, .end = std::min(end, committed_end_)};
   TimestampedOffset best;
+  if (place_.shared) {
+    auto found = co_await others_max_timestamp(end);
+    if (!found) co_return found;
+    best = *found;
+  }
   const auto look_at = [&](const protocol::RecordBatch& batch) {
     if (batch.header.max_timestamp < best.timestamp) return;
     const auto found = latest_record(batch, within);

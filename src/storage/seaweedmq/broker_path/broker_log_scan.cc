@@ -12,6 +12,8 @@ namespace tidegate::storage::seaweedmq {
 namespace {
 
 constexpr std::size_t kMostChunksOfABatch = 256;
+// Of a file's name: what is in front of its second.
+constexpr std::size_t kSecondsDigitsAt = 17;
 
 // Up to the end of a batch.
 std::optional<BatchMessage> read_on(RecordMessageReader& reader, const SharedBuffer& part) {
@@ -37,7 +39,8 @@ std::optional<BatchMessage> join(const SharedBuffer& begun, const std::vector<Sh
 }  // namespace
 
 Task<Result<std::vector<ChunkPtr>>> BrokerLog::read_messages(std::vector<Chunk> chunks) {
-  const ChunkForm form{.layout = place_.layout, .messages = true, .topic = place_.id.topic};
+  const ChunkForm form{
+      .layout = place_.layout, .messages = true, .shared = place_.shared, .topic = place_.id.topic};
   std::vector<ChunkReader::Asked> asked;
   // Behind them the chunks that their last batches reach into.
   std::vector<std::size_t> reach;
@@ -75,9 +78,11 @@ Task<Result<std::vector<ChunkPtr>>> BrokerLog::read_messages(std::vector<Chunk> 
 Task<Result<void>> BrokerLog::scan() {
   while (scanning_) co_await changed_.wait();
   scanning_ = true;
+  scanned_at_ = home_.clock.now();
   auto scanned = co_await scan_locked();
   scanning_ = false;
   changed_.notify_all();
+  settle_others();
   co_return scanned;
 }
 
@@ -85,13 +90,17 @@ Task<Result<void>> BrokerLog::scan_locked() {
   // Files in front of the last one have all that they will have, and so have all that were seen but it.
   std::string after;
   if (seen_chunks_.size() > 1) after = std::prev(seen_chunks_.end(), 2)->first.to_string();
+  // Somewhat in front of the file's name.
+  if (after.empty() && counted_in_) after = counted_in_->to_string().substr(0, kSecondsDigitsAt);
   for (;;) {
     auto page = co_await home_.backend.filer.list(place_.directory, "", after, home_.options.list_page);
     if (!page) co_return fail(std::move(page.error()));
     for (const Entry& entry : *page) {
       const auto name = LogFileName::parse(entry.name);
-      if (!name || entry.is_directory) continue;
-      std::size_t& seen = seen_chunks_[*name];
+      if (!name || entry.is_directory || (counted_in_ && *name < *counted_in_)) continue;
+      const bool counts_later = counted_in_ && *name == *counted_in_;
+      const std::size_t seen =
+          seen_chunks_.try_emplace(*name, counts_later ? state_.shared->chunks : 0).first->second;
       std::vector<Chunk> fresh(
           entry.chunks.begin() + static_cast<std::ptrdiff_t>(std::min(seen, entry.chunks.size())),
           entry.chunks.end());
@@ -106,6 +115,7 @@ Task<Result<void>> BrokerLog::scan_locked() {
             co_return fail(ErrorCode::kafka_storage_error, "a chunk went away while it was read");
           if (auto taken = co_await absorb(*name, fresh[at + i], (*opened)[i]); !taken) co_return taken;
           ++seen_chunks_[*name];
+          if (place_.shared) take_others(fresh[at + i], *(*opened)[i]);
         }
       }
       if (removed_) co_return check_usable();
@@ -146,6 +156,7 @@ Task<Result<void>> BrokerLog::add_finished(const Unfinished& begun, BatchMessage
       if (auto done = co_await void_from(header.base_offset); !done) co_return done;
     }
   }
+  if (!late) others_.unfix(header.base_offset);
   reaches_into_[id] = begun.behind;
   if (late) {
     void_[id].insert(begun.index);
@@ -209,16 +220,23 @@ Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr ope
     rank_ = mark.rank;
     // A counter of before is not to be waited for.
     last_message_ = mark.message;
-    if (header.base_offset < flushed_end_) {
-      while (!taken.empty() && open->batches[taken.back()].header.next_offset() > header.base_offset) {
+    own_seen_ns_ = mark.ts_ns;
+    const Offset from = mark.own_end.value_or(header.base_offset);
+    if (from < flushed_end_) {
+      while (!taken.empty() && open->batches[taken.back()].header.next_offset() > from) {
         voids.insert(taken.back());
         taken.pop_back();
       }
       if (taken.empty()) {
-        if (auto done = co_await void_from(header.base_offset); !done) co_return done;
+        if (auto done = co_await void_from(from); !done) co_return done;
       }
+      others_.unfix(from);
     }
-    taken.push_back(i);
+    if (mark.own_end) {
+      others_.fix(from, header.base_offset - from);
+    } else {
+      taken.push_back(i);
+    }
     flushed_end_ = header.next_offset();
     if (epochs_.empty() || epochs_.back().epoch < mark.rank.epoch)
       epochs_.push_back({.epoch = mark.rank.epoch, .start = header.base_offset});
@@ -236,6 +254,10 @@ Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr ope
   const std::int64_t last_ts = open->marks.empty() ? 0 : open->marks.back().ts_ns;
   // What retention goes by where records carry no time.
   fresh.stored.modified_ns = last_ts;
+  std::vector<std::size_t> counting;  // those that were taken, and GoesOn
+  for (std::size_t i = 0; i < open->batches.size(); ++i) {
+    if (!voids.contains(i)) counting.push_back(i);
+  }
   if (!voids.empty()) void_[fresh.stored.file_id] = std::move(voids);
   const LogFile* const known = index_.find(name);
   LogFile file;
@@ -248,7 +270,7 @@ Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr ope
   file.epoch = rank_.epoch;
   file.add(std::move(fresh), first_ts, last_ts);
   index_.put_last(std::move(file));
-  for (const std::size_t i : taken) see_flushed(open->batches[i].header, open->marks[i]);
+  for (const std::size_t i : counting) see_flushed(open->batches[i].header, open->marks[i]);
   if (!open->unfinished.empty()) {
     unfinished_ = Unfinished{.name = name,
                              .chunk = index_.find(name)->chunks.back().stored,
@@ -281,7 +303,7 @@ Task<Result<void>> BrokerLog::void_from(Offset end) {
       for (std::size_t i = 0; i < open.batches.size(); ++i) {
         const auto& header = open.batches[i].header;
         if (header.next_offset() > end) voids.insert(i);
-        if (voids.contains(i)) continue;
+        if (voids.contains(i) || open.marks[i].own_end) continue;
         left.end = header.next_offset();
         left.max_timestamp = std::max(left.max_timestamp, header.max_timestamp);
         left.record_bytes += static_cast<std::uint32_t>(open.batches[i].bytes.size());
@@ -333,6 +355,7 @@ void BrokerLog::settle_flushed() {
   for (; flushed_ > 0; --flushed_) {
     Sent& front = sent_.front();
     if (!front.committed) commit(front, resumes);
+    if (front.session > dirty_session_) clean_ = true;
     count_waiting(-static_cast<std::int64_t>(front.batch.size()));
     const bool front_was_sent = streaming_ && front.session == session_;
     if (next_answer_ > 0) {
@@ -346,6 +369,7 @@ void BrokerLog::settle_flushed() {
     if (told_ > 0) --told_;
   }
   flush_patience_ = Duration(0);
+  settle_others();
   tell();
   resume_all(std::move(resumes));
   wake_waiters();

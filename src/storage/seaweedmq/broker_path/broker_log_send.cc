@@ -45,6 +45,7 @@ Result<BrokerLog::PendingPtr> BrokerLog::begin_append(LeaderEpoch epoch,
       waiting_.check_room(bytes, home_.options.append_queue_bytes, home_.options.append_queues_bytes);
   if (!room) return fail(room.error());
   auto pending = std::make_shared<PendingAppend>();
+  if (!batches.empty() && needs_goes_on()) push_goes_on();
   pending->value.base_offset = log_end_;
   pending->done = batches.empty();
   count_waiting(static_cast<std::int64_t>(bytes));
@@ -205,6 +206,15 @@ void BrokerLog::send_one(Sent& sent) {
   sent.session = session_;
   sent.sent_at = home_.clock.now();
   sent.sent_bytes = sent.batch.size();
+  if (sent.own_end) {
+    const MessageRank rank{.epoch = sent.batch.header.partition_leader_epoch, .session = session_};
+    RecordMessage message =
+        goes_on_message(rank, {.own_end = *sent.own_end, .base = sent.batch.header.base_offset});
+    sent.messages = sent.unanswered = 1;
+    watch_.messages().add();
+    stream_->send(std::move(message.key), std::move(message.value));
+    return;
+  }
   if (place_.layout == Layout::record) {
     auto made = record_messages(sent.batch.header, sent.batch.front, sent.batch.rest, session_, {},
                                 sent.batch.stored_values.get());
@@ -319,11 +329,15 @@ void BrokerLog::commit_answered() {
 void BrokerLog::commit(Sent& sent, std::vector<Resume>& resumes) {
   sent.committed = true;
   committed_end_ = sent.batch.header.next_offset();
-  PlacedBatch batch = sent.batch;
-  batch.stored_values.reset();
-  batch.begin = committed_bytes_;
-  committed_bytes_ += batch.size();
-  home_.tails.add(tail_, std::move(batch));
+  own_committed_end_ = committed_end_;
+  // Between ours there may be others' messages, which are not here.
+  if (!place_.shared) {
+    PlacedBatch batch = sent.batch;
+    batch.stored_values.reset();
+    batch.begin = committed_bytes_;
+    committed_bytes_ += batch.size();
+    home_.tails.add(tail_, std::move(batch));
+  }
   if (!sent.pending || sent.pending->done) return;
   sent.pending->done = true;
   if (sent.pending->resume) resumes.push_back(std::move(sent.pending->resume));
@@ -393,8 +407,16 @@ void BrokerLog::fail_from(Offset from, const Error& error) {
   next_send_ = std::min(next_send_, sent_.size());
   flushed_ = std::min(flushed_, sent_.size());
   told_ = std::min(told_, sent_.size());
-  const Offset end = sent_.empty() ? std::max(committed_end_, std::min(from, log_end_))
-                                   : sent_.back().batch.header.next_offset();
+  Offset end = sent_.empty() ? std::max(committed_end_, std::min(from, log_end_))
+                             : sent_.back().batch.header.next_offset();
+  if (place_.shared) {
+    if (sent_.empty())
+      end = std::max(committed_end_, own_committed_end_ + others_.count_from(own_committed_end_));
+    if (any) {
+      clean_ = false;
+      dirty_session_ = session_;
+    }
+  }
   const bool shorter = log_end_ > end;
   log_end_ = end;
   std::erase_if(waiters_, [&](DurableWaiter* waiter) {
@@ -417,14 +439,15 @@ void BrokerLog::fail_from(Offset from, const Error& error) {
 // -------------------------------------------------------------------------------------------- watch
 
 void BrokerLog::start_watch() {
-  if (sent_.empty() || std::exchange(watching_, true)) return;
+  if ((sent_.empty() && !place_.shared) || is_over() || std::exchange(watching_, true)) return;
   home_.shard.spawn(watch_flushes(shared_from_this(), std::make_unique<Job>(*this)), "seaweedmq watch");
 }
 
 Task<void> BrokerLog::watch_flushes(std::shared_ptr<BrokerLog> /*self*/, std::unique_ptr<Job> /*job*/) {
-  while (!sent_.empty() && !is_over()) {
+  while ((!sent_.empty() || place_.shared) && !is_over()) {
     co_await home_.shard.timers().sleep_until(home_.clock.now() + options_.look_every);
     if (is_over()) break;
+    if (!is_due()) continue;
     if (auto scanned = co_await scan(); !scanned) note_trouble(scanned.error());
     // Seen while the lease had run out, and ours again.
     settle_flushed();

@@ -43,6 +43,10 @@ Task<Result<void>> BrokerLog::put_state(PartitionState next) {
 Task<Result<Offset>> BrokerLog::trim_before(Offset offset) {
   const auto self = shared_from_this();
   if (auto owner = check_owner(); !owner) co_return fail(std::move(owner.error()));
+  if (place_.shared) {
+    co_return fail(ErrorCode::policy_violation,
+                   "the log files of this topic are SeaweedMQ's: its records are not deleted here");
+  }
   if (offset > committed_end_) {
     co_return fail(ErrorCode::offset_out_of_range,
                    fmt::format("offset {} is above the high watermark {}", offset, committed_end_));
@@ -121,6 +125,10 @@ Task<void> BrokerLog::keep_house(std::int64_t age_now_ms) {
   const auto self = shared_from_this();
   const Job job(*this);
   if (!check_owner()) co_return;
+  if (place_.shared) {
+    follow_older();
+    co_return;
+  }
   if (!index_.empty() && index_.files().front().end <= log_start_) co_await drop_below_start();
   co_await retain(age_now_ms);
 }

@@ -29,6 +29,8 @@ struct MessageMark {
   Offset message = 0;  // the broker's number, of its last message
   std::int64_t ts_ns = 0;
   std::uint32_t crc = 0;  // as the batch had it when it was sent
+  // Set: there is no batch, but a place where the log goes on (GoesOn); its header's base offset is that.
+  std::optional<Offset> own_end = std::nullopt;
 };
 
 struct BatchMessage {

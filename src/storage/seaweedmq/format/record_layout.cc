@@ -8,6 +8,7 @@
 
 #include "batch_shape.h"
 #include "coding.h"
+#include "others_batch.h"
 #include "tidegate/protocol/compression.h"
 #include "tidegate/protocol/record_section.h"
 
@@ -30,7 +31,6 @@ enum Flag : std::uint8_t {
 constexpr std::uint8_t kAllFlags = 127;
 constexpr std::size_t kCrcBytes = 4;
 constexpr std::size_t kWindow = 1024;
-constexpr std::int64_t kNsPerMs = 1'000'000;
 
 std::unexpected<Error> damaged(Offset offset, const char* what) {
   return fail(ErrorCode::corrupt_message, fmt::format("log entry at offset {}: {}", offset, what));
@@ -289,40 +289,22 @@ Result<std::optional<LogEntry>> RecordChunkReader::next_of_others() {
 }
 
 std::optional<RecordChunkReader::Batch> RecordChunkReader::batch_of_others() {
-  BatchHeader header;
-  header.partition_leader_epoch = options_.leader_epoch;
-  std::string records;
-  while (records.size() < options_.max_batch_bytes) {
+  OthersBatch batch(options_.leader_epoch);
+  while (batch.size_bytes() < options_.max_batch_bytes) {
     auto entry = next_of_others();
     if (!entry) return Batch(fail(std::move(entry.error())));
     if (!*entry) break;
     const LogEntry& one = **entry;
-    // When the broker took it: the time of the record itself is not kept.
-    const std::int64_t timestamp = one.ts_ns / kNsPerMs;
-    if (header.records_count == 0) {
-      header.base_offset = one.offset;
-      header.base_timestamp = timestamp;
-    } else if (one.offset - header.base_offset > std::numeric_limits<std::int32_t>::max()) {
+    if (!batch.add(one, one.offset)) {
       window_.emplace(one.offset, one);
       break;
     }
     next_offset_ = one.offset + 1;
-    header.max_timestamp = std::max(header.max_timestamp, timestamp);
-    header.last_offset_delta = static_cast<std::int32_t>(one.offset - header.base_offset);
-    static constexpr std::uint8_t kNoHeaders[] = {0};
-    protocol::PlainRecord record{.timestamp_delta = timestamp - header.base_timestamp,
-                                 .offset_delta = header.last_offset_delta,
-                                 .headers = kNoHeaders};
-    // There is no telling null from empty. Null, as SeaweedFS's own gateway answers.
-    if (!one.key.empty()) record.key = one.key;
-    if (!one.data.empty()) record.value = one.data;
-    protocol::put_record(records, record);
     ++of_others_;
-    ++header.records_count;
   }
-  if (header.records_count == 0) return std::nullopt;
-  next_offset_ = header.base_offset;
-  return protocol::pack_batch(header, as_bytes(records));
+  if (batch.empty()) return std::nullopt;
+  next_offset_ = batch.base_offset();
+  return batch.pack();
 }
 
 }  // namespace tidegate::storage::seaweedmq

@@ -23,6 +23,7 @@ enum Kind : std::uint8_t {
   kEscaped = 0,     // a value that begins as an envelope does
   kFirst = 1,       // of its batch
   kWholeBatch = 2,  // and nothing else
+  kGoesOn = 3,      // no record
 };
 enum Flag : std::uint8_t {
   kKeyNull = 1,    // the message's key stands in for none,
@@ -68,7 +69,7 @@ bool begins_as_envelope(ByteView value) {
 std::optional<Kind> kind_of(ByteView value) {
   if (value.size() < kEnvelopeBytes || value[kMagic.size()] != kVersion) return std::nullopt;
   const std::uint8_t kind = value[kMagic.size() + 1];
-  if (kind > kWholeBatch) return std::nullopt;
+  if (kind > kGoesOn) return std::nullopt;
   return static_cast<Kind>(kind);
 }
 
@@ -203,9 +204,42 @@ RecordMessages record_messages(const BatchHeader& header, const SharedBuffer& fr
   return made;
 }
 
+std::uint32_t message_crc(ByteView key, ByteView value) { return crc_of(key, value); }
+
+RecordMessage goes_on_message(const MessageRank& rank, const GoesOn& place) {
+  std::string value;
+  put_envelope(value, kGoesOn);
+  put_be(value, rank.session);
+  put_be(value, rank.epoch);
+  put_be(value, place.own_end);
+  put_be(value, place.base);
+  put_be(value, protocol::crc32c(as_bytes(value).subspan(kEnvelopeBytes)));
+  return {.key = {}, .value = std::move(value)};
+}
+
 // ------------------------------------------------------------------------------------------ reading
 
 namespace {
+
+std::optional<BatchMessage> goes_on(const LogEntry& entry) {
+  BigEndianReader reader(entry.data.subspan(kEnvelopeBytes));
+  MessageMark mark{.message = entry.offset, .ts_ns = entry.ts_ns};
+  mark.rank.session = reader.integer<std::uint32_t>();
+  mark.rank.epoch = reader.integer<LeaderEpoch>();
+  const auto own_end = reader.integer<Offset>();
+  BatchHeader header;
+  header.partition_leader_epoch = mark.rank.epoch;
+  header.base_offset = reader.integer<Offset>();
+  header.last_offset_delta = -1;
+  header.records_count = 0;
+  const std::size_t covered = entry.data.size() - kEnvelopeBytes - reader.remaining();
+  const auto crc = reader.integer<std::uint32_t>();
+  const bool fits = reader.ok() && reader.remaining() == 0 && own_end >= 0 && header.base_offset >= own_end &&
+                    crc == protocol::crc32c(entry.data.subspan(kEnvelopeBytes, covered));
+  if (!fits) return std::nullopt;
+  mark.own_end = own_end;
+  return BatchMessage{.batch = {.header = header, .bytes = {}}, .mark = mark};
+}
 
 std::optional<BatchMessage> whole_batch(const LogEntry& entry, const SharedBuffer& chunk) {
   BigEndianReader reader(entry.data.subspan(kEnvelopeBytes));
@@ -278,6 +312,15 @@ bool RecordMessageReader::may_begin(const MessageRank& rank) const {
   return !begun_ || rank >= begun_->mark.rank;
 }
 
+void RecordMessageReader::put_strays(std::vector<std::uint32_t>& to, const Begun& from) {
+  ByteView facts = from.facts;
+  RecordFacts next = from.next;
+  for (std::int32_t i = from.count; i < from.shape.records_count; ++i) {
+    if (i > 0) to.push_back(next.crc);
+    if (i + 1 < from.shape.records_count) next = take_facts(facts, false).value_or(RecordFacts());
+  }
+}
+
 RecordMessageReader::Taken RecordMessageReader::take(const LogEntry& message, const SharedBuffer& chunk) {
   LogEntry entry = message;
   const ByteView sent = message.data;
@@ -285,49 +328,68 @@ RecordMessageReader::Taken RecordMessageReader::take(const LogEntry& message, co
   const bool in_envelope = begins_as_envelope(entry.data);
   const auto kind = in_envelope ? kind_of(entry.data) : std::nullopt;
   if (in_envelope && !kind) return {};
-  if (kind == kWholeBatch) {
-    auto whole = whole_batch(entry, chunk);
-    if (!whole || !may_begin(whole->mark.rank)) return {};
+  Taken taken;
+  const auto begin = [&](const MessageRank& rank) {
+    taken.ours = true;
+    taken.begins = may_begin(rank);
+    if (!taken.begins || !begun_) return;
+    if (purpose_ == Purpose::sift) put_strays(taken.strays, *begun_);
     begun_.reset();
-    return {.batch = std::move(whole), .begins = true};
+  };
+  if (kind == kWholeBatch || kind == kGoesOn) {
+    auto whole = kind == kGoesOn ? goes_on(entry) : whole_batch(entry, chunk);
+    if (!whole) return {};
+    begin(whole->mark.rank);
+    if (taken.begins && purpose_ == Purpose::batches) taken.batch = std::move(whole);
+    return taken;
   }
   LogEntry record = entry;
   if (kind == kFirst) {
     auto first = parse_first(record);
-    if (!first || !may_begin(first->mark.rank)) return {};
+    if (!first) return {};
+    begin(first->mark.rank);
+    if (!taken.begins && purpose_ == Purpose::sift) put_strays(taken.strays, *first);
+    if (!taken.begins) return taken;
     begun_ = std::move(first);
-    Taken taken = add(record);
-    taken.begins = true;
+    Taken completed = add(record);
+    completed.begins = completed.ours = true;
+    completed.strays = std::move(taken.strays);
+    return completed;
     return taken;
   }
   // Somebody else's, or of a batch whose first record is not here.
   if (!begun_ || crc_of(entry.key, sent) != begun_->next.crc) return {};
   if (kind == kEscaped) record.data = entry.data.subspan(kEnvelopeBytes);
-  return add(record);
+  taken = add(record);
+  taken.ours = true;
+  return taken;
 }
 
 RecordMessageReader::Taken RecordMessageReader::add(const LogEntry& plain) {
   const RecordFacts& own = begun_->next;
-  protocol::PlainRecord record{
-      .timestamp_delta = own.timestamp_delta, .offset_delta = begun_->count, .headers = own.headers};
-  if ((own.flags & kKeyNull) == 0) record.key = (own.flags & kKeyEmpty) != 0 ? ByteView() : plain.key;
-  if ((own.flags & kValueNull) == 0) record.value = plain.data;
   std::string value;
-  if ((own.flags & kStored) != 0) {
-    auto made = value_of_ ? value_of_(plain.data)
-                          : Result<std::string>(fail(ErrorCode::corrupt_message, "nobody knows its value"));
-    // Its records are counted all the same: the batch ends where it ends.
-    if (!made && !begun_->damage) begun_->damage = std::move(made.error());
-    if (made) value = std::move(*made);
-    record.value = as_bytes(value);
+  if (purpose_ == Purpose::batches) {
+    protocol::PlainRecord record{
+        .timestamp_delta = own.timestamp_delta, .offset_delta = begun_->count, .headers = own.headers};
+    if ((own.flags & kKeyNull) == 0) record.key = (own.flags & kKeyEmpty) != 0 ? ByteView() : plain.key;
+    if ((own.flags & kValueNull) == 0) record.value = plain.data;
+    if ((own.flags & kStored) != 0) {
+      auto made = value_of_ ? value_of_(plain.data)
+                            : Result<std::string>(fail(ErrorCode::corrupt_message, "nobody knows its value"));
+      // Its records are counted all the same: the batch ends where it ends.
+      if (!made && !begun_->damage) begun_->damage = std::move(made.error());
+      if (made) value = std::move(*made);
+      record.value = as_bytes(value);
+    }
+    protocol::put_record(begun_->records, record);
   }
-  protocol::put_record(begun_->records, record);
   if (++begun_->count < begun_->shape.records_count) {
     begun_->next = take_facts(begun_->facts, false).value_or(RecordFacts());
     return {};
   }
   const Begun done = std::move(*std::exchange(begun_, std::nullopt));
   if (done.damage) return {.batch = {}, .damage = done.damage};
+  if (purpose_ == Purpose::sift) return {};
   auto batch = protocol::pack_batch(done.shape, as_bytes(done.records));
   if (!batch) return {};
   BatchMessage found{.batch = std::move(*batch), .mark = done.mark};

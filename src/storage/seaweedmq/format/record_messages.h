@@ -38,6 +38,16 @@ struct RecordMessageLimits {
   std::size_t max_messages = 100'000;
 };
 
+// In a partition that others publish to as well: our batches end at `own_end` so far, what others' messages
+// in front have is from there to `base`, and our next batch begins at `base`.
+struct GoesOn {
+  Offset own_end = 0;
+  Offset base = 0;
+};
+// As the envelope of its batch has it.
+std::uint32_t message_crc(ByteView key, ByteView value);
+RecordMessage goes_on_message(const MessageRank& rank, const GoesOn& place);
+
 // `front` and `rest` together are the batch, as it is to be stored. Of `stored` what stands for a record's
 // value is sent in its place.
 RecordMessages record_messages(const protocol::BatchHeader& header, const SharedBuffer& front,
@@ -53,13 +63,20 @@ class RecordMessageReader {
   explicit RecordMessageReader(ValueOfStored value_of) : value_of_(std::move(value_of)) {}
 
   struct Taken {
-    // The batch that the message completes.
+    // The batch that the message completes, or GoesOn.
     std::optional<BatchMessage> batch;
     // It is the first one of a batch; what was not complete before is not there.
     bool begins = false;
     // The batch that the message completes has a value that cannot be given back.
     std::optional<Error> damage;
+    // It is a gateway's, void or not; the rest of a batch whose first message is not here does not count.
+    bool ours = false;
+    // Of sift: CRCs of the messages of batches that will not be put together any more.
+    std::vector<std::uint32_t> strays = {};
   };
+  enum class Purpose : std::uint8_t { batches, sift };
+  // To sift is to tell whose the messages are: batches are not put together.
+  explicit RecordMessageReader(Purpose purpose) : purpose_(purpose) {}
   // `chunk` has the bytes of `entry`; where a batch begins, it has to outlive the reader or the batch.
   Taken take(const LogEntry& entry, const SharedBuffer& chunk);
   // A batch has begun that misses records.
@@ -87,8 +104,10 @@ class RecordMessageReader {
   // Whether a batch of that rank may begin: nobody else's does, once there is one of a higher rank.
   bool may_begin(const MessageRank& rank) const;
   Taken add(const LogEntry& plain);
+  static void put_strays(std::vector<std::uint32_t>& to, const Begun& from);
 
   ValueOfStored value_of_;
+  Purpose purpose_ = Purpose::batches;
   std::optional<Begun> begun_;
 };
 

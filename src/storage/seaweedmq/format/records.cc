@@ -139,6 +139,7 @@ std::string encode_topic_record(const TopicRecord& record) {
                  {"path", path_name(record.path)},
                  {"layout", layout_name(record.layout)},
                  {"by_others", record.by_others},
+                 {"shared", record.shared},
                  {"configs", std::move(configs)}});
     if (!record.columns.columns.empty()) {
       json["record_type"] = {
@@ -175,6 +176,7 @@ Result<TopicRecord> parse_topic_record(std::string_view json) {
     record.path = *path;
     record.layout = *layout;
     record.by_others = from.value("by_others", false);
+    record.shared = record.by_others && from.value("shared", false);
     if (const auto type = from.find("record_type"); type != from.end()) {
       record.columns.record_name = type->at("name").get<std::string>();
       auto columns = parse_record_type(type->at("columns").dump());
@@ -188,15 +190,19 @@ Result<TopicRecord> parse_topic_record(std::string_view json) {
 std::string encode_state(const PartitionState& state) {
   Json epochs = Json::array();
   for (const EpochStart& epoch : state.epochs) epochs.push_back({epoch.epoch, epoch.start});
-  return Json{{"version", kVersion},
-              {"log_start", state.log_start},
-              {"log_end", state.log_end},
-              {"last_ts_ns", state.last_ts_ns},
-              {"listed_to", state.listed_to},
-              {"listed_end", state.listed_end},
-              {"listed_bytes", state.listed_bytes},
-              {"epochs", std::move(epochs)}}
-      .dump(2);
+  Json json{{"version", kVersion},
+            {"log_start", state.log_start},
+            {"log_end", state.log_end},
+            {"last_ts_ns", state.last_ts_ns},
+            {"listed_to", state.listed_to},
+            {"listed_end", state.listed_end},
+            {"listed_bytes", state.listed_bytes},
+            {"epochs", std::move(epochs)}};
+  if (state.shared) {
+    json["shared"] = {
+        {"file", state.shared->file}, {"chunks", state.shared->chunks}, {"end", state.shared->end}};
+  }
+  return json.dump(2);
 }
 
 Result<PartitionState> parse_state(std::string_view json) {
@@ -217,7 +223,14 @@ Result<PartitionState> parse_state(std::string_view json) {
       if (!ascends) throw std::runtime_error("epochs do not ascend");
       state.epochs.push_back(start);
     }
-    if (state.log_start < 0 || state.log_end < state.log_start || state.listed_end < 0)
+    if (from.contains("shared")) {
+      const Json& shared = from.at("shared");
+      state.shared = SharedFrom{.file = shared.at("file").get<std::string>(),
+                                .chunks = integer<std::size_t>(shared.at("chunks")),
+                                .end = integer<Offset>(shared.at("end"))};
+    }
+    if (state.log_start < 0 || state.log_end < state.log_start || state.listed_end < 0 ||
+        (state.shared && state.shared->end < 0))
       throw std::runtime_error("bad offsets");
     return state;
   });

@@ -45,6 +45,8 @@ struct TopicRecord {
   bool by_others = false;
   // What its values have for columns, once one was stored so.
   DeclaredColumns columns;
+  // By others, and we have published to it, too.
+  bool shared = false;
   // Of removed topics of this name: their files are still to be deleted.
   struct Remains {
     TopicId id;
@@ -55,6 +57,14 @@ struct TopicRecord {
 };
 std::string encode_topic_record(const TopicRecord& record);
 Result<TopicRecord> parse_topic_record(std::string_view json);
+
+// Of a partition of others that we publish to as well: what its files had before. Behind it offsets are
+// counted.
+struct SharedFrom {
+  std::string file;  // the last one; empty: there was none
+  std::size_t chunks = 0;
+  Offset end = 0;
+};
 
 // What the files of a partition alone do not tell. A missing one stands for a log that was never trimmed.
 struct PartitionState {
@@ -67,6 +77,7 @@ struct PartitionState {
   Offset listed_end = 0;
   std::uint64_t listed_bytes = 0;
   std::vector<EpochStart> epochs;  // of those files
+  std::optional<SharedFrom> shared = std::nullopt;
 };
 std::string encode_state(const PartitionState& state);
 Result<PartitionState> parse_state(std::string_view json);

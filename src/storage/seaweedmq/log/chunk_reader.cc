@@ -273,6 +273,10 @@ Task<OpenChunk> ChunkReader::open_record_messages(SharedBuffer bytes, ChunkForm 
   chunk.leading = SharedBuffer::copy_of(all.first(first_begun_at));
   if (reader.is_open() && !chunk.damage) chunk.unfinished = SharedBuffer::copy_of(all.subspan(begun_at));
   chunk.charge += chunk.leading.size() + chunk.unfinished.size();
+  if (form.shared) {
+    chunk.charge += bytes.pinned_bytes();
+    chunk.whole = std::move(bytes);
+  }
   co_return chunk;
 }
 

@@ -32,6 +32,7 @@ struct OpenChunk {
   // in the chunk in front, and those from the begin of a batch that misses records on.
   SharedBuffer leading;
   SharedBuffer unfinished;
+  SharedBuffer whole;        // of a partition that others publish to: all of it
   Offset last_message = -1;  // the broker's number of the last of all messages
   std::size_t charge = 0;
   // Nothing behind the last batch could be read; says why.
@@ -45,6 +46,8 @@ struct ChunkForm {
   // Messages that a broker of SeaweedMQ wrote: every batch that was published, void ones and doubles among
   // them. In layout record those that are wholly in the chunk.
   bool messages = false;
+  // Others publish to the partition, too, and their messages count.
+  bool shared = false;
   // Set: entries may be others', and what is below this offset was given by a chunk in front.
   std::optional<Offset> others_from = std::nullopt;
   // Batches of layout record need no bytes and are not put together; nothing of it is kept.

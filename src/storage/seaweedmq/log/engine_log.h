@@ -18,6 +18,8 @@ class EngineLog : public PartitionLog {
   // Brings to an end what is under way; appends that come meanwhile, and every call later on, answer `why`.
   virtual Task<void> close(Error why) = 0;
   virtual bool is_idle() const = 0;
+  // Its kind takes no appends; another one of the same partition may.
+  virtual bool is_for_reading_alone() const { return false; }
   // A removed log of the broker path may keep its stream open until its topic is made anew, or all ends.
   virtual bool keeps_stream() const { return false; }
   virtual std::string_view topic() const { return {}; }

@@ -32,8 +32,10 @@ class OthersLog::Job {
 };
 
 Task<Result<std::shared_ptr<OthersLog>>> OthersLog::open(LogShard& home, std::string directory,
-                                                         std::shared_ptr<Ownership> ownership) {
-  auto log = std::make_shared<OthersLog>(home, std::move(directory), std::move(ownership));
+                                                         std::shared_ptr<Ownership> ownership,
+                                                         Options options) {
+  auto log =
+      std::make_shared<OthersLog>(home, std::move(directory), std::move(ownership), std::move(options));
   auto listed = co_await log->refresh(true);
   if (!listed) co_return fail(std::move(listed.error()));
   home.shard.spawn(log->watch(log, std::make_unique<Job>(*log)), "seaweedmq watch");
@@ -47,9 +49,12 @@ void OthersLog::ask() const {
 
 Task<void> OthersLog::watch(std::shared_ptr<OthersLog> /*self*/, std::unique_ptr<Job> /*job*/) {
   while (!removed_ && !closing_) {
+    // Up to an edge nothing comes, and only what goes away is of interest.
     const bool watched = home_.clock.now() - asked_ <= kInterest;
-    co_await wake_.wait_until(home_.shard.timers(),
-                              home_.clock.now() + (watched ? home_.options.watch_others : kUnwatched));
+    const Duration quiet = options_.edge ? kWhole : kUnwatched;
+    co_await wake_.wait_until(
+        home_.shard.timers(),
+        home_.clock.now() + (watched && !options_.edge ? home_.options.watch_others : quiet));
     if (removed_ || closing_) break;
     if (!ownership_->holds()) continue;
     auto listed = co_await refresh(home_.clock.now() - listed_ > kWhole);
@@ -84,13 +89,22 @@ Task<Result<void>> OthersLog::list(bool all) {
     for (const Entry& entry : *page) {
       const auto name = LogFileName::parse(entry.name);
       if (!name || entry.is_directory || entry.chunks.empty()) continue;
+      if (options_.edge && *name > options_.edge->file) continue;
       OthersFile file{.name = *name};
+      const bool is_edge = options_.edge && *name == options_.edge->file;
       for (const Chunk& chunk : entry.chunks) {
+        if (is_edge && file.chunks.size() >= options_.edge->chunks) break;
         file.chunks.push_back({.stored = chunk});
         file.bytes += chunk.size_bytes;
       }
-      auto placed = co_await place(&file, entry.extended, files.empty() ? nullptr : &files.back());
+      // What the attributes say is of all its chunks.
+      const Attributes attributes = file.chunks.size() == entry.chunks.size() ? entry.extended : Attributes();
+      auto placed = co_await place(&file, attributes, files.empty() ? nullptr : &files.back());
       if (!placed) co_return placed;
+      if (is_edge) {
+        file.end = options_.edge->end;
+        file.end_was_read = true;
+      }
       if (!files.empty()) file.begin = files.back().begin + files.back().bytes;
       files.push_back(std::move(file));
     }

@@ -13,28 +13,33 @@ namespace {
 // Times that a read lists the directory anew because a needle is gone.
 constexpr int kAttempts = 3;
 constexpr std::int64_t kMsPerSecond = 1000;
+// To be opened for writing.
+constexpr Duration kAskAgain = std::chrono::milliseconds(200);
 
-std::unexpected<Error> read_only() {
-  return fail(ErrorCode::policy_violation,
-              "this topic is written by SeaweedMQ's brokers (seaweedmq.path=broker), which is not available "
-              "here yet: it "
-              "can only be read");
-}
+Error not_ours(const char* what) { return {ErrorCode::policy_violation, what}; }
 }  // namespace
 
-OthersLog::OthersLog(LogShard& home, std::string directory, std::shared_ptr<Ownership> ownership)
+OthersLog::OthersLog(LogShard& home, std::string directory, std::shared_ptr<Ownership> ownership,
+                     Options options)
     : home_(home),
       directory_(std::move(directory)),
       ownership_(std::move(ownership)),
+      options_(std::move(options)),
       epochs_{{.epoch = ownership_->epoch(), .start = 0}},
       asked_(home.clock.now()) {}
 
 // ---------------------------------------------------------------------------------- what is refused
 
 Task<Result<Appended>> OthersLog::append(LeaderEpoch, std::vector<protocol::RecordBatch>) {
-  co_return read_only();
+  if (!options_.wants_to_write)
+    co_return fail(not_ours("this topic is written by SeaweedMQ's brokers, and none is looked for here"));
+  const MonoTime now = home_.clock.now();
+  if (now - std::exchange(wanted_, now) >= kAskAgain) options_.wants_to_write();
+  co_return fail(ErrorCode::not_leader_or_follower, "the partition is being opened for writing");
 }
-Task<Result<Offset>> OthersLog::trim_before(Offset) { co_return read_only(); }
+Task<Result<Offset>> OthersLog::trim_before(Offset) {
+  co_return fail(not_ours("the log files of this topic are SeaweedMQ's: its records are not deleted here"));
+}
 Task<Result<void>> OthersLog::replace(CleanableRange, BatchSource) {
   co_return fail(ErrorCode::invalid_request, "nothing of this log is cleanable");
 }
@@ -56,6 +61,14 @@ Result<void> OthersLog::check_owner() const {
   if (!ownership_->holds())
     return fail(ErrorCode::not_leader_or_follower, "the partition has another leader");
   return {};
+}
+
+Result<std::optional<OthersLog::Edge>> OthersLog::edge() const {
+  if (files_.empty()) return std::nullopt;
+  const OthersFile& last = files_.back();
+  if (!last.end_was_read)
+    return fail(ErrorCode::kafka_storage_error, "where the log ends could not be read from its last file");
+  return Edge{.file = last.name, .chunks = last.chunks.size(), .end = end_};
 }
 
 LogOffsets OthersLog::offsets() const {

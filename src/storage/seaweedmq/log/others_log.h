@@ -1,9 +1,10 @@
-// A partition that SeaweedMQ's brokers write, for reading alone: what they have flushed into log files.
-// Nobody tells when they flush, so the directory is listed again and again, often while somebody reads. The
-// files' attributes say which offsets they hold, more or less: a window that begins at offset 0 adds nothing
-// to them, and the record whose arrival makes a broker flush a window is counted to it, although it is the
-// first one of the next. So an end is sure once its chunk was read. What is in which chunk is learned as
-// chunks are read. Lives on its owner shard.
+// A partition that SeaweedMQ's brokers write, for reading alone: what they have flushed into log files. Once
+// we publish to it, too, a BrokerLog has what comes then, and this what was there before. Nobody tells when
+// they flush, so the directory is listed again and again, often while somebody reads. The files' attributes
+// say which offsets they hold, more or less: a window that begins at offset 0 adds nothing to them, and the
+// record whose arrival makes a broker flush a window is counted to it, although it is the first one of the
+// next. So an end is sure once its chunk was read. What is in which chunk is learned as chunks are read.
+// Lives on its owner shard.
 #pragma once
 
 #include <algorithm>
@@ -23,15 +24,31 @@ namespace tidegate::storage::seaweedmq {
 
 class OthersLog final : public EngineLog, public std::enable_shared_from_this<OthersLog> {
  public:
+  // What belongs to it: files up to this one, of which so many chunks.
+  struct Edge {
+    LogFileName file;
+    std::size_t chunks = 0;
+    Offset end = 0;
+  };
+  struct Options {
+    std::optional<Edge> edge;
+    // Somebody wants to publish.
+    std::function<void()> wants_to_write;
+  };
   // Lists the partition's directory. The ownership says who answers for the partition; nothing is written
   // under it.
   static Task<Result<std::shared_ptr<OthersLog>>> open(LogShard& home, std::string directory,
-                                                       std::shared_ptr<Ownership> ownership);
-  OthersLog(LogShard& home, std::string directory, std::shared_ptr<Ownership> ownership);
+                                                       std::shared_ptr<Ownership> ownership, Options options);
+  OthersLog(LogShard& home, std::string directory, std::shared_ptr<Ownership> ownership, Options options);
 
-  // Refused with policy_violation.
+  // Refused with not_leader_or_follower until the engine has opened the partition as a BrokerLog, and with
+  // policy_violation where nobody is to be told.
   Task<Result<Appended>> append(LeaderEpoch epoch, std::vector<protocol::RecordBatch> batches) override;
+  // Refused with policy_violation.
   Task<Result<Offset>> trim_before(Offset offset) override;
+
+  // Where what is known ends, surely; nullopt without any file.
+  Result<std::optional<Edge>> edge() const;
 
   Task<Result<void>> wait_durable(Offset end) override;
   Task<Result<ReadResult>> read(Offset from, ReadLimits limits) override;
@@ -58,6 +75,7 @@ class OthersLog final : public EngineLog, public std::enable_shared_from_this<Ot
   void remove() override;
   Task<void> close(Error why) override;
   bool is_idle() const override { return jobs_ == 0; }
+  bool is_for_reading_alone() const override { return true; }
 
  private:
   struct OthersChunk {
@@ -109,6 +127,7 @@ class OthersLog final : public EngineLog, public std::enable_shared_from_this<Ot
   LogShard& home_;
   const std::string directory_;
   const std::shared_ptr<Ownership> ownership_;
+  const Options options_;
   const std::vector<EpochStart> epochs_;
   std::vector<OthersFile> files_;  // ascending in name and offsets
   Offset start_ = 0;
@@ -116,6 +135,7 @@ class OthersLog final : public EngineLog, public std::enable_shared_from_this<Ot
   mutable MonoTime asked_;  // when somebody wanted to know something
   mutable Event wake_;      // and it had been long ago
   MonoTime listed_;         // when all of the directory was
+  MonoTime wanted_{};       // to be opened for writing
   bool listing_ = false;
   bool removed_ = false;
   bool closing_ = false;

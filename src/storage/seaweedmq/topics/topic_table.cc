@@ -167,7 +167,7 @@ std::vector<PartitionId> TopicTable::partitions_on(WritePath path) const {
   std::vector<PartitionId> all;
   const std::lock_guard lock(mutex_);
   for (const auto& [id, record] : by_id_) {
-    if (record.by_others || record.path != path) continue;
+    if ((record.by_others && !record.shared) || record.path != path) continue;
     for (std::int32_t i = 0; i < record.topic.partitions; ++i) all.push_back({.topic = id, .index = i});
   }
   return all;
@@ -175,8 +175,9 @@ std::vector<PartitionId> TopicTable::partitions_on(WritePath path) const {
 
 bool TopicTable::any_on(WritePath path) const {
   const std::lock_guard lock(mutex_);
-  return std::ranges::any_of(
-      by_id_, [&](const auto& one) { return one.second.path == path && !one.second.by_others; });
+  return std::ranges::any_of(by_id_, [&](const auto& one) {
+    return one.second.path == path && (!one.second.by_others || one.second.shared);
+  });
 }
 
 bool TopicTable::has_name(std::string_view name) const {
@@ -515,6 +516,21 @@ Task<Result<void>> TopicTable::set_config(TopicId id, std::map<std::string, std:
     return {};
   };
   co_return co_await change(id, configure);
+}
+
+Task<Result<void>> TopicTable::share(TopicId id) {
+  co_await lock();
+  const Busy busy(*this);
+  {
+    const std::lock_guard known(mutex_);
+    const auto found = by_id_.find(id);
+    if (found != by_id_.end() && found->second.shared) co_return Result<void>{};
+  }
+  const Change mark = [](TopicRecord& record) {
+    record.shared = record.by_others;
+    return Result<void>{};
+  };
+  co_return co_await change(id, mark);
 }
 
 // ------------------------------------------------------------------------------------------ remains

@@ -58,6 +58,9 @@ class TopicTable final : public TopicStore {
   std::vector<PartitionId> partitions() const;
   // A broker that could not read a topic.conf may have written another one over it: puts ours back.
   Task<Result<void>> mend_conf(TopicId id);
+  // A topic that others have made is published to by gateways from now on.
+  Task<Result<void>> share(TopicId id);
+  // That are published to by gateways, if it is the broker path.
   std::vector<PartitionId> partitions_on(WritePath path) const;
   bool any_on(WritePath path) const;
   bool has_name(std::string_view name) const;

@@ -5,237 +5,20 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <spdlog/spdlog.h>
 
-#include "client_source.h"
-#include "engine.h"
-#include "fake/cluster.h"
-#include "format/random_batches.h"
-#include "format/record_messages.h"
-#include "support/batches.h"
-#include "support/run_task.h"
+#include "broker/broker_log_rig.h"
 
 namespace tidegate::storage::seaweedmq {
 namespace {
 
-using std::chrono::milliseconds;
-using test::batch_of;
-using test::FakeCluster;
-using test::Fault;
-using test::Part;
-using Values = std::vector<std::string>;
-
-struct RigOptions {
-  Layout layout = Layout::batch;
-  bool flushed = true;
-  milliseconds flush_within{2000};
-  milliseconds give_up_after{10'000};
-  test::FakeBrokerTimes times{.flush = milliseconds(10)};
-};
-
-class BrokerLogRig {
- public:
-  explicit BrokerLogRig(RigOptions options = {}) : options_(options), cluster_(cluster_options(options)) {
-    spdlog::set_level(spdlog::level::off);
-    start();
-    const Topic topic{.name = "topic", .id = topic_id(), .partitions = 1};
-    const auto made = create(topic);
-    EXPECT_TRUE(made) << made.error().message;
-    open();
-  }
-  ~BrokerLogRig() { stop(); }
-
-  TopicId topic_id() const {
-    TopicId id;
-    id.bytes = {topic_number_, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    return id;
-  }
-  Result<void> make_anew() {
-    ++topic_number_;
-    return create({.name = "topic", .id = topic_id(), .partitions = 1});
-  }
-  std::map<std::string, std::string> configs_of(const std::string& name) {
-    const auto listed = shards_.run([this] { return engine_->topics().list(); });
-    EXPECT_TRUE(listed);
-    for (const Topic& topic : *listed) {
-      if (topic.name == name) return topic.configs;
-    }
-    return {};
-  }
-
-  void start() {
-    ClientOptions client_options;
-    client_options.masters = {parse_server_address(cluster_.master()).value()};
-    client_options.poll_interval = milliseconds(50);
-    client_options.call_timeout = milliseconds(500);
-    client_options.find_brokers = true;
-    auto client = Client::make(shards_.pool(), client_options, shards_.metrics(), 7).value();
-    EngineOptions engine;
-    engine.topics.path = WritePath::broker;
-    engine.topics.layout = options_.layout;
-    engine.wait_for_backend = true;
-    engine.broker = {.flushed = options_.flushed,
-                     .look_every = milliseconds(5),
-                     .answer_within = milliseconds(400),
-                     .flush_within = options_.flush_within};
-    engine.direct.give_up_after = options_.give_up_after;
-    engine.direct.longest_backoff = milliseconds(50);
-    engine_ = std::make_unique<SeaweedmqEngine>(engine, std::make_unique<ClientSource>(std::move(client)),
-                                                shards_.pool(), shards_.clock(), rng_, shards_.metrics());
-    const auto started = shards_.run([this] { return engine_->start(); });
-    EXPECT_TRUE(started) << started.error().message;
-  }
-  Result<void> create(const Topic& topic) {
-    return shards_.run([&] { return engine_->topics().create({topic}); });
-  }
-  Result<void> try_open() {
-    const PartitionId id{.topic = topic_id(), .index = 0};
-    auto log = shards_.run([&] { return engine_->partition(id, {.retention_ms = -1}); });
-    if (!log) return fail(std::move(log.error()));
-    log_ = *log;
-    return {};
-  }
-  void open() {
-    const auto opened = try_open();
-    ASSERT_TRUE(opened) << opened.error().message;
-  }
-  void stop() {
-    log_.reset();
-    if (engine_) shards_.run([this] { return engine_->stop(); });
-    engine_.reset();
-  }
-  void remove_topic() {
-    log_.reset();
-    const auto removed = shards_.run([this] { return engine_->topics().remove({topic_id()}); });
-    EXPECT_TRUE(removed.at(0)) << removed.at(0).error().message;
-  }
-  void housekeeping() {
-    shards_.run([this] { return engine_->housekeeping(); });
-  }
-  Result<void> grow(std::int32_t partitions) {
-    return shards_
-        .run([&] { return engine_->topics().add_partitions({{.id = topic_id(), .partitions = partitions}}); })
-        .at(0);
-  }
-  Result<void> configure(const std::map<std::string, std::string>& configs) {
-    return shards_.run([&] { return engine_->topics().set_config(topic_id(), configs); });
-  }
-  void reopen() {
-    stop();
-    start();
-    open();
-  }
-
-  // In the log, not yet durable.
-  Result<Appended> append(const Values& values) {
-    return shards_.run([&] { return log_->append(log_->leader_epoch(), {batch_of(values)}); });
-  }
-  Result<Appended> append_batch(protocol::RecordBatch batch) {
-    return shards_.run([&] { return log_->append(log_->leader_epoch(), {std::move(batch)}); });
-  }
-  Result<void> wait_durable(Offset end) {
-    return shards_.run([this, end] { return log_->wait_durable(end); });
-  }
-  Result<void> store(const Values& values) {
-    auto appended = append(values);
-    if (!appended) return fail(appended.error());
-    return wait_durable(appended->log_end);
-  }
-  Result<Offset> trim(Offset start) {
-    return shards_.run([this, start] { return log_->trim_before(start); });
-  }
-  LogOffsets offsets() {
-    return shards_.call([this] { return log_->offsets(); });
-  }
-  Values values() {
-    Values all;
-    for (Offset from = offsets().log_start;;) {
-      auto some = shards_.run([&] { return log_->read(from, {.end = log_->offsets().high_watermark}); });
-      EXPECT_TRUE(some) << some.error().message;
-      if (!some || some->batches == 0) return all;
-      for (const auto& record : test::records_of(*some)) all.push_back(record.value);
-      from = some->next_offset;
-    }
-  }
-  std::vector<protocol::RecordBatch> batches() {
-    std::vector<protocol::RecordBatch> all;
-    for (Offset from = offsets().log_start;;) {
-      auto some = shards_.run([&] { return log_->read(from, {.end = log_->offsets().high_watermark}); });
-      EXPECT_TRUE(some) << some.error().message;
-      if (!some || some->batches == 0) return all;
-      for (auto& batch : test::batches_of(*some)) all.push_back(std::move(batch));
-      from = some->next_offset;
-    }
-  }
-  bool eventually(const std::function<bool()>& holds) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > until) return false;
-      std::this_thread::sleep_for(milliseconds(5));
-    }
-    return true;
-  }
-  void crash_broker() {
-    cluster_.kill(Part::broker);
-    cluster_.start(Part::broker);
-  }
-  Engine& engine() { return *engine_; }
-  FakeCluster& cluster() { return cluster_; }
-  test::FakeBroker& broker() { return cluster_.broker(); }
-  std::string topic_conf() {
-    const std::lock_guard lock(cluster_.entries().mutex);
-    return cluster_.entries().directories["/topics/kafka/topic"]["topic.conf"].content();
-  }
-  std::size_t stored_messages() {
-    std::size_t count = 0;
-    const std::lock_guard lock(cluster_.needles().mutex);
-    for (const auto& [id, bytes] : cluster_.needles().needles) {
-      const SharedBuffer chunk = SharedBuffer::copy_of(as_bytes(bytes));
-      FrameReader frames(chunk);
-      RecordMessageReader reader;
-      while (const auto entry = frames.next()) {
-        const bool any =
-            *entry && (options_.layout == Layout::record ? reader.take(**entry, chunk).begins
-                                                         : batch_of_message(**entry, chunk).has_value());
-        count += any ? 1 : 0;
-      }
-    }
-    return count;
-  }
-
- private:
-  static test::FakeClusterOptions cluster_options(const RigOptions& options) {
-    test::FakeClusterOptions cluster;
-    cluster.broker = true;
-    cluster.broker_times = options.times;
-    return cluster;
-  }
-  const RigOptions options_;
-  std::uint8_t topic_number_ = 7;
-  FakeCluster cluster_;
-  test::ShardHarness shards_{1, test::RealClock{}};
-  SeededRng rng_{99};
-  std::unique_ptr<SeaweedmqEngine> engine_;
-  std::shared_ptr<PartitionLog> log_;
-};
-
-// Layout, and messages that a chunk of the broker has at most.
-struct Form {
-  const char* name;
-  Layout layout;
-  std::size_t chunk_messages;
-};
-
 class BrokerLogTest : public testing::TestWithParam<Form> {
  protected:
-  static RigOptions with(RigOptions options = {}) {
-    options.layout = GetParam().layout;
-    options.times.chunk_messages = GetParam().chunk_messages;
-    return options;
-  }
+  static RigOptions with(RigOptions options = {}) { return with_form(GetParam(), options); }
 };
+// What holds for topics that SeaweedMQ has made, too.
+class AnyBrokerLogTest : public BrokerLogTest {};
 
-TEST_P(BrokerLogTest, FlushedAck_WaitsUntilTheBatchIsInAFile) {
+TEST_P(AnyBrokerLogTest, FlushedAck_WaitsUntilTheBatchIsInAFile) {
   BrokerLogRig rig(with());
   rig.broker().hold_flushes(true);
   ASSERT_TRUE(rig.append({"a", "b"}));
@@ -275,7 +58,7 @@ TEST_P(BrokerLogTest, CrashOfTheBroker_LosesNothingThatTheGatewayStillHas) {
   EXPECT_EQ(rig.offsets().log_end, 4);
 }
 
-TEST_P(BrokerLogTest, FlushedAck_OutlivesCrashesOfTheBrokerAndOrderStays) {
+TEST_P(AnyBrokerLogTest, FlushedAck_OutlivesCrashesOfTheBrokerAndOrderStays) {
   BrokerLogRig rig(with({.flush_within = milliseconds(300)}));
   Values all;
   for (int i = 0; i < 12; ++i) {
@@ -289,7 +72,7 @@ TEST_P(BrokerLogTest, FlushedAck_OutlivesCrashesOfTheBrokerAndOrderStays) {
   EXPECT_EQ(rig.values(), all);
 }
 
-TEST_P(BrokerLogTest, AnswerThatWasLost_IsLookedUpAndTheBatchIsStoredOnce) {
+TEST_P(AnyBrokerLogTest, AnswerThatWasLost_IsLookedUpAndTheBatchIsStoredOnce) {
   BrokerLogRig rig(with());
   rig.broker().faults().set("Publish", {.kind = Fault::Kind::lost_answer});
   ASSERT_TRUE(rig.store({"once"}));
@@ -299,7 +82,7 @@ TEST_P(BrokerLogTest, AnswerThatWasLost_IsLookedUpAndTheBatchIsStoredOnce) {
   EXPECT_EQ(rig.values(), (Values{"once", "next"}));
 }
 
-TEST_P(BrokerLogTest, FateThatCannotBeLearned_IsSentAgainAndReadOnce) {
+TEST_P(AnyBrokerLogTest, FateThatCannotBeLearned_IsSentAgainAndReadOnce) {
   BrokerLogRig rig(with({.flush_within = milliseconds(50)}));
   rig.broker().hold_flushes(true);
   rig.broker().faults().set("Publish", {.kind = Fault::Kind::lost_answer});
@@ -314,7 +97,7 @@ TEST_P(BrokerLogTest, FateThatCannotBeLearned_IsSentAgainAndReadOnce) {
   EXPECT_EQ(rig.offsets().log_end, 2);
 }
 
-TEST_P(BrokerLogTest, CounterThatWentBack_MovesNoOffset) {
+TEST_P(AnyBrokerLogTest, CounterThatWentBack_MovesNoOffset) {
   BrokerLogRig rig(with());
   for (int i = 0; i < 6; ++i) ASSERT_TRUE(rig.store({"before " + std::to_string(i)}));
   rig.broker().rewind_counters(5);
@@ -325,7 +108,7 @@ TEST_P(BrokerLogTest, CounterThatWentBack_MovesNoOffset) {
   EXPECT_EQ(rig.values().back(), "after 2");
 }
 
-TEST_P(BrokerLogTest, FrozenBroker_FailsAppendsInTimeAndIsNamed_AndARestartHeals) {
+TEST_P(AnyBrokerLogTest, FrozenBroker_FailsAppendsInTimeAndIsNamed_AndARestartHeals) {
   BrokerLogRig rig(with({.flush_within = milliseconds(100), .give_up_after = milliseconds(1500)}));
   ASSERT_TRUE(rig.store({"before"}));
   rig.broker().freeze();
@@ -343,7 +126,7 @@ TEST_P(BrokerLogTest, FrozenBroker_FailsAppendsInTimeAndIsNamed_AndARestartHeals
   EXPECT_EQ(rig.values(), (Values{"before", "after"}));
 }
 
-TEST_P(BrokerLogTest, AppendThatFailed_IsVoidOnceSomethingElseHasItsOffset) {
+TEST_P(AnyBrokerLogTest, AppendThatFailed_IsVoidOnceSomethingElseHasItsOffset) {
   BrokerLogRig rig(with({.flush_within = milliseconds(50), .give_up_after = milliseconds(300)}));
   rig.broker().hold_flushes(true);
   auto appended = rig.append({"never acknowledged"});
@@ -394,7 +177,7 @@ TEST_P(BrokerLogTest, StreamOfAnIdleTopic_StaysOpenSoThatTheBrokerDoesNotFreeze)
   EXPECT_FALSE(rig.broker().frozen());
 }
 
-TEST_P(BrokerLogTest, StreamIsOpenBeforeTheFilesHaveBeenRead) {
+TEST_P(AnyBrokerLogTest, StreamIsOpenBeforeTheFilesHaveBeenRead) {
   BrokerLogRig rig(with());
   ASSERT_TRUE(rig.store({"x"}));
   rig.stop();
@@ -414,7 +197,7 @@ TEST_P(BrokerLogTest, StreamIsOpenBeforeTheFilesHaveBeenRead) {
   EXPECT_EQ(rig.values(), (Values{"x", "y"}));
 }
 
-TEST_P(BrokerLogTest, FileThatCannotBeRead_FailsTheOpenAndLeavesNoStream) {
+TEST_P(AnyBrokerLogTest, FileThatCannotBeRead_FailsTheOpenAndLeavesNoStream) {
   BrokerLogRig rig(with());
   ASSERT_TRUE(rig.store({"x"}));
   rig.stop();
@@ -471,7 +254,7 @@ TEST_P(BrokerLogTest, WhatBrokersCannotDo_IsRefusedWithItsReason) {
   EXPECT_TRUE(rig.configs_of("other").contains("seaweedmq.path"));
 }
 
-TEST_P(BrokerLogTest, RecordsOfEveryKind_ComeBackFromTheFiles) {
+TEST_P(AnyBrokerLogTest, RecordsOfEveryKind_ComeBackFromTheFiles) {
   BrokerLogRig rig(with());
   std::vector<std::string> expected;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
@@ -494,7 +277,7 @@ TEST_P(BrokerLogTest, RecordsOfEveryKind_ComeBackFromTheFiles) {
   EXPECT_EQ(found(), expected) << "from the files";
 }
 
-TEST_P(BrokerLogTest, BatchThatBrokeOff_IsThereOnceAndWhole) {
+TEST_P(AnyBrokerLogTest, BatchThatBrokeOff_IsThereOnceAndWhole) {
   BrokerLogRig rig(with({.flush_within = milliseconds(300)}));
   ASSERT_TRUE(rig.store({"first"}));
   Values all{"first"};
@@ -526,7 +309,7 @@ TEST_P(BrokerLogTest, SomebodyElsesMessages_ArePassedOver) {
   EXPECT_EQ(rig.values(), all);
 }
 
-TEST_P(BrokerLogTest, RestOfABatchThatBrokeOff_IsNotWaitedFor) {
+TEST_P(AnyBrokerLogTest, RestOfABatchThatBrokeOff_IsNotWaitedFor) {
   // Longer than an append may take.
   BrokerLogRig rig(with({.flush_within = milliseconds(60'000), .times = {.flush = milliseconds(300)}}));
   const int taken = GetParam().layout == Layout::record ? 5 : 1;
@@ -567,6 +350,13 @@ INSTANTIATE_TEST_SUITE_P(Form, BrokerLogTest,
                          testing::Values(Form{"batch", Layout::batch, 1'000'000},
                                          Form{"record", Layout::record, 1'000'000},
                                          Form{"record_by_three", Layout::record, 3}),
+                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Form, AnyBrokerLogTest,
+                         testing::Values(Form{"batch", Layout::batch, 1'000'000},
+                                         Form{"record", Layout::record, 1'000'000},
+                                         Form{"record_by_three", Layout::record, 3},
+                                         Form{"of_others", Layout::record, 1'000'000, true},
+                                         Form{"of_others_by_three", Layout::record, 3, true}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -131,6 +131,19 @@ std::int64_t& FakeBroker::counter(const Key& key, const std::string& directory) 
   return counters_[key] = last.value_or(-1) + 1;
 }
 
+void FakeBroker::publish(const std::string& topic, std::int64_t generation_ns, const std::string& key,
+                         const std::string& value) {
+  const std::lock_guard lock(mutex_);
+  Partition& partition = partitions_[{topic, 0}];
+  if (partition.directory.empty())
+    partition.directory = paths::partition_dir(topic, generation_ns, ring_range(0, 1));
+  messaging_pb::DataMessage data;
+  data.set_key(key);
+  data.set_value(value);
+  std::int64_t offset = 0;
+  take({topic, 0}, data, &offset);
+}
+
 void FakeBroker::rewind_counters(std::int64_t by) {
   const std::lock_guard lock(mutex_);
   for (auto& [key, next] : counters_) next = std::max<std::int64_t>(0, next - by);

@@ -61,6 +61,9 @@ class FakeBroker final : public messaging_pb::SeaweedMessaging::Service {
   void freeze() { frozen_ = true; }
   // Somebody else publishes, too: a message behind each one that is taken.
   void publish_beside(bool on) { beside_ = on; }
+  // A message of somebody else, into partition 0 of a topic of one partition.
+  void publish(const std::string& topic, std::int64_t generation_ns, const std::string& key,
+               const std::string& value);
   bool frozen() const { return frozen_; }
   // The next offset of every partition goes back by so many.
   void rewind_counters(std::int64_t by);
