@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 
+#include "format/message_sieve.h"
 #include "random_batches.h"
+#include "support/batches.h"
 
 namespace tidegate::test {
 namespace {
@@ -231,6 +233,77 @@ TEST(RecordMessages, EnvelopeOfALaterVersion_IsPassedOver) {
   files.messages[0].value[8] = 2;
   files.add(batch_of({"c"}, {.base_offset = 2}));
   EXPECT_EQ(files.read().size(), 1U);
+}
+
+TEST(RecordMessages, PlaceWhereTheLogGoesOn_ComesBack_AndDamageIsNothing) {
+  const RecordMessage message = goes_on_message({.epoch = 4, .session = 9}, {.own_end = 70, .base = 75});
+  Files files;
+  files.put(message);
+  const auto found = files.read();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].mark.rank, (MessageRank{.epoch = 4, .session = 9}));
+  EXPECT_EQ(found[0].mark.own_end, 70);
+  EXPECT_EQ(found[0].batch.header.base_offset, 75);
+  EXPECT_EQ(found[0].batch.header.next_offset(), 75);
+  for (std::size_t at = kMagic.size(); at < message.value.size(); ++at) {
+    Files damaged;
+    damaged.put(message);
+    damaged.messages[0].value[at] = static_cast<char>(damaged.messages[0].value[at] ^ 1);
+    EXPECT_TRUE(damaged.read().empty()) << at;
+  }
+}
+
+// What is others', by their values; ours are x0, x1 and so on.
+std::string others_in(const Files& files, std::size_t most) {
+  MessageSieve sieve;
+  std::string found;
+  for (const SharedBuffer& chunk : files.chunks(most)) {
+    const SiftedChunk sifted = sieve.sift(chunk);
+    FrameReader frames(chunk);
+    std::size_t count = 0;
+    for (std::size_t place = 0; const auto entry = frames.next(); ++place) {
+      if (!sifted.has(place)) continue;
+      found += std::string(as_text((**entry).data)) + " ";
+      ++count;
+    }
+    EXPECT_EQ(sifted.count, count);
+  }
+  return found;
+}
+
+TEST(MessageSieve, TellsOthersMessages_WhereverChunksEnd) {
+  for (const std::size_t most : {1U, 2U, 3U, 1000U}) {
+    Files files;
+    files.put({"k", "before"});
+    auto first =
+        record_messages(batch_of({"x0", "x1", "x2"}).header, batch_of({"x0", "x1", "x2"}).bytes, {}, 7);
+    files.put(first.messages[0]);
+    files.put({"k", "between"});
+    files.put(first.messages[1]);
+    files.put(first.messages[2]);
+    files.put(goes_on_message({.epoch = 0, .session = 7}, {.own_end = 3, .base = 5}));
+    files.put({"k", std::string(kMagic) + "no envelope"});
+    files.put({"", ""});
+    EXPECT_EQ(others_in(files, most), "before between " + std::string(kMagic) + "no envelope  ") << most;
+  }
+}
+
+TEST(MessageSieve, RestOfABatchThatBrokeOff_IsNobodyElses) {
+  for (const std::size_t most : {1U, 3U, 1000U}) {
+    const auto batch = batch_of({"x0", "x1", "x2", "x3"});
+    const auto before = record_messages(batch.header, batch.bytes, {}, 1).messages;
+    const auto after = record_messages(batch.header, batch.bytes, {}, 2).messages;
+    Files files;
+    files.put(before[0]);
+    files.put(before[1]);
+    files.put(after[0]);
+    // The stream of before is still being read.
+    files.put(before[2]);
+    files.put({"k", "others'"});
+    for (std::size_t i = 1; i < 4; ++i) files.put(after[i]);
+    files.put(before[3]);
+    EXPECT_EQ(others_in(files, most), "others' ") << most;
+  }
 }
 
 }  // namespace
