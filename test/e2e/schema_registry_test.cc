@@ -56,7 +56,7 @@ Told produce(test::WireClient& client, const std::string& name, const std::vecto
 
 std::string get(std::uint16_t port, const std::string& path) {
   test::WireClient client(port);
-  client.send_bytes("GET " + path + " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+  client.send_bytes("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   std::string text;
   char piece[4096];
   pollfd waiting{client.fd(), POLLIN, 0};
