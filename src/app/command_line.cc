@@ -100,7 +100,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv, const Co
 
   auto* health = app.add_subcommand("health", "Ask a running daemon whether it is ready; exit 0 if so");
   health->callback([&line] { line.command = CommandLine::Command::health; });
-  health->add_option("--admin", line.admin, "HOST:PORT of its admin endpoint")->type_name("ADDRESS");
+  add_config_options(*health, line);
+  health->add_option("--admin", line.admin, "HOST:PORT of its admin endpoint, instead of what settings say")
+      ->type_name("ADDRESS");
 
   auto* config = app.add_subcommand("config", "Print every setting with its value and where it came from");
   config->callback([&line] { line.command = CommandLine::Command::config; });

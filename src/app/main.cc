@@ -26,12 +26,13 @@ int complain(const Error& error) {
   return 1;
 }
 
-int health(const CommandLine& line, const ConfigTable& table) {
-  const std::string address = line.admin.value_or(std::string(table.find("admin.listen")->default_value));
-  const auto parsed = parse_host_port(address, "--admin");
+// The daemon that the same file and environment would start. Behind a wildcard it is asked on loopback.
+int health(const ConfigValues& values) {
+  const auto parsed = parse_host_port(values.text("admin.listen"), "admin.listen");
   if (!parsed) return complain(parsed.error());
-  const auto answer = admin::check_health(parsed->host.empty() ? "127.0.0.1" : parsed->host,
-                                          std::to_string(parsed->port), std::chrono::seconds(5));
+  const bool wildcard = is_wildcard(parsed->host);
+  const std::string host = !wildcard ? parsed->host : parsed->host == "::" ? "::1" : "127.0.0.1";
+  const auto answer = admin::check_health(host, std::to_string(parsed->port), std::chrono::seconds(5));
   if (!answer) return complain(answer.error());
   std::printf("%s\n", answer->c_str());
   return 0;
@@ -124,8 +125,6 @@ int run(int argc, const char* const* argv) {
     case CommandLine::Command::version:
       std::printf("tidegate %s\n", std::string(kVersion).c_str());
       return 0;
-    case CommandLine::Command::health:
-      return health(line, table);
     case CommandLine::Command::docs:
       return docs(parsed, table);
     case CommandLine::Command::offsets_import:
@@ -133,13 +132,15 @@ int run(int argc, const char* const* argv) {
     case CommandLine::Command::groups_plan:
       return plan(line);
     case CommandLine::Command::serve:
+    case CommandLine::Command::health:
     case CommandLine::Command::config:
       break;
   }
   auto values = load_config(line, table, environ);
   if (!values) return complain(values.error());
-  return line.command == CommandLine::Command::config ? config(line, *values)
-                                                      : run_daemon(line, std::move(*values));
+  if (line.command == CommandLine::Command::config) return config(line, *values);
+  if (line.command == CommandLine::Command::health) return health(*values);
+  return run_daemon(line, std::move(*values));
 }
 
 }  // namespace

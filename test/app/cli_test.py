@@ -227,6 +227,17 @@ class Life(unittest.TestCase):
             status, out, _ = run("health", "--admin", "{}:{}".format(*daemon.admin))
             self.assertEqual((status, out), (0, "ok\n"))
 
+    def test_health_asks_the_admin_listener_of_the_settings(self):
+        with Daemon(admin="0.0.0.0:0") as daemon, tempfile.NamedTemporaryFile("w", suffix=".properties") as file, \
+                socket.socket() as other:
+            other.bind(("127.0.0.1", 0))  # nobody listens there
+            file.write(f"admin.listen=127.0.0.1:{other.getsockname()[1]}\n")
+            file.flush()
+            there = {"TIDEGATE_ADMIN_LISTEN": f"0.0.0.0:{daemon.admin[1]}"}
+            self.assertEqual(run("health", environment=there)[:2], (0, "ok\n"))
+            self.assertEqual(run("health", "--config", file.name)[0], 1)
+            self.assertEqual(run("health", "--config", file.name, environment=there)[:2], (0, "ok\n"))
+
     def test_open_listener_warns(self):
         with Daemon("--advertise", "127.0.0.1:0", kafka="0.0.0.0:0") as daemon:
             host, port = daemon.kafka
