@@ -151,6 +151,30 @@ TEST(ConsumerMigration, LastNewMemberExpires_ConvertsBackToo) {
   EXPECT_EQ(lab.group->state(), GroupState::preparing_rebalance);
 }
 
+TEST(ConsumerMigration, WhoWakesUpInAClassicGroup_IsToldToJoinAnew) {
+  MixedLab lab;
+  const auto ids = lab.classic_pair();
+  const auto epoch = lab.join("new").member_epoch;
+  for (int i = 0; i < 20 && lab.group->type() == GroupType::consumer; ++i) {
+    lab.advance(seconds(5));
+    if (lab.group->type() != GroupType::consumer) break;
+    for (const auto& id : ids) lab.follow(id);
+  }
+  ASSERT_EQ(lab.group->type(), GroupType::classic);
+  EXPECT_EQ(lab.say(ConsumerLab::beat("new", epoch)).error, ErrorCode::unknown_member_id);
+  EXPECT_EQ(lab.group->type(), GroupType::classic) << "a heartbeat converts nothing";
+  EXPECT_EQ(lab.say(ConsumerLab::joining("new")).error, ErrorCode::none);
+  EXPECT_EQ(lab.group->type(), GroupType::consumer);
+}
+
+TEST(ConsumerMigration, WhoMayNotJoinAClassicGroup_IsToldThatThereIsNone) {
+  for (const auto policy : {MigrationPolicy::disabled, MigrationPolicy::downgrade}) {
+    MixedLab lab({.migration_policy = policy});
+    lab.classic_pair();
+    EXPECT_EQ(lab.say(ConsumerLab::beat("new", 3)).error, ErrorCode::group_id_not_found);
+  }
+}
+
 TEST(ConsumerMigration, Policy_IsObeyed) {
   for (const auto policy : {MigrationPolicy::disabled, MigrationPolicy::downgrade}) {
     MixedLab lab({.migration_policy = policy});

@@ -179,11 +179,23 @@ void stop_classic_timers(ConsumerMember& member) {
   member.sync.cancel();
 }
 
+// Kafka says GROUP_ID_NOT_FOUND here, which ends a client for good. One that was silent for longer than its
+// session while its group went back to the classic protocol only has to join anew, which converts the group
+// once more.
+Result<void> not_a_member_any_more(const Machine& group, const ConsumerHeartbeat& request) {
+  if (group.type == GroupType::classic &&
+      may_become_consumer(group, request.member_id, request.instance_id)) {
+    return fail(ErrorCode::unknown_member_id,
+                "Member " + request.member_id + " is not a member of the group, which is a classic one now.");
+  }
+  return fail(ErrorCode::group_id_not_found, "Consumer group " + group.id + " not found.");
+}
+
 Result<void> prepare(Step& step, ConsumerHeartbeat& request) {
   auto& group = step.group;
   const bool joins = request.member_epoch == kJoinEpoch;
   if (group.type != GroupType::consumer) {
-    if (!joins) return fail(ErrorCode::group_id_not_found, "Consumer group " + group.id + " not found.");
+    if (!joins) return not_a_member_any_more(group, request);
     const auto may = may_become_consumer(group, request.member_id, request.instance_id);
     if (!may) return may;
   } else if (is_full(group, request.member_id, request.instance_id)) {
