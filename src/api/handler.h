@@ -35,6 +35,7 @@ namespace tidegate::api {
 struct RowOptions {
   std::string_view name;
   RequestLane lane = RequestLane::parallel;
+  bool waits = false;  // see ApiRow
 };
 
 // Ends the connection: the bytes were not the request they said they were.
@@ -82,6 +83,7 @@ ApiRow make_row(RowOptions options) {
   row.flexible_from =
       versions.flexible.version == protocol::kEveryVersion ? std::int16_t{-1} : versions.flexible.version;
   row.lane = options.lane;
+  row.waits = options.waits;
   row.memory_factor = Request::kMemoryFactor;
   row.invoke = &invoke<Request, Handle>;
   row.begin = &begin_counting;

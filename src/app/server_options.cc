@@ -22,6 +22,7 @@ server::ServerOptions make_server_options(const ConfigValues& config,
   options.max_queued_response_bytes = size("connection.max.queued.response.bytes");
   options.response_memory_bytes = size("response.max.queued.bytes");
   options.write_stall_timeout = ms("connection.write.stall.ms");
+  options.slow_request = ms("request.log.slow.ms");
   options.frame_timeout = ms("connection.frame.timeout.ms");
   return options;
 }

@@ -477,6 +477,11 @@ constexpr ConfigKey kKeys[] = {
     {.name = "log.level", .default_value = "info", .doc = "Least severe log lines that are written.",
      .allowed = kLogLevels, .reloadable = true},
     {.name = "log.format", .default_value = "text", .doc = "Form of log lines.", .allowed = kLogFormats},
+    {.name = "request.log.slow.ms", .type = int64, .default_value = "1000",
+     .doc = "A request that takes longer from its last byte received to its answer's last byte written is logged "
+            "(event=slow_request), in milliseconds. Fetch, JoinGroup and SyncGroup, which wait because they are asked "
+            "to, are not. 0 turns it off.",
+     .min = 0, .max = 3'600'000, .reloadable = true},
     {.name = "shard.stall.warning.ms", .type = int64, .default_value = "50",
      .doc = "A handler that holds its shard for longer is logged with its name, in milliseconds.", .min = 1},
 

@@ -84,6 +84,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool write_ready_answers();
   void advance(std::size_t written);
   void complete_front();
+  void note_slow(const Request& request, MonoTime now);
   void charge(Request& request);
   void release(Request& request);
   static Task<void> wait_writable(std::shared_ptr<Connection> self);

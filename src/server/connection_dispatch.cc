@@ -114,6 +114,7 @@ Task<void> Connection::handle(RequestPtr request) {
 
 void Connection::finish(const RequestPtr& request, api::Reply reply) {
   request->set_reply(std::move(reply));
+  request->handled = server_->now();
   if (closed_) {
     release(*request);
     request->dispatched();  // what was received before the end is still carried out

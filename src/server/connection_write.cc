@@ -4,12 +4,16 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 #include "connection.h"
+#include "tidegate/base/error_code.h"
 
 namespace tidegate::server {
 namespace {
 
 constexpr std::size_t kViewsPerWrite = 128;
+constexpr std::size_t kLoggedClientBytes = 100;
 
 }  // namespace
 
@@ -99,11 +103,32 @@ void Connection::complete_front() {
   last_activity_ = now;
   server_->api_metrics().count_reply(*request->row, request->version, request->reply.error_code,
                                      static_cast<std::uint64_t>((now - request->received).count()));
+  note_slow(*request, now);
   const bool ends = request->reply.close;
   if (request->reply.throttle_ms > 0) pause_reading(std::chrono::milliseconds(request->reply.throttle_ms));
   const std::string reason = std::move(request->reply.close_reason);
   release(*request);
   if (ends) close(request->failed ? CloseReason::handler_failed : CloseReason::handler_closed, reason);
+}
+
+void Connection::note_slow(const Request& request, MonoTime now) {
+  const Duration limit = server_->options().slow_request;
+  std::uint64_t suppressed = 0;
+  if (limit <= Duration::zero() || now - request.received < limit || request.row->waits ||
+      !server_->may_log_slow(suppressed)) {
+    return;
+  }
+  const auto ms = [](Duration time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  };
+  const std::string_view client = request.client_id ? std::string_view(*request.client_id) : "";
+  spdlog::warn(
+      "event=slow_request api={} version={} milliseconds={} handling_ms={} writing_ms={} request_bytes={} "
+      "response_bytes={} error={} client={:?} connection={} peer={} suppressed={}",
+      request.row->name, request.version, ms(now - request.received), ms(request.handled - request.received),
+      ms(now - request.handled), request.size_bytes, request.wire_bytes,
+      error_name(static_cast<ErrorCode>(request.reply.error_code)), client.substr(0, kLoggedClientBytes),
+      session_->connection_id, stream_->peer(), suppressed);
 }
 
 // What the handler has charged elsewhere, as Fetch does for records, is not charged again.

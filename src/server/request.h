@@ -61,6 +61,7 @@ struct Request : api::RequestContext {
   bool serving = true;  // false: storage was not there yet when it came
   bool ready = false;   // the handler has ended; `reply` and what follows are set
   bool failed = false;  // ... by an exception
+  MonoTime handled{};   // when that was
   bool queued = false;  // the answer counts among its connection's queued bytes
   api::Reply reply;
   std::array<std::uint8_t, 4> prefix{};  // length of the answer, as it is sent

@@ -30,6 +30,7 @@ ShardServer::ShardServer(Shard& shard, std::shared_ptr<ServerShared> shared, std
                  [this](bool full) { responses_changed(full); }),
       scratch_(std::make_unique_for_overwrite<std::uint8_t[]>(kScratchBytes)),
       log_limit_(shared_->clock, 5, 20),
+      slow_log_limit_(shared_->clock, 1, 10),
       connection_gone_(std::move(connection_gone)),
       // Ids tell connections apart in logs, across shards.
       next_id_(static_cast<std::uint64_t>(shard.index()) << 48) {}

@@ -78,6 +78,7 @@ class ShardServer : public std::enable_shared_from_this<ShardServer> {
 
   // A log line that a client can bring about. False when it is left out.
   bool may_log(std::uint64_t& suppressed) { return log_limit_.allow(suppressed); }
+  bool may_log_slow(std::uint64_t& suppressed) { return slow_log_limit_.allow(suppressed); }
   // For Connection, when it has closed.
   void forget(std::uint64_t id, const std::string& address);
 
@@ -94,6 +95,7 @@ class ShardServer : public std::enable_shared_from_this<ShardServer> {
   ResponseMemory responses_;
   std::unique_ptr<std::uint8_t[]> scratch_;
   LogRateLimit log_limit_;
+  LogRateLimit slow_log_limit_;
   std::function<void(const std::string&)> connection_gone_;
   std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections_;
   std::uint64_t next_id_ = 0;

@@ -122,6 +122,7 @@ struct ApiRow {
   std::int16_t max_version = 0;
   std::int16_t flexible_from = -1;  // -1: never
   RequestLane lane = RequestLane::parallel;
+  bool waits = false;  // for data or for other clients, as the request wants it: not slow because of that
   // No request makes the decoder allocate more than factor x its bytes + 64 KiB; admitted before the
   // body is read.
   double memory_factor = 8;

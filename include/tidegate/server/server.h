@@ -43,6 +43,7 @@ struct ServerOptions {
   std::size_t response_memory_bytes = std::size_t{128} << 20;     // response.max.queued.bytes, all shards
   Duration write_stall_timeout = std::chrono::minutes(1);         // connection.write.stall.ms
   Duration frame_timeout = std::chrono::minutes(1);               // connection.frame.timeout.ms
+  Duration slow_request = std::chrono::seconds(1);                // request.log.slow.ms; zero: none is logged
   bool waits_for_broker = false;                                  // clients are put off until serve()
   NodeId node = 0;                                                // node.id, told to clients meanwhile
 };

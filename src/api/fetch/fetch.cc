@@ -115,6 +115,8 @@ Task<Reply> handle(RequestContextPtr context, FetchRequest request) {
 
 }  // namespace
 
-ApiRow fetch_row() { return make_row<FetchRequest, handle>({.name = "Fetch", .lane = RequestLane::waiting}); }
+ApiRow fetch_row() {
+  return make_row<FetchRequest, handle>({.name = "Fetch", .lane = RequestLane::waiting, .waits = true});
+}
 
 }  // namespace tidegate::api

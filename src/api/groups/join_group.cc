@@ -71,7 +71,7 @@ Task<Response> handle(RequestContextPtr context, Request request) {
 }  // namespace
 
 ApiRow join_group_row() {
-  return make_row<Request, handle>({.name = "JoinGroup", .lane = RequestLane::ordered});
+  return make_row<Request, handle>({.name = "JoinGroup", .lane = RequestLane::ordered, .waits = true});
 }
 
 }  // namespace tidegate::api

@@ -55,7 +55,7 @@ Task<Response> handle(RequestContextPtr context, Request request) {
 }  // namespace
 
 ApiRow sync_group_row() {
-  return make_row<Request, handle>({.name = "SyncGroup", .lane = RequestLane::ordered});
+  return make_row<Request, handle>({.name = "SyncGroup", .lane = RequestLane::ordered, .waits = true});
 }
 
 }  // namespace tidegate::api
