@@ -51,7 +51,7 @@ void add_serve(CLI::App& app, CommandLine& line, const ConfigTable& table) {
       ->type_name("ADDRESS");
   serve->add_flag("--ready-json", line.ready_json,
                   "Print one JSON line with the real addresses once clients may connect");
-  serve->add_option("--log-format", line.log_format, "text or json")->type_name("FORMAT");
+  serve->add_option("--log-format", line.log_format, "auto, text or json")->type_name("FORMAT");
   serve->add_option("--log-level", line.log_level, "trace, debug, info, warn or error")->type_name("LEVEL");
   serve->footer([&table] { return settings_help(table); });
 }

@@ -1,5 +1,5 @@
-// Sets up spdlog for the process: lines on standard error, as text or as one JSON object a line, written
-// by a thread of their own so that a slow terminal never holds up a shard (then the oldest lines go).
+// Sets up spdlog for the process: lines on standard error, as text or as one JSON object a line (ts_ms since
+// 1970, level, thread, event when the line begins with one, and msg, which is the text's whole line), written by a thread of their own so that a slow terminal never holds up a shard (then the oldest lines go).
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace tidegate::app {
 
-// `format` is text or json; `level` one of trace, debug, info, warn, error, off.
+// `format` is text, json, or auto: text on a terminal, json elsewhere; `level` one of trace, debug, info, warn, error, off.
 Result<void> set_up_logging(const std::string& format, const std::string& level);
 Result<void> set_log_level(const std::string& level);
 // Writes out what is queued. Call before the process ends.

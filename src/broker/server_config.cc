@@ -33,7 +33,7 @@ constexpr std::string_view kGroupProtocols[] = {"classic", "consumer"};
 constexpr std::string_view kGroupAssignors[] = {"uniform", "range"};
 constexpr std::string_view kMigrationPolicies[] = {"disabled", "upgrade", "downgrade", "bidirectional"};
 constexpr std::string_view kLogLevels[] = {"trace", "debug", "info", "warn", "error"};
-constexpr std::string_view kLogFormats[] = {"text", "json"};
+constexpr std::string_view kLogFormats[] = {"auto", "text", "json"};
 
 // One line or two a key: clang-format would make it ten.
 // clang-format off
@@ -476,7 +476,10 @@ constexpr ConfigKey kKeys[] = {
     // Logs and metrics.
     {.name = "log.level", .default_value = "info", .doc = "Least severe log lines that are written.",
      .allowed = kLogLevels, .reloadable = true},
-    {.name = "log.format", .default_value = "text", .doc = "Form of log lines.", .allowed = kLogFormats},
+    {.name = "log.format", .default_value = "auto",
+     .doc = "Form of log lines on standard error: text, json (an object a line), or auto, which is text on a terminal "
+            "and json elsewhere.",
+     .allowed = kLogFormats},
     {.name = "request.log.slow.ms", .type = int64, .default_value = "1000",
      .doc = "A request that takes longer from its last byte received to its answer's last byte written is logged "
             "(event=slow_request), in milliseconds. Fetch, JoinGroup and SyncGroup, which wait because they are asked "

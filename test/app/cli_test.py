@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import pty
 import signal
 import socket
 import struct
@@ -333,12 +334,27 @@ class Life(unittest.TestCase):
                 self.assertIn("event=storage_hangs_at_stop appends=1", told)
                 self.assertEqual(client.recv(1), b"", "what is not durable was not acknowledged")
 
-    def test_json_log_lines_are_json(self):
-        import json
-        with Daemon("--log-format", "json") as daemon:
-            daemon.stop()
-            lines = [json.loads(line) for line in daemon.stderr().splitlines()]
-            self.assertTrue(any(line["msg"].startswith("ready ") for line in lines), lines)
+    def test_log_lines_are_json_unless_a_terminal_shows_them(self):
+        for form in ("json", "auto"):
+            with Daemon("--log-format", form) as daemon:
+                daemon.stop()
+                lines = [json.loads(line) for line in daemon.stderr().splitlines()]
+                self.assertTrue(any(line["msg"].startswith("ready ") for line in lines), lines)
+                started = next(line for line in lines if line.get("event") == "engine_started")
+                self.assertTrue(started["msg"].startswith("event=engine_started "), started)
+                self.assertEqual(started["level"], "info")
+        ours, terminal = pty.openpty()
+        with subprocess.Popen([BINARY, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--engine", "memory"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=terminal,
+                              env=clean_environment()) as process:
+            os.close(terminal)
+            told = b""
+            while b"ready " not in told:
+                told += os.read(ours, 4096)
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(30), 0)
+        os.close(ours)
+        self.assertNotIn(b'{"', told)
 
     def test_a_restart_keeps_the_cluster_id_and_the_data_directory(self):
         with tempfile.TemporaryDirectory() as place:

@@ -25,6 +25,8 @@ class Daemon:
         self.data_dir = data_dir or tempfile.mkdtemp(prefix="tidegate-test-")
         self.command = [BINARY, "serve", "--listen", kafka, "--admin", admin, "--ready-json",
                         "--engine", engine, "--data-dir", self.data_dir, *options]
+        if "--log-format" not in options:
+            self.command += ["--log-format", "text"]
         self.environment = clean_environment(environment)
         self.process = None
 

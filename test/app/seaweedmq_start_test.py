@@ -53,7 +53,7 @@ class Gateway:
         self.log = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             [BINARY, "serve", "--listen", "%s:%d" % self.kafka, "--admin", "%s:%d" % self.admin, "--engine", "seaweedmq",
-             "--set", f"seaweedmq.masters={masters}", *options], stderr=self.log, env=clean_environment())
+             "--log-format", "text", "--set", f"seaweedmq.masters={masters}", *options], stderr=self.log, env=clean_environment())
 
     def readyz(self):
         try:

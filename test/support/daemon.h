@@ -37,6 +37,8 @@ class DaemonProcess {
                                       "--data-dir",
                                       data_dir_,
                                       "--ready-json",
+                                      "--log-format",
+                                      "text",
                                       "--log-level",
                                       "warn"};
     words.insert(words.end(), options.begin(), options.end());

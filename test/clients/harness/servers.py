@@ -103,7 +103,7 @@ class Tidegate(Server):
     def command(self):
         command = [self.binary, "serve", "--listen", f"PLAINTEXT://{self.plain}",
                    "--admin", self.admin, "--data-dir", str(self.work_dir / "data"),
-                   "--engine", self.engine, "--ready-json"]
+                   "--engine", self.engine, "--ready-json", "--log-format", "text"]
         if self.proxy_port:
             command += ["--listen", f"PROXIED://{self.proxied}",
                         "--advertise", f"PROXIED://127.0.0.1:{self.proxy_port}"]
