@@ -1,7 +1,5 @@
 #include "tidegate/admin/admin_server.h"
 
-#include <spdlog/spdlog.h>
-
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,6 +13,7 @@
 #include "basic_routes.h"
 #include "http_routes.h"
 #include "page_files.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/event.h"
 
 namespace tidegate::admin {
@@ -193,7 +192,7 @@ Task<void> AdminServer::State::accept_loop(std::shared_ptr<State> self) {
     auto [error, socket] = co_await self->acceptor.async_accept(kAwait);
     if (self->stopping) break;
     if (error) {
-      spdlog::warn("admin accept failed error=\"{}\"", error.message());
+      module_log().warn("admin accept failed error=\"{}\"", error.message());
       // Out of descriptors, most likely: give the others a moment to close some.
       co_await self->shard.timers().sleep_until(self->shard.clock().now() + std::chrono::milliseconds(100));
       continue;

@@ -4,6 +4,7 @@
 
 #include "metrics_text.h"
 #include "schemas_page.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::admin {
 namespace {
@@ -33,6 +34,30 @@ Task<HttpResponse> reload(const AdminSources& sources) {
   co_return HttpResponse::json(reloaded.done ? 200 : 422, std::move(reloaded.page));
 }
 
+HttpResponse show_log_levels(const AdminSources& sources) {
+  return HttpResponse::json(200, nlohmann::json(sources.log_levels()).dump() + "\n");
+}
+
+HttpResponse bad_log_levels(int status, const std::string& why) {
+  return HttpResponse::json(status, nlohmann::json{{"error", why}}.dump() + "\n");
+}
+
+// {"seaweedmq": "debug", "*": "info"}; answered with all levels.
+Task<HttpResponse> put_log_levels(const AdminSources& sources, HttpRequest request) {
+  const auto body = nlohmann::json::parse(request.body, nullptr, false);
+  std::map<std::string, std::string> levels;
+  if (!body.is_object() || body.empty())
+    co_return bad_log_levels(400, "expected an object of modules and levels");
+  for (const auto& [module, level] : body.items()) {
+    if (!level.is_string()) co_return bad_log_levels(400, "the level of " + module + " is no string");
+    levels.emplace(module, level.get<std::string>());
+  }
+  if (const auto set = sources.set_log_levels(levels); !set)
+    co_return bad_log_levels(422, set.error().message);
+  module_log().warn("event=log_levels_set levels={:?}", body.dump());
+  co_return show_log_levels(sources);
+}
+
 }  // namespace
 
 std::vector<Route> basic_routes(const AdminSources& sources) {
@@ -50,6 +75,12 @@ std::vector<Route> basic_routes(const AdminSources& sources) {
       get("/schemas", Access::page,
           [&sources] { return HttpResponse::json(200, schemas_page(sources.schemas())); }),
   };
+  if (sources.log_levels) {
+    routes.push_back(get("/log-level", Access::page, [&sources] { return show_log_levels(sources); }));
+    routes.push_back({"PUT", "/log-level", Access::command, [&sources](HttpRequest request) {
+                        return put_log_levels(sources, std::move(request));
+                      }});
+  }
   if (sources.reload) {
     routes.push_back(
         {"POST", "/config/reload", Access::command, [&sources](HttpRequest) { return reload(sources); }});

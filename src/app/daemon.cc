@@ -106,7 +106,7 @@ class Daemon {
         admin::AdminSources{metrics_, [this] { return readiness(); }, std::string(kVersion),
                             [this] { return schemas_overview(); }, [this] { return reload_for_admin(); },
                             [this] { return phase_ == Phase::ready ? broker_.get() : nullptr; },
-                            [this] { return clients_for_admin(); }},
+                            [this] { return clients_for_admin(); }, log_levels, set_log_levels},
         shards_.at(0));
   }
 

@@ -10,6 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tidegate/base/module_log.h"
+
 namespace tidegate::app {
 namespace {
 
@@ -42,16 +44,61 @@ class JsonFormatter final : public spdlog::formatter {
   std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<JsonFormatter>(); }
 };
 
-}  // namespace
-
-Result<void> set_log_level(const std::string& level) {
+Result<spdlog::level::level_enum> level_of(const std::string& level) {
   const auto value = spdlog::level::from_str(level);
   if (value == spdlog::level::off && level != "off") {
     return fail(ErrorCode::invalid_config,
                 "log level '" + level + "': expected trace, debug, info, warn, error, critical or off");
   }
-  spdlog::set_level(value);
+  return value;
+}
+
+std::map<std::string, spdlog::logger*> all_loggers() {
+  std::map<std::string, spdlog::logger*> loggers{{"app", spdlog::default_logger_raw()}};
+  for (std::size_t i = 0; i < kLogModules; ++i) {
+    const auto module = static_cast<LogModule>(i);
+    loggers.emplace(name_of(module), &logger_of(module));
+  }
+  return loggers;
+}
+
+}  // namespace
+
+Result<void> set_log_level(const std::string& level) {
+  const auto value = level_of(level);
+  if (!value) return fail(value.error());
+  spdlog::set_level(*value);
   return {};
+}
+
+Result<void> set_log_levels(const std::map<std::string, std::string>& levels) {
+  std::map<spdlog::logger*, spdlog::level::level_enum> wanted;
+  const auto loggers = all_loggers();
+  for (const auto& [name, level] : levels) {
+    const auto value = level_of(level);
+    if (!value) return fail(value.error());
+    const auto known = loggers.find(name);
+    if (name == "*") {
+      for (const auto& [module, logger] : loggers) wanted.try_emplace(logger, *value);
+    } else if (known == loggers.end()) {
+      std::string names;
+      for (const auto& [module, logger] : loggers) names += module + ", ";
+      return fail(ErrorCode::invalid_config, "log module '" + name + "': expected " + names + "or *");
+    } else {
+      wanted[known->second] = *value;
+    }
+  }
+  for (const auto& [logger, level] : wanted) logger->set_level(level);
+  return {};
+}
+
+std::map<std::string, std::string> log_levels() {
+  std::map<std::string, std::string> levels;
+  for (const auto& [name, logger] : all_loggers()) {
+    const auto level = spdlog::level::to_string_view(logger->level());
+    levels[name] = std::string(level.data(), level.size());
+  }
+  return levels;
 }
 
 Result<void> set_up_logging(const std::string& format, const std::string& level) {
@@ -61,15 +108,24 @@ Result<void> set_up_logging(const std::string& format, const std::string& level)
   const bool as_json = format == "json" || (format == "auto" && ::isatty(STDERR_FILENO) == 0);
   spdlog::init_thread_pool(kQueueLines, 1);
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  auto logger = std::make_shared<spdlog::async_logger>("tidegate", std::move(sink), spdlog::thread_pool(),
-                                                       spdlog::async_overflow_policy::overrun_oldest);
   if (as_json) {
-    logger->set_formatter(std::make_unique<JsonFormatter>());
+    sink->set_formatter(std::make_unique<JsonFormatter>());
   } else {
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %-5l %v");
+    sink->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %-5l %v");
   }
-  logger->flush_on(spdlog::level::warn);
-  spdlog::set_default_logger(std::move(logger));
+  const auto logger_named = [&](std::string name) {
+    auto logger = std::make_shared<spdlog::async_logger>(std::move(name), sink, spdlog::thread_pool(),
+                                                         spdlog::async_overflow_policy::overrun_oldest);
+    logger->flush_on(spdlog::level::warn);
+    return logger;
+  };
+  spdlog::set_default_logger(logger_named("tidegate"));
+  ModuleLoggers modules;
+  for (std::size_t i = 0; i < kLogModules; ++i) {
+    modules[i] = logger_named(std::string(name_of(static_cast<LogModule>(i))));
+    spdlog::register_logger(modules[i]);
+  }
+  set_module_loggers(std::move(modules));
   return set_log_level(level);
 }
 

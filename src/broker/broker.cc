@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "compaction/compaction.h"
 #include "partition_table.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/broker/client_quotas.h"
 #include "tidegate/broker/fetch_path.h"
 #include "tidegate/broker/group_coordinator.h"
@@ -110,12 +109,13 @@ Task<bool> Broker::stop(MonoTime deadline) {
   parts_.cluster.on_lost(nullptr);
   parts_.shards.at(0).timers().cancel(std::exchange(state_->timer, kNoTimer));
   if (!co_await state_->groups.stop(deadline)) {
-    spdlog::warn("event=storage_hangs_at_stop task=groups reason=\"none of their writes was acknowledged\"");
+    module_log().warn(
+        "event=storage_hangs_at_stop task=groups reason=\"none of their writes was acknowledged\"");
     co_return false;
   }
   co_await state_->fetch.stop();
   if (!co_await state_->compaction.stop(deadline)) {
-    spdlog::warn("event=storage_hangs_at_stop task=compaction");
+    module_log().warn("event=storage_hangs_at_stop task=compaction");
     co_return false;
   }
   std::size_t abandoned = 0;
@@ -124,29 +124,29 @@ Task<bool> Broker::stop(MonoTime deadline) {
     abandoned += co_await submit_to(parts_.shards.at(i), std::move(stop_table));
   }
   if (abandoned > 0) {
-    spdlog::warn("event=storage_hangs_at_stop appends={} reason=\"none of them was acknowledged\"",
-                 abandoned);
+    module_log().warn("event=storage_hangs_at_stop appends={} reason=\"none of them was acknowledged\"",
+                      abandoned);
     co_return false;
   }
   Timers& timers = parts_.shards.at(0).timers();
   while (const std::shared_ptr<Event> running = state_->housekeeping) {
     if (co_await running->wait_until(timers, deadline)) continue;
-    spdlog::warn("event=storage_hangs_at_stop task=housekeeping");
+    module_log().warn("event=storage_hangs_at_stop task=housekeeping");
     co_return false;
   }
   if (!co_await state_->lookout.stop(deadline)) {
-    spdlog::warn("event=storage_hangs_at_stop task=\"topic lookout\"");
+    module_log().warn("event=storage_hangs_at_stop task=\"topic lookout\"");
     co_return false;
   }
   if (!co_await state_->quotas.stop(deadline)) {
-    spdlog::warn("event=storage_hangs_at_stop task=\"client quotas\"");
+    module_log().warn("event=storage_hangs_at_stop task=\"client quotas\"");
     co_return false;
   }
   const auto snapshots = std::make_shared<LastTask>();
   Shard::current()->start(LastTask::run(snapshots, state_->housekeep_tables(true)), "producer snapshots");
   while (!snapshots->ended) {
     if (co_await snapshots->event.wait_until(timers, deadline)) continue;
-    spdlog::warn("event=storage_hangs_at_stop task=\"producer snapshots\"");
+    module_log().warn("event=storage_hangs_at_stop task=\"producer snapshots\"");
     co_return false;
   }
   co_return true;

@@ -3,8 +3,7 @@
 
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "tidegate/base/module_log.h"
 #include "tidegate/schema/typed_values.h"
 
 namespace tidegate::broker {
@@ -84,8 +83,8 @@ Task<Result<void>> PartitionTable::do_open(PartitionPtr partition) {
   if (!log) co_return fail(std::move(log.error()));
   auto recovered = co_await partition->producers.recover(parts_, partition->id, *log);
   if (!recovered) {
-    spdlog::warn("event=producer_state_recovery_failed topic={} partition={} error=\"{}\"",
-                 partition->topic->topic.name, partition->id.index, recovered.error().message);
+    module_log().warn("event=producer_state_recovery_failed topic={} partition={} error=\"{}\"",
+                      partition->topic->topic.name, partition->id.index, recovered.error().message);
     co_return recovered;
   }
   if (partition->removed) co_return fail(partition->gone_error());
@@ -124,8 +123,8 @@ Task<std::size_t> PartitionTable::stop(MonoTime deadline) {
   }
   for (const auto& [id, partition] : partitions_) {
     if (partition->appends == 0) continue;
-    spdlog::warn("event=appends_abandoned topic={} partition={} appends={}", partition->topic->topic.name,
-                 id.index, partition->appends);
+    module_log().warn("event=appends_abandoned topic={} partition={} appends={}",
+                      partition->topic->topic.name, id.index, partition->appends);
   }
   co_return appends_;
 }
@@ -218,8 +217,8 @@ Task<void> PartitionTable::open_for_retention(std::size_t limit) {
     if (stopping_) co_return;
     auto opened = co_await find_open(id);
     if (opened || opened.error().code != ErrorCode::kafka_storage_error) continue;
-    spdlog::warn("event=retention_skipped topic_id={} partition={} error=\"{}\"", id.topic.to_string(),
-                 id.index, opened.error().message);
+    module_log().warn("event=retention_skipped topic_id={} partition={} error=\"{}\"", id.topic.to_string(),
+                      id.index, opened.error().message);
   }
 }
 
@@ -233,8 +232,8 @@ Task<void> PartitionTable::housekeep(bool all) {
     if (!partition->producers.wants_snapshot(all)) continue;
     auto written = co_await partition->producers.write_snapshot(parts_, partition->id);
     if (!written && !partition->removed) {
-      spdlog::warn("event=producer_snapshot_failed topic={} partition={} error=\"{}\"",
-                   partition->topic->topic.name, partition->id.index, written.error().message);
+      module_log().warn("event=producer_snapshot_failed topic={} partition={} error=\"{}\"",
+                        partition->topic->topic.name, partition->id.index, written.error().message);
     }
   }
 }

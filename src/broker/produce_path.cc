@@ -4,12 +4,11 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "partition_table.h"
 #include "produce_check.h"
 #include "scatter.h"
 #include "schema_check.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/broker/broker.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/submit.h"
@@ -106,8 +105,8 @@ Task<ProduceOutcome> repeat(PartitionPtr partition, producers::Verdict verdict) 
 Task<void> save_producers(const BrokerParts& parts, PartitionPtr partition) {
   auto saved = co_await partition->producers.write_snapshot(parts, partition->id);
   if (!saved && !partition->removed) {
-    spdlog::warn("event=producer_snapshot_failed topic={} partition={} error=\"{}\"",
-                 partition->topic->topic.name, partition->id.index, saved.error().message);
+    module_log().warn("event=producer_snapshot_failed topic={} partition={} error=\"{}\"",
+                      partition->topic->topic.name, partition->id.index, saved.error().message);
   }
 }
 

@@ -7,8 +7,7 @@
 #include <string>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "tidegate/base/module_log.h"
 #include "tidegate/broker/broker.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/submit.h"
@@ -80,7 +79,7 @@ Task<Result<std::int64_t>> ProducerIds::next() {
       }
       std::exchange(state->reserving, nullptr)->notify_all();
       if (!first) {
-        spdlog::error("event=producer_id_block_failed error=\"{}\"", first.error().message);
+        module_log().error("event=producer_id_block_failed error=\"{}\"", first.error().message);
         co_return fail(ErrorCode::coordinator_not_available, std::move(first.error().message));
       }
     }

@@ -4,8 +4,7 @@
 #include <string>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "tidegate/base/module_log.h"
 #include "tidegate/broker/broker.h"
 
 namespace tidegate::broker {
@@ -166,15 +165,15 @@ Task<Result<void>> ProducerLog::recover(const BrokerParts& parts, PartitionId pa
     if (!stored && !damaged) co_return fail(std::move(stored.error()));
     if (damaged) {
       // The log has it all: only a snapshot is lost, and its place is made free for the next.
-      spdlog::warn("event=producer_snapshot_unreadable partition={}/{} error=\"{}\"",
-                   partition.topic.to_string(), partition.index, stored.error().message);
+      module_log().warn("event=producer_snapshot_unreadable partition={}/{} error=\"{}\"",
+                        partition.topic.to_string(), partition.index, stored.error().message);
       static_cast<void>(co_await parts.engine.meta().erase_damaged(scope_of(partition)));
     } else if (*stored) {
       auto parsed =
           producers::ProducerStateTable::parse(SharedBuffer::copy_of(as_bytes(**stored)), limits_, now);
       if (!parsed) {
-        spdlog::warn("event=producer_snapshot_unreadable partition={}/{} error=\"{}\"",
-                     partition.topic.to_string(), partition.index, parsed.error().message);
+        module_log().warn("event=producer_snapshot_unreadable partition={}/{} error=\"{}\"",
+                          partition.topic.to_string(), partition.index, parsed.error().message);
       } else if (parsed->durable_end() <= offsets.log_end) {
         table = std::move(*parsed);
       }

@@ -9,9 +9,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "tidegate/base/assert.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/let_others_run.h"
 #include "tidegate/runtime/submit.h"
 #include "topic_catalogue_replica.h"
@@ -47,8 +47,8 @@ void drop_bad_configs(storage::Topic& topic) {
       ++at;
       continue;
     }
-    spdlog::warn("stored topic config ignored topic={} config={} reason=\"{}\"", topic.name, at->first,
-                 value.error().message);
+    module_log().warn("stored topic config ignored topic={} config={} reason=\"{}\"", topic.name, at->first,
+                      value.error().message);
     at = topic.configs.erase(at);
   }
 }

@@ -4,8 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::broker {
@@ -80,7 +79,7 @@ Task<void> TopicLookout::run() {
   took_ = refreshed ? ended_ - began : Duration{0};
   // Clients that ask in vain make it look often; the log is told once.
   if (!refreshed && !std::exchange(failed_, true))
-    spdlog::warn("event=topics_not_refreshed error=\"{}\"", refreshed.error().message);
+    module_log().warn("event=topics_not_refreshed error=\"{}\"", refreshed.error().message);
   if (refreshed) failed_ = false;
   looked_for_ = asked;
   looked_.notify_all();

@@ -1,15 +1,14 @@
 #include "tidegate/protocol/codec.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "tidegate/base/assert.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::protocol {
 
 void report_encode_problem(std::int16_t api_key, std::int16_t version, const std::string& problem) {
-  spdlog::error("event=encode_problem api_key={} version={} problem=\"{}\"", api_key, version, problem);
+  module_log().error("event=encode_problem api_key={} version={} problem=\"{}\"", api_key, version, problem);
 #ifndef NDEBUG
   TIDEGATE_ASSERT(problem.empty());
 #endif

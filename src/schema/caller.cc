@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::schema {
 namespace {
@@ -63,12 +63,12 @@ void RegistryCaller::note_failure(std::size_t index, const std::string& problem)
   std::uint64_t suppressed = 0;
   if (!log_limit_.allow(suppressed)) return;
   const bool opened = !was_open && endpoints_.is_open(index);
-  spdlog::warn("event=schema_registry_failed url={} error=\"{}\" breaker={} suppressed={}",
-               without_credentials(endpoints_.url(index)), problem,
-               opened                      ? "opened"
-               : endpoints_.is_open(index) ? "open"
-                                           : "closed",
-               suppressed);
+  module_log().warn("event=schema_registry_failed url={} error=\"{}\" breaker={} suppressed={}",
+                    without_credentials(endpoints_.url(index)), problem,
+                    opened                      ? "opened"
+                    : endpoints_.is_open(index) ? "open"
+                                                : "closed",
+                    suppressed);
 }
 
 Task<std::optional<HttpReply>> RegistryCaller::get_in_turn(HttpRequest request, MonoTime deadline) {

@@ -5,9 +5,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "schema_text.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 #include "tidegate/schema/batch_validator.h"
 #include "typed_value.h"
@@ -169,8 +168,8 @@ Task<Result<void>> TypedValues::State::load(TopicId topic) {
       if (one) {
         next.schemas.emplace(id, std::move(*one));
       } else {
-        spdlog::error("event=kept_schema_unusable topic_id={} schema_id={} error=\"{}\"", topic.to_string(),
-                      id, one.error().message);
+        module_log().error("event=kept_schema_unusable topic_id={} schema_id={} error=\"{}\"",
+                           topic.to_string(), id, one.error().message);
       }
     }
     next.bytes += bytes;

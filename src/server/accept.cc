@@ -1,10 +1,10 @@
 #include "accept.h"
 
-#include <spdlog/spdlog.h>
-
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/post.hpp>
 #include <utility>
+
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::server {
 namespace {
@@ -76,7 +76,8 @@ Task<void> Acceptors::accept_loop(std::shared_ptr<Acceptors> self, std::size_t l
       a.log_refusal(RefuseReason::no_resources, socket.endpoint(), accepted.error().message);
       co_await timers.sleep_until(timers.clock().now() + kRetryAccept);
     } else {
-      spdlog::error("listener stopped endpoint={} error=\"{}\"", socket.endpoint(), accepted.error().message);
+      module_log().error("listener stopped endpoint={} error=\"{}\"", socket.endpoint(),
+                         accepted.error().message);
       a.trouble_ = "the listener on " + socket.endpoint() + " has stopped: " + accepted.error().message;
       socket.close();  // clients are refused, not left in its queue
       break;
@@ -112,8 +113,8 @@ bool Acceptors::refuse(const AcceptedSocket& accepted) {
 void Acceptors::log_refusal(RefuseReason reason, const std::string& peer, const std::string& detail) {
   std::uint64_t suppressed = 0;
   if (!log_limit_.allow(suppressed)) return;
-  spdlog::warn("refused a connection peer={} reason={} detail=\"{}\" suppressed={}", peer, name_of(reason),
-               detail, suppressed);
+  module_log().warn("refused a connection peer={} reason={} detail=\"{}\" suppressed={}", peer,
+                    name_of(reason), detail, suppressed);
 }
 
 // Ties go round, so that the first connections are spread too.

@@ -1,10 +1,10 @@
 // A connection's beginning and end, and its limits in time.
 #include "connection.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <utility>
+
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::server {
 namespace {
@@ -63,9 +63,9 @@ void Connection::close(CloseReason reason, std::string_view detail) {
   server_->metrics().closed[static_cast<std::size_t>(reason)]->add();
   std::uint64_t suppressed = 0;
   if (is_worth_a_line(reason) && server_->may_log(suppressed)) {
-    spdlog::warn("closed connection={} peer={} listener={} reason={} detail=\"{}\" suppressed={}",
-                 session_->connection_id, stream_->peer(), session_->listener, name_of(reason), detail,
-                 suppressed);
+    module_log().warn("closed connection={} peer={} listener={} reason={} detail=\"{}\" suppressed={}",
+                      session_->connection_id, stream_->peer(), session_->listener, name_of(reason), detail,
+                      suppressed);
   }
   auto& timers = server_->shard().timers();
   for (TimerId* timer : {&idle_timer_, &frame_timer_, &pause_timer_, &stall_timer_}) {

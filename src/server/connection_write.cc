@@ -4,10 +4,9 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "connection.h"
 #include "tidegate/base/error_code.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::server {
 namespace {
@@ -122,7 +121,7 @@ void Connection::note_slow(const Request& request, MonoTime now) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
   };
   const std::string_view client = request.client_id ? std::string_view(*request.client_id) : "";
-  spdlog::warn(
+  module_log().warn(
       "event=slow_request api={} version={} milliseconds={} handling_ms={} writing_ms={} request_bytes={} "
       "response_bytes={} error={} client={:?} connection={} peer={} suppressed={}",
       request.row->name, request.version, ms(now - request.received), ms(request.handled - request.received),

@@ -1,14 +1,13 @@
 // Start, drain and stop of all listeners and connections.
 #include "tidegate/server/server.h"
 
-#include <spdlog/spdlog.h>
 #include <algorithm>
 #include <iterator>
-
 #include <utility>
 
 #include "accept.h"
 #include "shard_server.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::server {
@@ -75,7 +74,7 @@ Task<void> Server::State::drain_on_shard_0(MonoTime deadline) {
   co_await wait_until_empty(deadline);
   const std::size_t left = acceptors->connections();
   if (left == 0) co_return;
-  spdlog::warn("closing connections that did not finish in time connections={}", left);
+  module_log().warn("closing connections that did not finish in time connections={}", left);
   for (const auto& part : shard_servers) {
     auto close_all = [part] { part->close_all(CloseReason::stopped); };
     co_await submit_to(part->shard(), close_all);

@@ -1,13 +1,12 @@
 #include "shard_server.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 #include <vector>
 
 #include "connection.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::server {
 namespace {
@@ -49,8 +48,8 @@ void ShardServer::add(AcceptedSocket accepted, std::size_t endpoint) {
     metrics().refused[static_cast<std::size_t>(RefuseReason::no_resources)]->add();
     std::uint64_t suppressed = 0;
     if (may_log(suppressed)) {
-      spdlog::warn("cannot serve a connection error=\"{}\" suppressed={}", stream.error().message,
-                   suppressed);
+      module_log().warn("cannot serve a connection error=\"{}\" suppressed={}", stream.error().message,
+                        suppressed);
     }
     connection_gone_(address);
     return;

@@ -20,9 +20,9 @@ import unittest_report
 from daemon_process import BINARY, Daemon, api_versions, clean_environment, wait_until
 
 
-def ask(address, method, path, headers=None):
+def ask(address, method, path, headers=None, body=None):
     connection = http.client.HTTPConnection(*address, timeout=10)
-    connection.request(method, path, headers=headers or {})
+    connection.request(method, path, body, headers or {})
     response = connection.getresponse()
     return response.status, response.read().decode()
 
@@ -173,6 +173,32 @@ class Reload(unittest.TestCase):
                 finally:
                     if process.poll() is None:
                         process.kill()
+
+    def test_log_levels_are_set_by_module(self):
+        def refused_frame():
+            with socket.create_connection(daemon.kafka) as client:
+                client.sendall(b"\xff\xff\xff\xff")
+                self.assertEqual(client.recv(1), b"")
+
+        with Daemon(engine="memory") as daemon:
+            levels = json.loads(ask(daemon.admin, "GET", "/log-level")[1])
+            self.assertEqual(set(levels.values()), {"info"})
+            self.assertLessEqual({"app", "broker", "server", "embedded", "seaweedmq", "schema"}, set(levels))
+            for status, body in ((400, "x"), (400, "{}"), (400, '{"server": 1}'), (422, '{"nobody": "info"}'),
+                                 (422, '{"server": "loud", "*": "debug"}')):
+                got, answer = ask(daemon.admin, "PUT", "/log-level", body=body)
+                self.assertEqual((got, list(json.loads(answer))), (status, ["error"]), body)
+            self.assertEqual(json.loads(ask(daemon.admin, "GET", "/log-level")[1]), levels, "all or nothing")
+            got, answer = ask(daemon.admin, "PUT", "/log-level", body='{"server": "off"}')
+            self.assertEqual((got, json.loads(answer)), (200, levels | {"server": "off"}))
+            refused_frame()
+            self.assertEqual(ask(daemon.admin, "PUT", "/log-level", body='{"*": "error", "server": "warn"}')[0], 200)
+            refused_frame()
+            self.assertEqual(ask(daemon.admin, "PUT", "/log-level", {"Origin": "http://example.com"}, "{}")[0], 403)
+            daemon.stop()
+            told = daemon.stderr()
+        self.assertEqual(told.count("reason=bad_frame_size"), 1, told)
+        self.assertEqual(told.count("event=log_levels_set"), 1, "at error the admin module tells of no other")
 
     def test_web_pages_and_other_methods_are_refused(self):
         with Daemon() as daemon:

@@ -1,10 +1,10 @@
-// The admin HTTP endpoint: /metrics, /healthz, /livez, /readyz, /version, /schemas; POST
-// /config/reload. Runs on one shard;
-// app/ makes it. Only this module knows Boost.Beast and prometheus-cpp.
+// The admin HTTP endpoint: /metrics, /healthz, /livez, /readyz, /version, /schemas, /log-level; POST
+// /config/reload, and what the page asks for. Runs on one shard; app/ makes it. Only this module knows Boost.Beast and prometheus-cpp.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -63,6 +63,9 @@ struct AdminSources {
     std::string software_version;
   };
   std::function<Task<std::vector<Client>>()> clients = {};
+  // Levels of the log by module, and how they are set; "*" is every other. On the shard.
+  std::function<std::map<std::string, std::string>()> log_levels = {};
+  std::function<Result<void>(const std::map<std::string, std::string>&)> set_log_levels = {};
 };
 
 class AdminServer {

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "schema_check.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/let_others_run.h"
 #include "tidegate/runtime/submit.h"
 
@@ -127,9 +126,10 @@ void Compaction::failed(const PartitionId& id, const Error& error) {
   metrics_.paused.set(static_cast<std::int64_t>(not_before_.size()));
   std::uint64_t suppressed = 0;
   if (!failure_lines_.allow(suppressed)) return;
-  spdlog::warn("event=compaction_failed topic={} partition={} pause_seconds={} error=\"{}\" suppressed={}",
-               topic->topic.name, id.index, std::chrono::seconds(kPauseAfterFailure).count(), error.message,
-               suppressed);
+  module_log().warn(
+      "event=compaction_failed topic={} partition={} pause_seconds={} error=\"{}\" suppressed={}",
+      topic->topic.name, id.index, std::chrono::seconds(kPauseAfterFailure).count(), error.message,
+      suppressed);
 }
 
 void Compaction::forget_old_failures() {
@@ -281,7 +281,7 @@ Task<Result<bool>> Compaction::clean_once(PartitionPtr partition) {
   metrics_.read_bytes.add(report->bytes_read);
   metrics_.written_bytes.add(report->bytes_written);
   metrics_.dropped_records.add(report->records.records_dropped);
-  spdlog::info(
+  module_log().info(
       "event=compaction topic={} partition={} first_dirty={} cleaned_to={} dirty_ratio={:.2f} bytes_read={} "
       "bytes_written={} records_kept={} records_dropped={} milliseconds={}",
       partition->topic->topic.name, partition->id.index, stretch.first_dirty, report->cleaned_to,

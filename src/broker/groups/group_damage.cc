@@ -3,9 +3,9 @@
 #include <chrono>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "groups/group_shard.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/groups/record.h"
 
 namespace tidegate::broker {
@@ -32,8 +32,8 @@ void GroupShard::set_damaged(const HostedGroupPtr& hosted, groups::GroupType typ
                   hosted->id, why.message, advice_for(why));
   metrics_.loading.add(-1);
   metrics_.unreadable.add(1);
-  spdlog::error("event=group_unreadable group={:?} error=\"{}\" advice=\"its members are refused. {}\"",
-                cut(hosted->id), why.message, advice_for(why));
+  module_log().error("event=group_unreadable group={:?} error=\"{}\" advice=\"its members are refused. {}\"",
+                     cut(hosted->id), why.message, advice_for(why));
 }
 
 HostedGroupPtr GroupShard::damaged(const std::string& id) const {
@@ -54,12 +54,12 @@ Task<GroupAnswer> GroupShard::delete_damaged(HostedGroupPtr hosted) {
   hosted->phase = HostedGroup::Phase::damaged;
   if (!erased && erased.error().code == ErrorCode::not_coordinator) set_away(hosted);
   if (!erased) {
-    spdlog::error("event=unreadable_group_kept group={:?} error=\"{}\"", cut(hosted->id),
-                  erased.error().message);
+    module_log().error("event=unreadable_group_kept group={:?} error=\"{}\"", cut(hosted->id),
+                       erased.error().message);
     const bool fenced = erased.error().code == ErrorCode::not_coordinator;
     co_return std::unexpected(fenced ? ErrorCode::not_coordinator : ErrorCode::coordinator_not_available);
   }
-  spdlog::warn("event=unreadable_group_deleted group={:?} entries={}", cut(hosted->id), *erased);
+  module_log().warn("event=unreadable_group_deleted group={:?} entries={}", cut(hosted->id), *erased);
   drop(hosted);
   co_return groups::DeleteGroupReply{};
 }

@@ -1,9 +1,9 @@
 // Groups from storage: all of them at the start, one again after its write failed.
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "groups/group_shard.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/groups/record.h"
 
 namespace tidegate::broker {
@@ -66,13 +66,14 @@ Task<bool> GroupShard::list_again() {
   co_return listing_good_;
 }
 
-// Puts every stored group that is this shard's to host into the table. False when that failed; it can be begun again.
+// Puts every stored group that is this shard's to host into the table. False when that failed; it can be
+// begun again.
 Task<bool> GroupShard::list_stored() {
   std::string after;
   for (;;) {
     auto scopes = co_await parts_.engine.meta().scopes(std::string(groups::kGroupScopes), after, kPage);
     if (!scopes) {
-      spdlog::error("event=group_listing_failed shard={} error=\"{}\"", shard_, scopes.error().message);
+      module_log().error("event=group_listing_failed shard={} error=\"{}\"", shard_, scopes.error().message);
       co_return false;
     }
     if (scopes->empty()) co_return true;
@@ -158,8 +159,8 @@ Task<bool> GroupShard::try_load(HostedGroupPtr hosted) {
   ++hosted->failures;
   std::uint64_t suppressed = 0;
   if (failure_lines_.allow(suppressed)) {
-    spdlog::error("event=group_load_failed group={:?} tries={} error=\"{}\" suppressed={}", cut(hosted->id),
-                  hosted->failures, loaded.error().message, suppressed);
+    module_log().error("event=group_load_failed group={:?} tries={} error=\"{}\" suppressed={}",
+                       cut(hosted->id), hosted->failures, loaded.error().message, suppressed);
   }
   co_return false;
 }

@@ -1,7 +1,7 @@
 // What is told of rebalances: how many, how long, why.
-#include <spdlog/spdlog.h>
 
 #include "groups/group_shard.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::broker {
 namespace {
@@ -47,8 +47,9 @@ void GroupShard::note_rebalanced(const HostedGroup& hosted, Duration took, std::
   metrics_.rebalance_time.record(static_cast<std::uint64_t>(took.count()));
   std::uint64_t suppressed = 0;
   if (!rebalance_lines_.allow(suppressed)) return;
-  spdlog::info("event=group_rebalanced group={:?} members={} milliseconds={} suppressed={}", cut(hosted.id),
-               members, std::chrono::duration_cast<std::chrono::milliseconds>(took).count(), suppressed);
+  module_log().info("event=group_rebalanced group={:?} members={} milliseconds={} suppressed={}",
+                    cut(hosted.id), members,
+                    std::chrono::duration_cast<std::chrono::milliseconds>(took).count(), suppressed);
 }
 
 // Names and reasons are the clients' own words: escaped, cut, and not written faster than anyone reads.
@@ -56,7 +57,7 @@ void GroupShard::write_notes(const HostedGroup& hosted, const std::vector<groups
   for (const groups::Note& note : notes) {
     std::uint64_t suppressed = 0;
     if (!note_lines_.allow(suppressed)) continue;
-    spdlog::info(
+    module_log().info(
         "event=group_{} group={:?} generation={} members={} why=\"{}\" member={:?} client_reason={:?} "
         "suppressed={}",
         note.event, cut(hosted.id), note.generation, note.members, note.why, cut(note.member),

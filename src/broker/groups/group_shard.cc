@@ -1,10 +1,10 @@
 // Requests in, replies out, timers.
 #include "groups/group_shard.h"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <type_traits>
+
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::broker {
 namespace {
@@ -228,9 +228,9 @@ ErrorCode GroupShard::check_room(const HostedGroup* known, const groups::Event& 
   metrics_.refused.add();
   std::uint64_t suppressed = 0;
   if (full_lines_.allow(suppressed)) {
-    spdlog::warn("event=group_limit limit={} shard={} suppressed={}",
-                 groups_full ? "group.coordinator.max.groups" : "group.coordinator.max.members", shard_,
-                 suppressed);
+    module_log().warn("event=group_limit limit={} shard={} suppressed={}",
+                      groups_full ? "group.coordinator.max.groups" : "group.coordinator.max.members", shard_,
+                      suppressed);
   }
   return groups_full ? ErrorCode::coordinator_not_available : ErrorCode::group_max_size_reached;
 }

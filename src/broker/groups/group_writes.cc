@@ -1,11 +1,11 @@
 // Records to storage. A group has one write under way; what its machine emits meanwhile goes together in
 // the next, so that order and atomicity are the store's plain ones. The writes of all groups and shards
 // meet in the engine, which puts those that wait into one batch.
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
 #include "groups/group_shard.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/groups/record.h"
 
 namespace tidegate::broker {
@@ -68,8 +68,8 @@ void GroupShard::lose(const HostedGroupPtr& hosted, const Error& why) {
   metrics_.failed_writes.add();
   std::uint64_t suppressed = 0;
   if (failure_lines_.allow(suppressed)) {
-    spdlog::error("event=group_write_failed group={} error=\"{}\" suppressed={}", hosted->id, why.message,
-                  suppressed);
+    module_log().error("event=group_write_failed group={} error=\"{}\" suppressed={}", hosted->id,
+                       why.message, suppressed);
   }
   hosted->unwritten.clear();
   if (hosted->phase == HostedGroup::Phase::away) return drop(hosted);

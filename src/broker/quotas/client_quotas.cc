@@ -10,9 +10,9 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "quotas/client_rates.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/broker/broker.h"
 #include "tidegate/runtime/event.h"
 #include "tidegate/runtime/submit.h"
@@ -45,7 +45,7 @@ Task<Result<QuotaTable>> read_all(storage::MetaStore& meta) {
     if (page->size() < kPage) break;
     after = page->back().key;
   }
-  if (unknown > 0) spdlog::warn("event=client_quotas_unknown entries={}", unknown);
+  if (unknown > 0) module_log().warn("event=client_quotas_unknown entries={}", unknown);
   co_return table;
 }
 
@@ -141,16 +141,16 @@ Task<bool> ClientQuotas::stop(MonoTime deadline) {
 Task<Result<void>> ClientQuotas::State::load() {
   auto table = co_await read_all(parts.engine.meta());
   if (!table && table.error().code == ErrorCode::corrupt_message) {
-    spdlog::error("event=client_quotas_damaged error=\"{}\" reason=\"all quotas are lost\"",
-                  table.error().message);
+    module_log().error("event=client_quotas_damaged error=\"{}\" reason=\"all quotas are lost\"",
+                       table.error().message);
     auto erased = co_await parts.engine.meta().erase_damaged(kScope);
-    if (!erased) spdlog::error("event=client_quotas_not_erased error=\"{}\"", erased.error().message);
+    if (!erased) module_log().error("event=client_quotas_not_erased error=\"{}\"", erased.error().message);
     if (erased) table = QuotaTable{};
   }
   if (!table) {
     // What was known goes on to hold. The log is told once.
     if (!std::exchange(failed, true))
-      spdlog::warn("event=client_quotas_not_read error=\"{}\"", table.error().message);
+      module_log().warn("event=client_quotas_not_read error=\"{}\"", table.error().message);
     co_return fail(std::move(table.error()));
   }
   failed = false;

@@ -4,12 +4,11 @@
 #include <cerrno>
 #include <set>
 
-#include <spdlog/spdlog.h>
-
 #include "coding.h"
 #include "context.h"
 #include "keys.h"
 #include "layout.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::embedded {
 
@@ -67,8 +66,8 @@ IoResult<SettledCompaction> settle_compacted(EngineContext& context, const Parti
                                              const std::string& dir, Offset log_start,
                                              std::vector<std::string>& names) {
   const auto lost = [&](const Error& error) {
-    spdlog::error("event=compacted_segments topic_id={} partition={} error=\"{}\"", id.topic.to_string(),
-                  id.index, error.message);
+    module_log().error("event=compacted_segments topic_id={} partition={} error=\"{}\"", id.topic.to_string(),
+                       id.index, error.message);
     return io_fail(EIO, "metadata store");
   };
   auto stored = load_compacted(*context.kv, id);

@@ -2,11 +2,10 @@
 
 #include <sys/resource.h>
 
-#include <spdlog/spdlog.h>
-
 #include "data_dir.h"
 #include "keys.h"
 #include "layout.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/base/uuid.h"
 #include "tidegate/protocol/record_batch.h"
 #include "tidegate/runtime/submit.h"
@@ -73,7 +72,7 @@ Result<void> EmbeddedEngine::open_metadata() {
   if (const auto boot = context_.vfs->boot_id()) {
     run.boot = std::max(protocol::crc32c(as_bytes(*boot)), 1U);
   } else {
-    spdlog::warn("event=boot_id_unknown error=\"{}\"", boot.error().text());
+    module_log().warn("event=boot_id_unknown error=\"{}\"", boot.error().text());
   }
   if (auto opened = context_.slots.open(*context_.vfs, context_.options.data_dir, run); !opened) {
     return fail(storage_error("data directory " + context_.options.data_dir + ": slots", opened.error()));
@@ -108,8 +107,8 @@ void recover_some(EngineContext& context, RecoveryRound& round) {
     auto recovered = recover_log(context, id);
     if (recovered) continue;
     // The others serve; this one says the same when it is opened.
-    spdlog::error("event=recovery_failed topic_id={} partition={} error=\"{}\"", id.topic.to_string(),
-                  id.index, recovered.error().message);
+    module_log().error("event=recovery_failed topic_id={} partition={} error=\"{}\"", id.topic.to_string(),
+                       id.index, recovered.error().message);
   }
 }
 
@@ -122,7 +121,7 @@ Task<void> EmbeddedEngine::recover_dirty() {
     if (id.index < topics_.partitions(id.topic)) round->ids.push_back(id);
   }
   if (round->ids.empty()) co_return;
-  spdlog::info("event=recovery partitions={}", round->ids.size());
+  module_log().info("event=recovery partitions={}", round->ids.size());
   Shard* shard = Shard::current();
   auto resume = std::make_shared<Resume>();
   auto park = [this, round, shard, resume](Resume wake) {
@@ -143,7 +142,7 @@ Task<void> EmbeddedEngine::recover_dirty() {
   // What a slot says of the power cut behind it has been dealt with, and must not come back with the next.
   auto sync = [this] {
     if (auto synced = context_.slots.sync(); !synced)
-      spdlog::warn("event=slots_sync error=\"{}\"", synced.error().text());
+      module_log().warn("event=slots_sync error=\"{}\"", synced.error().text());
   };
   co_await context_.pool.run(Lane::log_sync, std::move(sync));
 }
@@ -169,8 +168,8 @@ Task<Result<void>> EmbeddedEngine::start() {
     co_await submit_to(shards_.at(i), std::move(open));
   }
   ready_ = true;
-  spdlog::info("event=engine_started engine=embedded data_dir={} milliseconds={}", context_.options.data_dir,
-               (context_.clock.now() - begin).count() / 1'000'000);
+  module_log().info("event=engine_started engine=embedded data_dir={} milliseconds={}",
+                    context_.options.data_dir, (context_.clock.now() - begin).count() / 1'000'000);
   co_return Result<void>();
 }
 

@@ -1,8 +1,8 @@
 // What the engine does beside serving: flushing by interval, housekeeping, stopping.
-#include <spdlog/spdlog.h>
 
 #include "engine.h"
 #include "layout.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage::embedded {
@@ -34,7 +34,7 @@ void EmbeddedEngine::flush_dirty(OnShard& on) {
   if (meta_.take_unsynced()) {
     context_.pool.post(Lane::metadata, [this] {
       if (auto synced = context_.kv->sync(); !synced)
-        spdlog::error("event=metadata_sync error=\"{}\"", synced.error().message);
+        module_log().error("event=metadata_sync error=\"{}\"", synced.error().message);
     });
   }
 }
@@ -98,18 +98,18 @@ Task<void> EmbeddedEngine::delete_remains() {
     auto work = [this, remains] {
       const auto gone = remove_tree(*context_.vfs, layout::topic_dir(context_.options.data_dir, remains.id));
       if (!gone) {
-        spdlog::warn("event=topic_files_remain topic_id={} error=\"{}\"", remains.id.to_string(),
-                     gone.error().text());
+        module_log().warn("event=topic_files_remain topic_id={} error=\"{}\"", remains.id.to_string(),
+                          gone.error().text());
         return;
       }
       for (std::int32_t i = 0; i < remains.partitions; ++i) context_.slots.release({remains.id, i});
       // Nobody releases them once the remains are forgotten.
       if (auto synced = context_.slots.sync(); !synced) {
-        spdlog::warn("event=slots_sync error=\"{}\"", synced.error().text());
+        module_log().warn("event=slots_sync error=\"{}\"", synced.error().text());
         return;
       }
       if (auto forgotten = topics_.forget_remains(remains.id); !forgotten) {
-        spdlog::warn("event=topic_remains error=\"{}\"", forgotten.error().message);
+        module_log().warn("event=topic_remains error=\"{}\"", forgotten.error().message);
       }
     };
     co_await context_.pool.run(Lane::disk_read, std::move(work));
@@ -146,10 +146,10 @@ Task<void> EmbeddedEngine::stop() {
   while (!meta_.idle()) co_await Shard::current()->timers().sleep_until(context_.clock.now() + kDrainStep);
   auto work = [this] {
     if (auto synced = context_.slots.sync(); !synced) {
-      spdlog::warn("event=slots_sync error=\"{}\"", synced.error().text());
+      module_log().warn("event=slots_sync error=\"{}\"", synced.error().text());
     }
     if (auto synced = context_.kv->sync(); !synced)
-      spdlog::warn("event=metadata_sync error=\"{}\"", synced.error().message);
+      module_log().warn("event=metadata_sync error=\"{}\"", synced.error().message);
     context_.kv->close();
     context_.files.clear();
     lock_.reset();

@@ -1,11 +1,10 @@
 // Appending: offsets at the call, a queue per log, one write job at a time.
 #include <algorithm>
 
-#include <spdlog/spdlog.h>
-
 #include "embedded_log.h"
 #include "layout.h"
 #include "tidegate/base/assert.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage::embedded {
@@ -288,8 +287,8 @@ void EmbeddedLog::on_job_failed(const LogJob& job, const JobOutcome& outcome) {
       if (taken_back) {
         std::uint64_t suppressed = 0;
         if (home_.refusal_lines.allow(suppressed)) {
-          spdlog::error("event=append_failed topic_id={} partition={} error=\"{}\" suppressed={}",
-                        id_.topic.to_string(), id_.index, error.message, suppressed);
+          module_log().error("event=append_failed topic_id={} partition={} error=\"{}\" suppressed={}",
+                             id_.topic.to_string(), id_.index, error.message, suppressed);
         }
         fail_appends(error);
       } else {

@@ -4,6 +4,7 @@
 
 #include "embedded_log.h"
 #include "layout.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage::embedded {
@@ -104,8 +105,8 @@ Error EmbeddedLog::damaged_at(Offset offset, const char* how) {
   Error error{ErrorCode::corrupt_message, fmt::format("offset {} is {} {}", offset, how, dir_)};
   std::uint64_t suppressed = 0;
   if (home_.damage_lines.allow(suppressed)) {
-    spdlog::error("event=damaged_data topic_id={} partition={} error=\"{}\" suppressed={}",
-                  id_.topic.to_string(), id_.index, error.message, suppressed);
+    module_log().error("event=damaged_data topic_id={} partition={} error=\"{}\" suppressed={}",
+                       id_.topic.to_string(), id_.index, error.message, suppressed);
   }
   return error;
 }

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <spdlog/spdlog.h>
-
 #include "embedded_log.h"
 #include "layout.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage::embedded {
@@ -151,8 +150,8 @@ void EmbeddedLog::break_log(const Error& error, DurableEnd to) {
   broken_ = true;
   broken_by_ = error;
   cut_to_ = to;
-  spdlog::error("event=log_broken topic_id={} partition={} back_to={} error=\"{}\"", id_.topic.to_string(),
-                id_.index, to.offset, error.message);
+  module_log().error("event=log_broken topic_id={} partition={} back_to={} error=\"{}\"",
+                     id_.topic.to_string(), id_.index, to.offset, error.message);
   cut_memory();
   // A job in flight still owns its appends; they fail when it comes back.
   if (!busy_) fail_appends(error);
@@ -268,8 +267,8 @@ Task<void> EmbeddedLog::repair() {
     broken_ = false;
     retry_repair_ = MonoTime();
     roll_next_ = true;
-    spdlog::info("event=log_repaired topic_id={} partition={} log_end={}", id_.topic.to_string(), id_.index,
-                 log_end_);
+    module_log().info("event=log_repaired topic_id={} partition={} log_end={}", id_.topic.to_string(),
+                      id_.index, log_end_);
     request_sync();  // of what a failed write left unsynced
   } else {
     broken_by_ = done.error();

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <spdlog/spdlog.h>
-
 #include "compacted_segments.h"
 #include "layout.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::embedded {
 
@@ -275,9 +274,9 @@ class Recovery {
     if (auto stored = context_.facts.set_epochs(id_, raised); !stored) return stored;
     log_.epochs = std::move(raised);
     if (log_.cut) context_.metrics.recovered_cuts.add();
-    spdlog::warn("event={} topic_id={} partition={} log_end={} leader_epoch={}",
-                 log_.cut ? "log_cut" : "log_tail_unknown", id_.topic.to_string(), id_.index, log_.log_end,
-                 log_.epochs->back().epoch);
+    module_log().warn("event={} topic_id={} partition={} log_end={} leader_epoch={}",
+                      log_.cut ? "log_cut" : "log_tail_unknown", id_.topic.to_string(), id_.index,
+                      log_.log_end, log_.epochs->back().epoch);
     return {};
   }
 

@@ -6,13 +6,13 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <cstdarg>
 #include <cstdio>
 
 #include "kv.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::embedded {
 
@@ -28,7 +28,7 @@ class LogBridge final : public rocksdb::Logger {
   void Logv(const char* format, va_list arguments) override {
     char line[512];
     if (std::vsnprintf(line, sizeof(line), format, arguments) > 0)
-      spdlog::warn("event=metadata_store {}", line);
+      module_log().warn("event=metadata_store {}", line);
   }
 };
 
@@ -103,7 +103,7 @@ class RocksKv final : public Kv {
   void close() override {
     if (!db_) return;
     if (auto status = db_->Close(); !status.ok())
-      spdlog::warn("event=metadata_close error=\"{}\"", status.ToString());
+      module_log().warn("event=metadata_close error=\"{}\"", status.ToString());
     db_.reset();
   }
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "format/filer_rules.h"
 #include "format/names.h"
 #include "log/others_log.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/base/uuid.h"
 #include "tidegate/runtime/submit.h"
 
@@ -125,8 +125,8 @@ Task<Result<void>> SeaweedmqEngine::check_filer_rules() {
   const auto rules = ttl_rules(json, paths::kNamespace);
   if (!rules) {
     // The filer cannot read it either, and goes on without.
-    spdlog::warn("event=filer_rules_unreadable entry={}/{} error=\"{}\"", kFilerRulesDirectory,
-                 kFilerRulesEntry, rules.error().message);
+    module_log().warn("event=filer_rules_unreadable entry={}/{} error=\"{}\"", kFilerRulesDirectory,
+                      kFilerRulesEntry, rules.error().message);
     co_return Result<void>{};
   }
   if (rules->empty()) co_return Result<void>{};
@@ -145,7 +145,7 @@ Task<void> SeaweedmqEngine::watch_filer_rules() {
   const std::string trouble = good ? std::string() : good.error().message;
   const std::lock_guard lock(rules_mutex_);
   if (!trouble.empty() && trouble != rules_trouble_)
-    spdlog::error("event=filer_rules_endanger_data error=\"{}\"", trouble);
+    module_log().error("event=filer_rules_endanger_data error=\"{}\"", trouble);
   rules_trouble_ = trouble;
 }
 
@@ -167,7 +167,7 @@ Task<Result<void>> SeaweedmqEngine::wait_and_come_up() {
     const std::string missing = source_->missing();
     not_ready_ = missing.empty() ? up.error().message : missing;
     if (pause == kFirstPause)
-      spdlog::warn("event=engine_waits missing=\"{}\" error=\"{}\"", missing, up.error().message);
+      module_log().warn("event=engine_waits missing=\"{}\" error=\"{}\"", missing, up.error().message);
     co_await start_changed_.wait_until(Shard::current()->timers(), clock_.now() + pause);
     if (given_up_)
       co_return fail(ErrorCode::kafka_storage_error, "stopped before the storage was there: " + not_ready_);
@@ -187,7 +187,7 @@ Task<Result<void>> SeaweedmqEngine::start() {
   start_wall_ms_ = clock_.wall_ms();
   starting_ = true;
   source_->on_ring_change([this] {
-    spdlog::warn("event=ring_of_filers_changed advice=\"leases are dropped and taken anew\"");
+    module_log().warn("event=ring_of_filers_changed advice=\"leases are dropped and taken anew\"");
     metrics_.ring_changes.add();
     session_.start_anew();
   });
@@ -209,8 +209,8 @@ Task<Result<void>> SeaweedmqEngine::start() {
     co_await submit_to(shards_.at(i), open);
   }
   ready_ = true;
-  spdlog::info("event=engine_started engine=seaweedmq cluster_id={} milliseconds={}", cluster_id_,
-               (clock_.now() - start_time_).count() / 1'000'000);
+  module_log().info("event=engine_started engine=seaweedmq cluster_id={} milliseconds={}", cluster_id_,
+                    (clock_.now() - start_time_).count() / 1'000'000);
   co_return Result<void>{};
 }
 

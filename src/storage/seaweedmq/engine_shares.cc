@@ -2,9 +2,8 @@
 // time, beside the session's renewals, which never wait for it.
 #include <algorithm>
 
-#include <spdlog/spdlog.h>
-
 #include "engine.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage::seaweedmq {
@@ -60,7 +59,7 @@ Task<void> SeaweedmqEngine::give_back(unsigned index) {
   auto released = co_await fences_.at(index)->release();
   if (!released) {
     // Still ours as far as we know; the next round sees what has become of it.
-    spdlog::warn("event=fence_not_released fence={} error=\"{}\"", index, released.error().message);
+    module_log().warn("event=fence_not_released fence={} error=\"{}\"", index, released.error().message);
     co_return;
   }
   fences_.renew(index);

@@ -4,10 +4,10 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "engine.h"
 #include "format/names.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage::seaweedmq {
@@ -74,8 +74,8 @@ Task<void> SeaweedmqEngine::share_topic(TopicId topic) {
   };
   auto shared = co_await submit_to(shards_.at(0), share);
   if (!shared) {
-    spdlog::warn("event=topic_of_others_not_opened_for_writing topic_id={} error=\"{}\"", topic.to_string(),
-                 shared.error().message);
+    module_log().warn("event=topic_of_others_not_opened_for_writing topic_id={} error=\"{}\"",
+                      topic.to_string(), shared.error().message);
   }
   for (unsigned i = 0; shared && i < shards_.size(); ++i) {
     auto open = [this, i, topic] { return open_anew(i, topic); };

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <spdlog/spdlog.h>
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 namespace {
@@ -23,9 +23,9 @@ Task<void> ForeignGatewayWatch::look(Locks* locks) {
   present_.set(holder.empty() ? 0 : 1);
   if (holder == holder_) co_return;
   if (holder.empty()) {
-    spdlog::info("event=foreign_gateway_gone lock={} last_holder={}", kLeaderLock, holder_);
+    module_log().info("event=foreign_gateway_gone lock={} last_holder={}", kLeaderLock, holder_);
   } else {
-    spdlog::warn(
+    module_log().warn(
         "event=foreign_gateway_seen lock={} holder={} advice=\"SeaweedFS's own Kafka gateway runs on this "
         "cluster: do not let clients produce to the same topics through both; it respects neither our "
         "fences nor our offsets\"",

@@ -1,7 +1,8 @@
 #include "broker_log.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
+
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -75,8 +76,8 @@ Task<Result<void>> BrokerLog::recover() {
                                rank_.epoch, ownership_->fence_path(), ownership_->epoch()));
   }
   if (flushed_end_ < state_.log_end) {
-    spdlog::warn("event=log_tail_missing directory={} from_offset={} to_offset={}", place_.directory,
-                 flushed_end_, state_.log_end);
+    module_log().warn("event=log_tail_missing directory={} from_offset={} to_offset={}", place_.directory,
+                      flushed_end_, state_.log_end);
     home_.metrics.lost_ranges.add();
     // Told once: the gap is part of the log from now on.
     flushed_end_ = state_.log_end;
@@ -182,7 +183,7 @@ Task<void> BrokerLog::close(Error why) {
   }
   if (!is_over() && !options_.flushed && ownership_->holds()) {
     if (!sent_.empty())
-      spdlog::warn("event=log_closed_unflushed directory={} batches={}", place_.directory, sent_.size());
+      module_log().warn("event=log_closed_unflushed directory={} batches={}", place_.directory, sent_.size());
     PartitionState last = state_now();
     last.log_end = std::max(flushed_end_, committed_end_);
     if (last.log_end != state_.log_end) static_cast<void>(co_await put_state(std::move(last)));

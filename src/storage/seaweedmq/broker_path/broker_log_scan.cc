@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "broker_log.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -206,8 +205,8 @@ Task<Result<void>> BrokerLog::absorb(LogFileName name, Chunk chunk, ChunkPtr ope
   std::unordered_set<std::size_t> voids;
   std::vector<std::size_t> taken;
   if (open->damage) {
-    spdlog::error("event=broker_chunk_damaged directory={} file={} error=\"{}\"", place_.directory,
-                  name.to_string(), open->damage->message);
+    module_log().error("event=broker_chunk_damaged directory={} file={} error=\"{}\"", place_.directory,
+                       name.to_string(), open->damage->message);
   }
   for (std::size_t i = 0; i < open->batches.size(); ++i) {
     const auto& header = open->batches[i].header;

@@ -3,10 +3,10 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "broker_log.h"
 #include "tidegate/base/assert.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -260,7 +260,7 @@ Task<void> BrokerLog::pump() {
     if (streaming_ && waits && home_.clock.now() - answered_at > options_.answer_within) {
       brokers_.report(broker_, false);
       watch_.freezes().add();
-      spdlog::error("event=broker_frozen broker={} directory={}", broker_, place_.directory);
+      module_log().error("event=broker_frozen broker={} directory={}", broker_, place_.directory);
       stream_->cancel();
     }
   }
@@ -284,8 +284,8 @@ void BrokerLog::take_answers(const std::vector<Offset>& assigned) {
       // Once for each message, when somebody else publishes.
       std::uint64_t suppressed = 0;
       if (home_.failure_lines.allow(suppressed))
-        spdlog::warn("event=broker_counter_moved directory={} expected={} assigned={} suppressed={}",
-                     place_.directory, *expected_message_, message, suppressed);
+        module_log().warn("event=broker_counter_moved directory={} expected={} assigned={} suppressed={}",
+                          place_.directory, *expected_message_, message, suppressed);
       watch_.counters_moved().add();
     }
     expected_message_ = message + 1;
@@ -348,8 +348,8 @@ void BrokerLog::commit(Sent& sent, std::vector<Resume>& resumes) {
 void BrokerLog::note_trouble(const Error& error) {
   std::uint64_t suppressed = 0;
   if (!home_.failure_lines.allow(suppressed)) return;
-  spdlog::warn("event=publish_stream_ended directory={} error=\"{}\" suppressed={}", place_.directory,
-               error.message, suppressed);
+  module_log().warn("event=publish_stream_ended directory={} error=\"{}\" suppressed={}", place_.directory,
+                    error.message, suppressed);
 }
 
 // Batches that have waited too long for an answer, or to be flushed, fail with all behind them.
@@ -375,8 +375,8 @@ void BrokerLog::look_for_unflushed() {
   if (flush_patience_ == Duration(0)) flush_patience_ = home_.options.give_up_after;
   if (!oldest.answered || home_.clock.now() - oldest.sent_at < flush_patience_) return;
   flush_patience_ = std::min(flush_patience_ * 2, home_.options.give_up_after * kLongestFlushPatience);
-  spdlog::error("event=broker_does_not_flush broker={} directory={} batches={}", broker_, place_.directory,
-                sent_.size() - flushed_);
+  module_log().error("event=broker_does_not_flush broker={} directory={} batches={}", broker_,
+                     place_.directory, sent_.size() - flushed_);
   streaming_ = false;
   stream_->cancel();
 }

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "broker_log.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -117,8 +117,8 @@ Task<void> BrokerLog::retain(std::int64_t age_now_ms) {
   if (start <= log_start_) co_return;
   auto trimmed = co_await trim_before(std::min(start, committed_end_));
   if (!trimmed)
-    spdlog::warn("event=retention_failed directory={} error=\"{}\"", place_.directory,
-                 trimmed.error().message);
+    module_log().warn("event=retention_failed directory={} error=\"{}\"", place_.directory,
+                      trimmed.error().message);
 }
 
 Task<void> BrokerLog::keep_house(std::int64_t age_now_ms) {

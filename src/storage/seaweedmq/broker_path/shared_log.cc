@@ -4,10 +4,10 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "broker_log.h"
 #include "format/others_batch.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/storage/batch_search.h"
 
 namespace tidegate::storage::seaweedmq {
@@ -38,8 +38,8 @@ Task<Result<void>> BrokerLog::open_older() {
     next.log_end = std::max(next.log_end, next.shared->end);
     if (auto put = co_await put_state(std::move(next)); !put) co_return put;
     first_shared_ = true;
-    spdlog::info("event=partition_of_others_opened_for_writing directory={} offset={}", place_.directory,
-                 state_.shared->end);
+    module_log().info("event=partition_of_others_opened_for_writing directory={} offset={}", place_.directory,
+                      state_.shared->end);
   } else if (!state_.shared->file.empty()) {
     const auto name = LogFileName::parse(state_.shared->file);
     if (!name)

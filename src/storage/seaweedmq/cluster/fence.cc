@@ -4,9 +4,9 @@
 #include <charconv>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "format/names.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 #include "tidegate/storage/engine.h"
 
@@ -213,7 +213,7 @@ Task<Result<void>> Fence::count_up() {
     co_return Result<void>{};
   }
   set(State::lost, *before, standing.generation);
-  spdlog::warn("event=fence_lost fence={} epoch={}", name_, before->epoch);
+  module_log().warn("event=fence_lost fence={} epoch={}", name_, before->epoch);
   co_return fail(lost_error());
 }
 

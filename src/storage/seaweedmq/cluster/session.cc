@@ -5,10 +5,10 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "fence.h"
 #include "format/names.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage::seaweedmq {
@@ -100,7 +100,7 @@ Task<Result<void>> Session::renew() {
     auto found = co_await entries_.get(directory, name_);
     if (!found) co_return fail(std::move(found.error()));
     if (found->etag.empty() && begun_) {
-      spdlog::warn(
+      module_log().warn(
           "event=session_lost session={} reason=\"not renewed in time, another gateway has ended it\"",
           name_);
       begin_another();
@@ -162,9 +162,9 @@ Task<void> Session::run() {
     // Refused: one look tells whether it was ended, and then the next one begins without delay.
     if (!renewed && !ending_) renewed = co_await renew();
     if (!renewed && lapsed() && !std::exchange(told, true)) {
-      spdlog::warn("event=lease_lapsed session={} error=\"{}\"", name_, renewed.error().message);
+      module_log().warn("event=lease_lapsed session={} error=\"{}\"", name_, renewed.error().message);
     }
-    if (renewed && std::exchange(told, false)) spdlog::info("event=lease_renewed session={}", name_);
+    if (renewed && std::exchange(told, false)) module_log().info("event=lease_renewed session={}", name_);
     if (renewed && !ending_) co_await clear_others();
     if (renewed && !ending_) co_await each_time_();
   }
@@ -200,8 +200,8 @@ Task<Result<bool>> Session::clear_if_ended(std::string name, Versioned entry) {
   if (!erased) co_return fail(std::move(erased.error()));
   if (*erased) {
     watch_.forget(name);
-    spdlog::warn("event=session_ended session={} reason=\"{}\"", name,
-                 gone ? "its process on this machine has ended" : "its gateway has not renewed it");
+    module_log().warn("event=session_ended session={} reason=\"{}\"", name,
+                      gone ? "its process on this machine has ended" : "its gateway has not renewed it");
   }
   co_return *erased;
 }

@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "direct_log.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -61,8 +61,8 @@ Task<void> DirectLog::merge_small() {
     const std::string first = run.front().name.to_string();
     auto merged = co_await merge(std::move(run));
     if (merged) continue;
-    spdlog::warn("event=merge_failed directory={} file={} error=\"{}\"", place_.directory, first,
-                 merged.error().message);
+    module_log().warn("event=merge_failed directory={} file={} error=\"{}\"", place_.directory, first,
+                      merged.error().message);
     co_return;  // with the next housekeeping
   }
 }

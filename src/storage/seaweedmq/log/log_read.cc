@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "direct_log.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -151,8 +151,8 @@ Task<Result<void>> DirectLog::refresh_file(std::string file_id) {
   if (known == nullptr || index_.file_with(file_id) != known) co_return Result<void>{};
   if (!*entry) {
     // Somebody has removed the file: what it held is a gap.
-    spdlog::warn("event=log_file_missing directory={} file={} from_offset={} to_offset={}", place_.directory,
-                 name.to_string(), known->base, known->end);
+    module_log().warn("event=log_file_missing directory={} file={} from_offset={} to_offset={}",
+                      place_.directory, name.to_string(), known->base, known->end);
     home_.metrics.lost_ranges.add();
     if (active_ != name) index_.erase(name);
     if (log_start_ < index_.begin() && !older_ && !index_.empty()) {

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "direct_log.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -84,8 +84,8 @@ Task<void> DirectLog::retain(std::int64_t age_now_ms) {
   if (start <= log_start_) co_return;
   auto trimmed = co_await trim_before(start);
   if (!trimmed)
-    spdlog::warn("event=retention_failed directory={} error=\"{}\"", place_.directory,
-                 trimmed.error().message);
+    module_log().warn("event=retention_failed directory={} error=\"{}\"", place_.directory,
+                      trimmed.error().message);
 }
 
 Task<void> DirectLog::keep_house(std::int64_t age_now_ms) {

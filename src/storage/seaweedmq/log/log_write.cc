@@ -3,10 +3,10 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "direct_log.h"
 #include "tidegate/base/assert.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -387,8 +387,8 @@ void DirectLog::note_failure(const Error& error) {
   home_.metrics.append_failures.add();
   std::uint64_t suppressed = 0;
   if (home_.failure_lines.allow(suppressed)) {
-    spdlog::error("event=append_failed directory={} error=\"{}\" suppressed={}", place_.directory,
-                  error.message, suppressed);
+    module_log().error("event=append_failed directory={} error=\"{}\" suppressed={}", place_.directory,
+                       error.message, suppressed);
   }
 }
 
@@ -458,7 +458,7 @@ Task<void> DirectLog::repair(std::shared_ptr<DirectLog> /*self*/, std::unique_pt
     }
     broken_ = false;
     discard(std::move(unused));
-    spdlog::info("event=log_repaired directory={} log_end={}", place_.directory, committed_end_);
+    module_log().info("event=log_repaired directory={} log_end={}", place_.directory, committed_end_);
     break;
   }
   unlock_files();

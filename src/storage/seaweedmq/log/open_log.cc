@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "direct_log.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -45,8 +45,8 @@ Task<Result<void>> DirectLog::recover() {
   older_ = !state_.listed_to.empty() && state_.listed_bytes > 0;
   const Offset begin = index_.empty() ? log_end_ : index_.begin();
   if (!older_ && begin > log_start_) {
-    spdlog::warn("event=log_files_missing directory={} from_offset={} to_offset={}", place_.directory,
-                 log_start_, begin);
+    module_log().warn("event=log_files_missing directory={} from_offset={} to_offset={}", place_.directory,
+                      log_start_, begin);
     home_.metrics.lost_ranges.add();
     log_start_ = begin;
   }
@@ -129,8 +129,8 @@ Task<Result<void>> DirectLog::load_older() {
   const Offset begin = files->empty() ? state_.listed_end : files->front().base;
   index_.put_first(std::move(*files));
   if (begin > log_start_) {
-    spdlog::warn("event=log_files_missing directory={} from_offset={} to_offset={}", place_.directory,
-                 log_start_, begin);
+    module_log().warn("event=log_files_missing directory={} from_offset={} to_offset={}", place_.directory,
+                      log_start_, begin);
     home_.metrics.lost_ranges.add();
     log_start_ = begin;
     tell();

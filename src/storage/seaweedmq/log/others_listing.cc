@@ -2,10 +2,10 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "format/coding.h"
 #include "others_log.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -60,8 +60,8 @@ Task<void> OthersLog::watch(std::shared_ptr<OthersLog> /*self*/, std::unique_ptr
     auto listed = co_await refresh(home_.clock.now() - listed_ > kWhole);
     std::uint64_t suppressed = 0;
     if (!listed && home_.failure_lines.allow(suppressed)) {
-      spdlog::warn("event=listing_failed directory={} error=\"{}\" suppressed={}", directory_,
-                   listed.error().message, suppressed);
+      module_log().warn("event=listing_failed directory={} error=\"{}\" suppressed={}", directory_,
+                        listed.error().message, suppressed);
     }
   }
 }
@@ -148,8 +148,8 @@ Task<Result<void>> OthersLog::place(OthersFile* file, Attributes attributes, con
   file->base = std::max({*first - 1, sure, Offset{0}});
   file->end = std::max(*last + 1, above);
   if (*first < sure && !std::exchange(overlap_told_, true)) {
-    spdlog::warn("event=offsets_given_twice directory={} file={} from_offset={} to_offset={} kept=first",
-                 directory_, file->name.to_string(), *first, std::min(*last + 1, above));
+    module_log().warn("event=offsets_given_twice directory={} file={} from_offset={} to_offset={} kept=first",
+                      directory_, file->name.to_string(), *first, std::min(*last + 1, above));
   }
   co_return Result<void>{};
 }
@@ -164,8 +164,8 @@ Task<Result<void>> OthersLog::learn_range(OthersFile* file, const OthersFile* fr
     if (!opened) co_return fail(std::move(opened.error()));
     const ChunkPtr& open = opened->front();
     if (!open || open->damage) {
-      spdlog::warn("event=log_file_unreadable directory={} file={} reason=\"{}\"", directory_,
-                   file->name.to_string(), open ? open->damage->message : "its data is gone");
+      module_log().warn("event=log_file_unreadable directory={} file={} reason=\"{}\"", directory_,
+                        file->name.to_string(), open ? open->damage->message : "its data is gone");
     }
     if (!open || open->batches.empty()) continue;
     if (!std::exchange(file->base_was_read, true)) file->base = open->batches.front().header.base_offset;
@@ -214,8 +214,8 @@ void OthersLog::adopt(std::vector<OthersFile> files) {
   if (!files_.empty()) end_ = std::max(end_, files_.back().end);
   start_ = files_.empty() ? end_ : std::max(start_, files_.front().base);
   if (start_ > before.log_start && !first) {
-    spdlog::warn("event=log_files_missing directory={} from_offset={} to_offset={}", directory_,
-                 before.log_start, start_);
+    module_log().warn("event=log_files_missing directory={} from_offset={} to_offset={}", directory_,
+                      before.log_start, start_);
     home_.metrics.lost_ranges.add();
   }
   const bool moved = start_ != before.log_start || end_ != before.log_end;

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include <spdlog/spdlog.h>
-
 #include "format/names.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -83,11 +82,11 @@ Task<Result<std::map<std::string, std::string>>> InheritedPositions::of(std::str
   }
   if (found.empty()) co_return entries;
   if (found.size() >= kMaxFiles) {
-    spdlog::warn("event=positions_of_others_cut group={:?} files={}", *group, found.size());
+    module_log().warn("event=positions_of_others_cut group={:?} files={}", *group, found.size());
   }
   for (MetaEntry& entry : files_.to_entries(found)) entries[std::move(entry.key)] = std::move(entry.value);
-  spdlog::info("event=positions_of_others_read group={:?} files={} positions={}", *group, found.size(),
-               entries.size());
+  module_log().info("event=positions_of_others_read group={:?} files={} positions={}", *group, found.size(),
+                    entries.size());
   co_return entries;
 }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "format/names.h"
+#include "tidegate/base/module_log.h"
 #include "tidegate/runtime/submit.h"
 
 namespace tidegate::storage::seaweedmq {
@@ -75,9 +75,9 @@ std::optional<std::string> scope_in(const Entry& entry) {
   auto content = parse_scope(entry.content);
   if (content) return content->entries.empty() ? std::nullopt : std::optional(std::move(content->scope));
   auto scope = unescape_name(entry.name);
-  spdlog::error("event=meta_scope_damaged entry={}/{} error=\"{}\"{}", paths::scopes_dir(), entry.name,
-                content.error().message,
-                scope ? "" : " reason=\"its name was cut: nobody can tell whose it is\"");
+  module_log().error("event=meta_scope_damaged entry={}/{} error=\"{}\"{}", paths::scopes_dir(), entry.name,
+                     content.error().message,
+                     scope ? "" : " reason=\"its name was cut: nobody can tell whose it is\"");
   return scope;
 }
 
@@ -163,7 +163,7 @@ Task<Result<void>> ScopeStore::erase_damaged(std::string scope) {
   auto erased = co_await entries_.erase(paths::scopes_dir(), name, found->etag);
   if (!erased) co_return fail(std::move(erased.error()));
   if (!*erased) co_return fail(ErrorCode::kafka_storage_error, fmt::format("{} was changed meanwhile", name));
-  spdlog::warn("event=meta_scope_erased entry={}/{}", paths::scopes_dir(), name);
+  module_log().warn("event=meta_scope_erased entry={}/{}", paths::scopes_dir(), name);
   co_return Result<void>{};
 }
 

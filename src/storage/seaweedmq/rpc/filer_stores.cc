@@ -5,7 +5,8 @@
 #include <utility>
 
 #include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
+
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -73,7 +74,7 @@ void FilerStores::judge() {
   }
   stores_.set(alone ? 1 : static_cast<std::int64_t>(stores.size()));
   if (kind_.load() != Kind::separate || before == Kind::separate) return;
-  spdlog::warn(
+  module_log().warn(
       "event=filers_keep_separate_stores filers=\"{}\" stores={} advice=\"when a filer of these comes or "
       "goes, "
       "what another has not heard of yet can be lost: give them one store, or use one filer\"",

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 namespace {
@@ -128,7 +128,7 @@ Task<void> MasterClient::listen(Endpoint& endpoint, std::string http_address) {
     view_.leader = http_address;
     view_.trouble.clear();
   }
-  spdlog::info("seaweedmq: following master={} filers={}", http_address, filers->size());
+  module_log().info("seaweedmq: following master={} filers={}", http_address, filers->size());
   set_filers(std::move(*filers));
 
   stream_ = stream.get();
@@ -212,7 +212,7 @@ Task<void> MasterClient::poll_brokers(Endpoint& endpoint) {
     std::lock_guard lock(mutex_);
     view_.brokers = std::move(*brokers);
   }
-  spdlog::info("seaweedmq: brokers={}", view_.brokers.size());
+  module_log().info("seaweedmq: brokers={}", view_.brokers.size());
   on_change_(view_);
 }
 
@@ -237,8 +237,8 @@ void MasterClient::apply(const master_pb::KeepConnectedResponse& message) {
     view_.ring_version = update.version();
     view_.ring.assign(update.servers().begin(), update.servers().end());
   }
-  spdlog::info("seaweedmq: filers' ring changed version={} members={}", update.version(),
-               update.servers_size());
+  module_log().info("seaweedmq: filers' ring changed version={} members={}", update.version(),
+                    update.servers_size());
   on_change_(view_);
 }
 
@@ -252,7 +252,7 @@ void MasterClient::set_filers(std::vector<ServerAddress> filers) {
     std::lock_guard lock(mutex_);
     view_.filers = std::move(filers);
   }
-  spdlog::info("seaweedmq: filers={}", view_.filers.size());
+  module_log().info("seaweedmq: filers={}", view_.filers.size());
   on_change_(view_);
 }
 
@@ -266,7 +266,7 @@ void MasterClient::lost(const std::string& why) {
   if (!news || stopping_) return;
   warned_ = true;
   warned_at_ = now();
-  spdlog::warn("seaweedmq: no master is followed reason=\"{}\"", why);
+  module_log().warn("seaweedmq: no master is followed reason=\"{}\"", why);
 }
 
 }  // namespace tidegate::storage::seaweedmq

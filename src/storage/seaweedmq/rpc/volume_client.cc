@@ -4,9 +4,8 @@
 #include <limits>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
 #include "rpc/jwt.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 namespace {
@@ -221,7 +220,7 @@ Task<void> VolumeClient::discard(std::vector<std::string> file_ids) {
     const auto response = co_await exchange(Method::volume_delete, servers->front(), std::move(request));
     // Nothing refers to it: volume.fsck finds what stays behind.
     if (!response || (!good(response->status) && response->status != 404)) {
-      spdlog::debug("seaweedmq: needle stays behind id={}", file_id);
+      module_log().debug("seaweedmq: needle stays behind id={}", file_id);
     }
   }
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <spdlog/spdlog.h>
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -34,8 +34,8 @@ Task<void> VolumeWatch::run() {
       std::lock_guard lock(mutex_);
       trouble_ = trouble;
     }
-    if (well && !probed) spdlog::warn("seaweedmq: no volume server takes chunks reason=\"{}\"", trouble);
-    if (!well && probed) spdlog::info("seaweedmq: a volume server takes chunks again");
+    if (well && !probed) module_log().warn("seaweedmq: no volume server takes chunks reason=\"{}\"", trouble);
+    if (!well && probed) module_log().info("seaweedmq: a volume server takes chunks again");
     well = probed.has_value();
     const Duration pause = well ? interval_ : std::min(interval_, kAgainAfter);
     co_await stop_.wait_until(shard_.timers(), shard_.clock().now() + pause);

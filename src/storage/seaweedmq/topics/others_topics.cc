@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "format/names.h"
+#include "tidegate/base/module_log.h"
 #include "topic_table.h"
 
 namespace tidegate::storage::seaweedmq {
@@ -31,7 +31,7 @@ bool is_kafka_name(std::string_view name) {
 
 void TopicTable::warn_once(const std::string& name, const std::string& reason) {
   if (std::exchange(warned_[name], reason) == reason) return;
-  spdlog::warn("event=topic_of_others_unusable topic=\"{}\" reason=\"{}\"", name, reason);
+  module_log().warn("event=topic_of_others_unusable topic=\"{}\" reason=\"{}\"", name, reason);
 }
 
 Task<Result<void>> TopicTable::look_for_others(ByName* known, std::map<std::string, std::string> taken) {
@@ -105,8 +105,8 @@ Task<Result<void>> TopicTable::adopt(std::string name, TopicConf conf, ByName* k
   // Another gateway was faster: its record is found the next time.
   if (!*put) co_return Result<void>{};
   next.etag = **put;
-  spdlog::info("event=topic_of_others_found topic={} topic_id={} partitions={}", name,
-               next.record.topic.id.to_string(), conf.slots);
+  module_log().info("event=topic_of_others_found topic={} topic_id={} partitions={}", name,
+                    next.record.topic.id.to_string(), conf.slots);
   (*known)[name] = std::move(next);
   co_return Result<void>{};
 }
@@ -118,7 +118,7 @@ Task<Result<void>> TopicTable::forget(std::string name, ByName* known) {
   auto erased = co_await entries_.erase(paths::topics_dir(), name, found->second.etag);
   if (!erased) co_return fail(std::move(erased.error()));
   known->erase(name);
-  spdlog::info("event=topic_of_others_gone topic={}", name);
+  module_log().info("event=topic_of_others_gone topic={}", name);
   co_return Result<void>{};
 }
 

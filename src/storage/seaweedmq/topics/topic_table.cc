@@ -4,11 +4,11 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "cluster/fence.h"
 #include "format/names.h"
 #include "tidegate/base/assert.h"
+#include "tidegate/base/module_log.h"
 
 namespace tidegate::storage::seaweedmq {
 
@@ -237,8 +237,8 @@ Task<Result<std::vector<Topic>>> TopicTable::list() {
 void TopicTable::note_unreadable(const std::map<std::string, std::string>& unreadable) {
   for (const auto& [name, why] : unreadable) {
     if (unreadable_.contains(name)) continue;
-    spdlog::error("event=topic_record_unreadable topic=\"{}\" entry={} error=\"{}\"", name,
-                  paths::join(paths::topics_dir(), name), why);
+    module_log().error("event=topic_record_unreadable topic=\"{}\" entry={} error=\"{}\"", name,
+                       paths::join(paths::topics_dir(), name), why);
   }
   unreadable_ = unreadable;
 }
@@ -282,8 +282,8 @@ Task<Result<void>> TopicTable::create_locked(std::vector<Topic> topics) {
   for (const TopicId& id : made) {
     auto undone = co_await remove_locked(id);
     if (!undone)
-      spdlog::error("event=topic_not_undone topic_id={} error=\"{}\"", id.to_string(),
-                    undone.error().message);
+      module_log().error("event=topic_not_undone topic_id={} error=\"{}\"", id.to_string(),
+                         undone.error().message);
   }
   co_return result;
 }
@@ -342,7 +342,8 @@ Task<Result<void>> TopicTable::create_one(Topic topic) {
   auto conf = co_await put_conf(known);
   if (conf) co_return conf;
   auto undone = co_await remove_locked(known.record.topic.id);
-  if (!undone) spdlog::error("event=topic_not_undone topic={} error=\"{}\"", name, undone.error().message);
+  if (!undone)
+    module_log().error("event=topic_not_undone topic={} error=\"{}\"", name, undone.error().message);
   co_return conf;
 }
 
@@ -390,7 +391,7 @@ Task<Result<void>> TopicTable::mend_conf(TopicId id) {
     if (conf && conf->generation_ns == record->generation_ns && conf->slots == record->slots)
       co_return Result<void>{};
   }
-  spdlog::warn("event=topic_conf_mended topic={} reason=\"a broker has divided it anew\"", *name);
+  module_log().warn("event=topic_conf_mended topic={} reason=\"a broker has divided it anew\"", *name);
   co_return co_await put_conf({.record = std::move(*record), .etag = found->etag});
 }
 
@@ -419,7 +420,7 @@ Task<Result<void>> TopicTable::change(TopicId id, Change change) {
     // From here on SeaweedMQ's tools do not see it either; what fails is done with its remains.
     auto hidden = co_await put_conf(known);
     if (!hidden)
-      spdlog::warn("event=topic_conf_remains topic={} error=\"{}\"", *name, hidden.error().message);
+      module_log().warn("event=topic_conf_remains topic={} error=\"{}\"", *name, hidden.error().message);
     co_return Result<void>{};
   }
   co_return fail(ErrorCode::kafka_storage_error,
@@ -552,15 +553,15 @@ Task<void> TopicTable::delete_remains_of(Known known) {
     auto files = co_await filer_.erase(paths::topic_dir(name), paths::version_name(old.generation_ns), true);
     auto states = co_await filer_.erase(paths::join(paths::kMeta, "partitions"), old.id.to_string(), true);
     if (files && states) continue;
-    spdlog::warn("event=topic_files_remain topic={} topic_id={} error=\"{}\"", name, old.id.to_string(),
-                 files ? states.error().message : files.error().message);
+    module_log().warn("event=topic_files_remain topic={} topic_id={} error=\"{}\"", name, old.id.to_string(),
+                      files ? states.error().message : files.error().message);
     co_return;  // the next time
   }
   known.record.remains.clear();
   if (!known.record.removed) {
     auto put =
         co_await entries_.put(paths::topics_dir(), name, known.etag, encode_topic_record(known.record));
-    if (!put) spdlog::warn("event=topic_remains topic={} error=\"{}\"", name, put.error().message);
+    if (!put) module_log().warn("event=topic_remains topic={} error=\"{}\"", name, put.error().message);
     co_return;
   }
   if (auto hidden = co_await put_conf(known); !hidden) co_return;
